@@ -1,0 +1,34 @@
+"""Runs a process's main coroutine on uvloop until it ends or the process is asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import structlog
+import uvloop
+
+from sendwhen.errors import SendwhenError
+
+log = structlog.get_logger()
+
+Main = Callable[[asyncio.Event], Awaitable[None]]
+
+
+def run(main: Main) -> None:
+    """Run ``main(stop)``; SIGTERM and SIGINT set ``stop``. Exits with 2 and a sentence on a SendwhenError or OSError."""
+
+    async def until_asked() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, stop.set)
+        await main(stop)
+
+    try:
+        uvloop.run(until_asked())
+    except (SendwhenError, OSError) as error:
+        log.error("process.refused", problem=str(error))
+        sys.exit(2)

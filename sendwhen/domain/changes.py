@@ -1,0 +1,92 @@
+"""What one round of a shard changed: everything its commit must write, as data."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sendwhen.domain.decision import Decision, Send
+
+
+class CustomerChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer to be written.
+
+    Attributes:
+        uid: Whose.
+        record: The versioned record (``sendwhen.domain.record``).
+        seen_append: Packed ids to be added behind those stored.
+        seen_replace: Where not None, all packed ids; takes the place of those stored (``seen_append`` is b"" then).
+        due_at_ms: Earliest deadline among the customer's runs; None: no deadline.
+    """
+
+    uid: str
+    record: bytes
+    seen_append: bytes = b""
+    seen_replace: bytes | None = None
+    due_at_ms: int | None = None
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that was set aside.
+
+    Attributes:
+        seq: Its entry. index: its place in it, -1 for a whole entry.
+        reason: "other_payload" (the id was seen with another payload), "failed" (applying it raised), "unreadable",
+            "unsorted" (older than the clock in an installation on the events' own time), "quarantined", "too_many".
+        logged: A Skip entry must be written: replays leave the event out. False where a replay decides alike by itself.
+        payload: The event as it stood in the log, or b"" where the host has it.
+    """
+
+    seq: int
+    index: int
+    event_id: str
+    reason: str
+    detail: str
+    at_ms: int
+    logged: bool = False
+    payload: bytes = b""
+
+
+class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of a campaign to be kept by the partition, or to be forgotten where no run needs it.
+
+    Attributes:
+        current: New runs start on it. source: as in CampaignPut; b"" means forget this version.
+    """
+
+    campaign_id: str
+    version: str
+    source: bytes
+    current: bool
+    paused: bool
+    put_at_ms: int
+
+
+class Counters(msgspec.Struct, kw_only=True):
+    """Events of a round by what became of them, and overflows of limits."""
+
+    applied: int = 0
+    duplicates: int = 0
+    dead: int = 0
+    late: int = 0
+    fired_timers: int = 0
+    overflows: int = 0
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """One round of one partition.
+
+    Attributes:
+        position: Sequence of the last entry applied. clock_ms: log time reached.
+        customers: Dirty customers, in the order in which they first became dirty.
+        sends: In the order decided. decisions: all of them, in order, for logs, metrics and the runner of cases.
+        campaigns: Rows that changed.
+    """
+
+    position: int
+    clock_ms: int
+    customers: tuple[CustomerChange, ...]
+    sends: tuple[Send, ...]
+    decisions: tuple[tuple[str, Decision], ...]
+    dead_letters: tuple[DeadLetter, ...]
+    campaigns: tuple[CampaignRow, ...]
+    counters: Counters

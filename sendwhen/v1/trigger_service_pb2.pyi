@@ -1,0 +1,219 @@
+from sendwhen.v1 import campaign_pb2 as _campaign_pb2
+from sendwhen.v1 import customer_pb2 as _customer_pb2
+from sendwhen.v1 import decision_pb2 as _decision_pb2
+from sendwhen.v1 import email_pb2 as _email_pb2
+from sendwhen.v1 import ingest_service_pb2 as _ingest_service_pb2
+from sendwhen.v1 import profile_service_pb2 as _profile_service_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class AppendRequest(_message.Message):
+    __slots__ = ("events", "routing_hashes", "occurred_at_ms")
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    ROUTING_HASHES_FIELD_NUMBER: _ClassVar[int]
+    OCCURRED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedScalarFieldContainer[bytes]
+    routing_hashes: _containers.RepeatedScalarFieldContainer[int]
+    occurred_at_ms: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, events: _Optional[_Iterable[bytes]] = ..., routing_hashes: _Optional[_Iterable[int]] = ..., occurred_at_ms: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class AppendResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[_ingest_service_pb2.EventResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[_ingest_service_pb2.EventResult, _Mapping]]] = ...) -> None: ...
+
+class WaitAppliedRequest(_message.Message):
+    __slots__ = ("positions",)
+    POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    positions: _containers.RepeatedCompositeFieldContainer[_ingest_service_pb2.LogPosition]
+    def __init__(self, positions: _Optional[_Iterable[_Union[_ingest_service_pb2.LogPosition, _Mapping]]] = ...) -> None: ...
+
+class WaitAppliedResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class CheckCampaignRequest(_message.Message):
+    __slots__ = ("source",)
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    source: _campaign_pb2.CampaignSource
+    def __init__(self, source: _Optional[_Union[_campaign_pb2.CampaignSource, _Mapping]] = ...) -> None: ...
+
+class CheckCampaignResponse(_message.Message):
+    __slots__ = ("problems", "version")
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    problems: _containers.RepeatedCompositeFieldContainer[_campaign_pb2.CampaignProblem]
+    version: str
+    def __init__(self, problems: _Optional[_Iterable[_Union[_campaign_pb2.CampaignProblem, _Mapping]]] = ..., version: _Optional[str] = ...) -> None: ...
+
+class PutCampaignRequest(_message.Message):
+    __slots__ = ("source",)
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    source: _campaign_pb2.CampaignSource
+    def __init__(self, source: _Optional[_Union[_campaign_pb2.CampaignSource, _Mapping]] = ...) -> None: ...
+
+class PutCampaignResponse(_message.Message):
+    __slots__ = ("campaign", "warnings", "changed")
+    CAMPAIGN_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    campaign: _campaign_pb2.CampaignSummary
+    warnings: _containers.RepeatedCompositeFieldContainer[_campaign_pb2.CampaignProblem]
+    changed: bool
+    def __init__(self, campaign: _Optional[_Union[_campaign_pb2.CampaignSummary, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[_campaign_pb2.CampaignProblem, _Mapping]]] = ..., changed: _Optional[bool] = ...) -> None: ...
+
+class ListCampaignsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListCampaignsResponse(_message.Message):
+    __slots__ = ("campaigns",)
+    CAMPAIGNS_FIELD_NUMBER: _ClassVar[int]
+    campaigns: _containers.RepeatedCompositeFieldContainer[_campaign_pb2.CampaignSummary]
+    def __init__(self, campaigns: _Optional[_Iterable[_Union[_campaign_pb2.CampaignSummary, _Mapping]]] = ...) -> None: ...
+
+class SetCampaignPausedRequest(_message.Message):
+    __slots__ = ("campaign_id", "paused")
+    CAMPAIGN_ID_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    campaign_id: str
+    paused: bool
+    def __init__(self, campaign_id: _Optional[str] = ..., paused: _Optional[bool] = ...) -> None: ...
+
+class SetCampaignPausedResponse(_message.Message):
+    __slots__ = ("campaign",)
+    CAMPAIGN_FIELD_NUMBER: _ClassVar[int]
+    campaign: _campaign_pb2.CampaignSummary
+    def __init__(self, campaign: _Optional[_Union[_campaign_pb2.CampaignSummary, _Mapping]] = ...) -> None: ...
+
+class WhyRequest(_message.Message):
+    __slots__ = ("id", "campaign_id")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    CAMPAIGN_ID_FIELD_NUMBER: _ClassVar[int]
+    id: _profile_service_pb2.CustomerId
+    campaign_id: str
+    def __init__(self, id: _Optional[_Union[_profile_service_pb2.CustomerId, _Mapping]] = ..., campaign_id: _Optional[str] = ...) -> None: ...
+
+class WhyResponse(_message.Message):
+    __slots__ = ("customer", "campaign", "decisions", "waiting", "emails", "explanation")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    CAMPAIGN_FIELD_NUMBER: _ClassVar[int]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    EMAILS_FIELD_NUMBER: _ClassVar[int]
+    EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    customer: _customer_pb2.Customer
+    campaign: _campaign_pb2.CampaignSummary
+    decisions: _containers.RepeatedCompositeFieldContainer[_decision_pb2.Decision]
+    waiting: _containers.RepeatedCompositeFieldContainer[_decision_pb2.Decision]
+    emails: _containers.RepeatedCompositeFieldContainer[_email_pb2.Email]
+    explanation: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, customer: _Optional[_Union[_customer_pb2.Customer, _Mapping]] = ..., campaign: _Optional[_Union[_campaign_pb2.CampaignSummary, _Mapping]] = ..., decisions: _Optional[_Iterable[_Union[_decision_pb2.Decision, _Mapping]]] = ..., waiting: _Optional[_Iterable[_Union[_decision_pb2.Decision, _Mapping]]] = ..., emails: _Optional[_Iterable[_Union[_email_pb2.Email, _Mapping]]] = ..., explanation: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListDeadLettersRequest(_message.Message):
+    __slots__ = ("limit",)
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    def __init__(self, limit: _Optional[int] = ...) -> None: ...
+
+class ListDeadLettersResponse(_message.Message):
+    __slots__ = ("dead_letters", "total")
+    DEAD_LETTERS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    dead_letters: _containers.RepeatedCompositeFieldContainer[DeadLetter]
+    total: int
+    def __init__(self, dead_letters: _Optional[_Iterable[_Union[DeadLetter, _Mapping]]] = ..., total: _Optional[int] = ...) -> None: ...
+
+class DeadLetter(_message.Message):
+    __slots__ = ("partition", "seq", "index", "event_id", "reason", "detail", "at_ms", "event")
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    AT_MS_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    partition: int
+    seq: int
+    index: int
+    event_id: str
+    reason: str
+    detail: str
+    at_ms: int
+    event: bytes
+    def __init__(self, partition: _Optional[int] = ..., seq: _Optional[int] = ..., index: _Optional[int] = ..., event_id: _Optional[str] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., at_ms: _Optional[int] = ..., event: _Optional[bytes] = ...) -> None: ...
+
+class GetStatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetStatusResponse(_message.Message):
+    __slots__ = ("partitions", "durability", "clock", "store", "shards", "refusing")
+    PARTITIONS_FIELD_NUMBER: _ClassVar[int]
+    DURABILITY_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_FIELD_NUMBER: _ClassVar[int]
+    STORE_FIELD_NUMBER: _ClassVar[int]
+    SHARDS_FIELD_NUMBER: _ClassVar[int]
+    REFUSING_FIELD_NUMBER: _ClassVar[int]
+    partitions: _containers.RepeatedCompositeFieldContainer[PartitionStatus]
+    durability: str
+    clock: str
+    store: str
+    shards: _containers.RepeatedCompositeFieldContainer[ShardStatus]
+    refusing: str
+    def __init__(self, partitions: _Optional[_Iterable[_Union[PartitionStatus, _Mapping]]] = ..., durability: _Optional[str] = ..., clock: _Optional[str] = ..., store: _Optional[str] = ..., shards: _Optional[_Iterable[_Union[ShardStatus, _Mapping]]] = ..., refusing: _Optional[str] = ...) -> None: ...
+
+class PartitionStatus(_message.Message):
+    __slots__ = ("partition", "owner", "epoch", "head_seq", "position", "head_at_ms", "lag_events", "outbox", "dead_letters", "duplicates", "applied")
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    HEAD_SEQ_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    HEAD_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    LAG_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    OUTBOX_FIELD_NUMBER: _ClassVar[int]
+    DEAD_LETTERS_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATES_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_FIELD_NUMBER: _ClassVar[int]
+    partition: int
+    owner: str
+    epoch: int
+    head_seq: int
+    position: int
+    head_at_ms: int
+    lag_events: int
+    outbox: int
+    dead_letters: int
+    duplicates: int
+    applied: int
+    def __init__(self, partition: _Optional[int] = ..., owner: _Optional[str] = ..., epoch: _Optional[int] = ..., head_seq: _Optional[int] = ..., position: _Optional[int] = ..., head_at_ms: _Optional[int] = ..., lag_events: _Optional[int] = ..., outbox: _Optional[int] = ..., dead_letters: _Optional[int] = ..., duplicates: _Optional[int] = ..., applied: _Optional[int] = ...) -> None: ...
+
+class ShardStatus(_message.Message):
+    __slots__ = ("name", "partitions", "state")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PARTITIONS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    partitions: _containers.RepeatedScalarFieldContainer[int]
+    state: str
+    def __init__(self, name: _Optional[str] = ..., partitions: _Optional[_Iterable[int]] = ..., state: _Optional[str] = ...) -> None: ...
+
+class AdvanceClockRequest(_message.Message):
+    __slots__ = ("to_ms",)
+    TO_MS_FIELD_NUMBER: _ClassVar[int]
+    to_ms: int
+    def __init__(self, to_ms: _Optional[int] = ...) -> None: ...
+
+class AdvanceClockResponse(_message.Message):
+    __slots__ = ("positions",)
+    POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    positions: _containers.RepeatedCompositeFieldContainer[_ingest_service_pb2.LogPosition]
+    def __init__(self, positions: _Optional[_Iterable[_Union[_ingest_service_pb2.LogPosition, _Mapping]]] = ...) -> None: ...

@@ -1,0 +1,335 @@
+"""What trigger needs of the outside: the log for its front, the store for its shards, sender for its relay.
+
+The shard host and the outbox relay are sans-I/O: they yield the requests below and are sent the answers. In production a
+thread carries them out on a ``ShardStore``; in the simulation a scheduler does, and may stop between any two of them.
+A store that went away shows as ``StoreLost`` thrown into the generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Protocol
+
+import msgspec
+
+from sendwhen.domain.changes import CampaignRow, Changes, DeadLetter
+from sendwhen.errors import Unavailable
+
+
+class StoreLost(Unavailable):
+    """The connection broke or the store is away; whether the last request was carried out is unknown.
+
+    Any connection made anew counts as this too: behind it may be a store that lost its tail.
+    """
+
+
+# --- what a log entry is, as stored ---
+
+
+class RawEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry as it stands in the log.
+
+    Attributes:
+        seq: Dense sequence, from 1.
+        at_ms: Log time. appended_at_us: the store's own clock at the append; for traces.
+        nonce: Random, made with each append (8 bytes).
+        body: Serialised sendwhen.v1.LogEntry.
+    """
+
+    seq: int
+    at_ms: int
+    appended_at_us: int
+    nonce: bytes
+    body: bytes
+
+
+# --- the shard host's requests, and the answers ---
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """Become the owner of partitions. Answer: for each partition a Claimed, or a Refusal."""
+
+    partitions: tuple[int, ...]
+    owner: str
+    generation: int
+
+
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+    """The partition is ours, from this committed state.
+
+    Attributes:
+        epoch: One more than the owner's before.
+        position, position_nonce: Last entry committed (0 and b"" at the very start).
+        clock_ms: Log time at that position.
+        campaigns: All rows kept.
+        next_ordinal: For the next outbox row. lineage: of rows to be made by this owner (random, made by the claim).
+        claims_without_progress: Claims, this one included, since a commit last moved the position (1: none before it).
+    """
+
+    epoch: int
+    position: int
+    position_nonce: bytes
+    clock_ms: int
+    campaigns: tuple[CampaignRow, ...]
+    next_ordinal: int
+    lineage: str
+    claims_without_progress: int
+
+
+class Why(Enum):
+    """Why the store refused."""
+
+    FENCED = "fenced"
+    """Another owner has claimed since, or a newer generation assigns it elsewhere: forget everything and exit."""
+    MOVED = "moved"
+    """The position is not the one started from: memory is not what is stored. Forget and claim anew."""
+    LOST = "lost"
+    """The log's tail is not what was applied: an entry is gone or another stands in its place. Forget and claim anew."""
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing was written."""
+
+    why: Why
+
+
+class Read(msgspec.Struct, frozen=True, kw_only=True):
+    """Read entries behind a sequence, waiting at most ``block_ms`` when there are none in any partition.
+
+    Answer: ReadAnswer. At most ``entries_max`` for each partition.
+    """
+
+    after: Mapping[int, int]
+    entries_max: int
+    block_ms: int
+
+
+class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What was there.
+
+    Attributes:
+        entries: By partition; partitions without entries are left out.
+        now_ms: The reader's clock, bounded like log time; says when a timer's tick is due. No decision reads it.
+        now_us: The same clock in microseconds, for traces.
+    """
+
+    entries: Mapping[int, tuple[RawEntry, ...]]
+    now_ms: int
+    now_us: int
+
+
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """Load customers. Answer: by partition, for each uid in order, (record or None, packed seen ids or b"")."""
+
+    uids: Mapping[int, tuple[str, ...]]
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose deadlines come. Answer: DueAnswer for each partition asked, the earliest first."""
+
+    up_to_ms: Mapping[int, int]
+    customers_max: int
+
+
+class DueAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Customers by earliest deadline.
+
+    Attributes:
+        customers: (due_ms, uid), ascending.
+        complete_to_ms: All deadlines up to here, inclusive, are in ``customers``: the instant asked for, or less when
+            the limit cut the answer (never inside one millisecond: then the answer exceeds the limit instead).
+    """
+
+    customers: tuple[tuple[int, str], ...]
+    complete_to_ms: int
+
+
+class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision on its way to sender; ``intent`` is a serialised sendwhen.v1.SendIntent."""
+
+    ordinal: int
+    lineage: str
+    intent: bytes
+
+
+class PartitionCommit(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one round of one partition writes, atomically, or nothing.
+
+    Refused unless (epoch, owner) hold the partition, the stored position is ``from_position``, and the log still holds
+    entry ``to_position`` with nonce ``to_nonce``. Skip entries for dead letters with ``logged`` are appended to the log by
+    the same step.
+    """
+
+    partition: int
+    epoch: int
+    owner: str
+    from_position: int
+    to_position: int
+    to_nonce: bytes
+    changes: Changes
+    outbox: tuple[OutboxRow, ...]
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """Commit rounds of several partitions; each stands by itself. Answer: by partition None (done) or a Refusal."""
+
+    rounds: tuple[PartitionCommit, ...]
+
+
+class AppendTick(msgspec.Struct, frozen=True, kw_only=True):
+    """Append a tick, behind the fence, if ``after_seq`` is still the last sequence. Answer: True, or a Refusal (MOVED
+    where the log went on: no tick is needed then).
+    """
+
+    partition: int
+    epoch: int
+    owner: str
+    after_seq: int
+
+
+class MarkTrying(msgspec.Struct, frozen=True, kw_only=True):
+    """Note that entry ``seq`` is about to be applied alone, because owners died here. Answer: how often that was noted,
+    this time included; or a Refusal. Only used after a claim without progress.
+    """
+
+    partition: int
+    epoch: int
+    owner: str
+    seq: int
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """Committed outbox rows may go out. No store request: the driver hands them to the relay. Answer: None."""
+
+    rows: Mapping[int, tuple[OutboxRow, ...]]
+
+
+ShardRequest = Claim | Read | Load | Due | Commit | AppendTick | MarkTrying | Release
+
+
+class ReadOutbox(msgspec.Struct, frozen=True, kw_only=True):
+    """Outbox rows behind an ordinal, in order. Answer: tuple of OutboxRow."""
+
+    partition: int
+    after_ordinal: int
+    rows_max: int
+
+
+class Push(msgspec.Struct, frozen=True, kw_only=True):
+    """Hand rows to sender. Answer: None when durable there. ``SenderLost`` is thrown in when the outcome is unknown or no."""
+
+    partition: int
+    rows: tuple[OutboxRow, ...]
+
+
+class DeleteOutbox(msgspec.Struct, frozen=True, kw_only=True):
+    """Delete the rows up to an ordinal, inclusive. Needs no fence: they are durable at the receiver. Answer: None."""
+
+    partition: int
+    up_to_ordinal: int
+
+
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """Wait before trying again, or until new rows are released. Answer: rows released meanwhile, by partition."""
+
+    at_most_ms: int
+
+
+RelayRequest = ReadOutbox | Push | DeleteOutbox | Pause
+
+
+class SenderLost(Unavailable):
+    """Sender did not say that the rows are durable."""
+
+
+class ShardStore(Protocol):
+    """The store as a shard uses it, one method for each request. Every method raises StoreLost."""
+
+    def claim(self, request: Claim) -> Mapping[int, Claimed | Refusal]: ...
+    def read(self, request: Read) -> ReadAnswer: ...
+    def load(self, request: Load) -> Mapping[int, tuple[tuple[bytes | None, bytes], ...]]: ...
+    def due(self, request: Due) -> Mapping[int, DueAnswer]: ...
+    def commit(self, request: Commit) -> Mapping[int, Refusal | None]: ...
+    def append_tick(self, request: AppendTick) -> bool | Refusal: ...
+    def mark_trying(self, request: MarkTrying) -> int | Refusal: ...
+    def read_outbox(self, request: ReadOutbox) -> tuple[OutboxRow, ...]: ...
+    def delete_outbox(self, request: DeleteOutbox) -> None: ...
+
+
+# --- the log as the front uses it ---
+
+
+class Append(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry for one partition.
+
+    Attributes:
+        body: Serialised sendwhen.v1.LogEntry.
+        events: How many events it holds, for lag.
+        at_ms: The front's clock; for an installation on the events' own time the time of its last event.
+    """
+
+    partition: int
+    body: bytes
+    events: int
+    at_ms: int
+
+
+class Appended(msgspec.Struct, frozen=True, kw_only=True):
+    """It is at the log's durability level."""
+
+    partition: int
+    seq: int
+    at_ms: int
+
+
+class Lagging(msgspec.Struct, frozen=True, kw_only=True):
+    """Not appended: the shard is too far behind."""
+
+    partition: int
+    lag_events: int
+
+
+class PartitionHead(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a partition stands. Counters are ever since creation."""
+
+    partition: int
+    owner: str
+    epoch: int
+    generation: int
+    head_seq: int
+    head_at_ms: int
+    position: int
+    lag_events: int
+    outbox: int
+    dead_letters: int
+    duplicates: int
+    applied: int
+
+
+class Log(Protocol):
+    """The log as the front uses it. Every method raises StoreLost."""
+
+    async def append(self, appends: Sequence[Append]) -> Sequence[Appended | Lagging]:
+        """Append entries to distinct partitions, in one step where the store is one node; answers in their order."""
+        ...
+
+    async def heads(self, partitions: Sequence[int]) -> Sequence[PartitionHead]:
+        """Where partitions stand."""
+        ...
+
+    async def campaigns(self, partition: int) -> Sequence[CampaignRow]:
+        """Campaign rows as committed by the partition's shard."""
+        ...
+
+    async def record(self, partition: int, uid: str) -> bytes | None:
+        """A customer's committed record."""
+        ...
+
+    async def dead_letters(self, partition: int, limit: int) -> Sequence[DeadLetter]:
+        """Events set aside, latest first; at most the latest 10,000 are kept."""
+        ...
+
+    async def trim(self, partition: int) -> int:
+        """Delete entries behind the committed position as DESIGN of the log allows; how many went. Idempotent."""
+        ...
