@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -22,6 +23,18 @@ settings.register_profile(
 settings.load_profile("sendwhen")
 
 _LOOPBACK = ("127.", "::1", "localhost")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """Coroutine tests, marked ``pytest.mark.anyio``, run on the loop that production runs on."""
+    return ("asyncio", {"use_uvloop": True})
+
+
+@pytest.fixture(scope="session")
+async def one_loop() -> AsyncIterator[None]:
+    """Keeps one loop open for all coroutine tests that use it: gRPC's poller outlives a loop and must not find it closed."""
+    yield
 
 
 @pytest.fixture(autouse=True)
