@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import inspect
 import os
 import socket
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import uvloop
 from hypothesis import HealthCheck, settings
 
 # Ray listens on all interfaces unless this is set before it is imported.
@@ -22,19 +25,24 @@ settings.register_profile(
 )
 settings.load_profile("sendwhen")
 
+
+@functools.cache
+def _one_loop() -> asyncio.AbstractEventLoop:
+    # One for the whole session: gRPC's poller outlives a loop and must not find it closed.
+    return uvloop.new_event_loop()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run coroutine tests, on the loop that production runs on."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    _one_loop().run_until_complete(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
+
+
 _LOOPBACK = ("127.", "::1", "localhost")
-
-
-@pytest.fixture(scope="session")
-def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """Coroutine tests, marked ``pytest.mark.anyio``, run on the loop that production runs on."""
-    return ("asyncio", {"use_uvloop": True})
-
-
-@pytest.fixture(scope="session")
-async def one_loop() -> AsyncIterator[None]:
-    """Keeps one loop open for all coroutine tests that use it: gRPC's poller outlives a loop and must not find it closed."""
-    yield
 
 
 @pytest.fixture(autouse=True)
