@@ -1,0 +1,73 @@
+"""What every test lives under: fixed seeds, no Ray by accident, no address but this machine's."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import os
+import socket
+from typing import Any
+
+import pytest
+import uvloop
+from hypothesis import HealthCheck, settings
+
+# Ray listens on all interfaces unless this is set before it is imported.
+os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+
+settings.register_profile(
+    "sendwhen",
+    deadline=None,  # two noisy cores: a slow example is no failure
+    derandomize=True,  # the same examples every time; a failure prints its own blob to repeat it
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("sendwhen")
+
+
+@functools.cache
+def _one_loop() -> asyncio.AbstractEventLoop:
+    # One for the whole session: gRPC's poller outlives a loop and must not find it closed.
+    return uvloop.new_event_loop()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run coroutine tests, on the loop that production runs on."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    _one_loop().run_until_complete(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
+
+
+_LOOPBACK = ("127.", "::1", "localhost")
+
+
+@pytest.fixture(autouse=True)
+def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test may connect to an address that is not this machine's."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not str(address[0]).startswith(_LOOPBACK):
+            raise AssertionError(f"A test connects to {address}. Tests talk to 127.0.0.1 only.")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    return
+
+
+@pytest.fixture(autouse=True)
+def no_ray_by_accident(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only integration tests start Ray: everything else must be testable without it."""
+    if request.node.get_closest_marker("integration") is None:
+
+        def refuse(*_args: object, **_more: object) -> None:
+            raise AssertionError("This test starts Ray. Test the shard host instead, or mark the test as integration.")
+
+        import ray
+
+        monkeypatch.setattr(ray, "init", refuse)
+    return
