@@ -97,7 +97,8 @@ class CampaignBook:
         return [_row(row, source=b"") for row in forgotten]
 
     def _prepare(self) -> None:
-        # In the order of ids, so that what several campaigns decide about one event does not depend on when they were put.
+        # In the order of ids, so that what several campaigns decide about one event does not depend on when they were
+        # put.
         current = [self._plans[row.campaign_id, row.version] for _, row in sorted(self._current.items())]
         names = dict.fromkeys(name for plan in current for name in (*plan.stops, *plan.starts))
         self.listeners = {name: Listeners(name, current, self._fuse) for name in names}
