@@ -138,9 +138,11 @@ class HostedPartition:
             OutboxRow(ordinal=ordinal, lineage=self._lineage, intent=self._encoded(send, decided_at_us))
             for ordinal, send in enumerate(changes.sends, start=self._next_ordinal)
         )
-        if changes.dead_letters or self._set_aside:
-            letters = (*changes.dead_letters, *self._set_aside)
-            changes.counters.dead += len(self._set_aside)
+        # Not before its entry is passed: a page of timers may be committed first.
+        set_aside = [letter for letter in self._set_aside if letter.seq <= changes.position]
+        if changes.dead_letters or set_aside:
+            letters = (*changes.dead_letters, *set_aside)
+            changes.counters.dead += len(set_aside)
             changes = msgspec.structs.replace(changes, dead_letters=tuple(map(self._with_payload, letters)))
         return PartitionCommit(
             partition=self.number,
@@ -158,7 +160,7 @@ class HostedPartition:
         self.position = done.to_position
         self._next_ordinal += len(done.outbox)
         self._applied.clear()
-        self._set_aside.clear()
+        self._set_aside = [letter for letter in self._set_aside if letter.seq > done.to_position]
         self.shard.evict()
 
     def _encoded(self, send: Send, decided_at_us: int) -> bytes:

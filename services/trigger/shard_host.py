@@ -161,7 +161,8 @@ class ShardHost:
             return self._limits.block_ms
         now_ms = max(self._now_ms, self._ports.now_us() // 1_000)
         dues = (held.shard.next_due_ms() for held in self._held.values())
-        return max(0, min(self._limits.block_ms, *(due - now_ms for due in dues if due is not None), self._limits.block_ms))
+        waits = [due_ms - now_ms for due_ms in dues if due_ms is not None]
+        return max(0, min([self._limits.block_ms, *waits]))
 
     def _take(self, answer: ReadAnswer) -> None:
         self._now_ms = answer.now_ms
