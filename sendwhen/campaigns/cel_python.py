@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from sendwhen.campaigns import cel_conversions, cel_values
+from sendwhen.campaigns import cel_arithmetic, cel_conversions, cel_values
 from sendwhen.campaigns.cel_library import ROOTS, matches, operator_word, pattern_error
 from sendwhen.campaigns.cel_tree import Node
 from sendwhen.campaigns.problem import Flaw
@@ -31,8 +31,8 @@ RUNTIME: dict[str, Any] = {
     "_and": cel_values.conjunction, "_or": cel_values.disjunction, "_list": cel_values.members, "_pairs": cel_values.pairs,
     "_in": cel_values.contained, "_size": cel_values.size, "_starts": cel_values.starts_with, "_ends": cel_values.ends_with,
     "_contains": cel_values.contains, "_any": cel_values.exists, "_all": cel_values.every, "_one": cel_values.exists_one,
-    "_add": cel_values.add, "_sub": cel_values.subtract, "_mul": cel_values.multiply, "_div": cel_values.divide,
-    "_mod": cel_values.modulo, "_neg": cel_values.minus, "_int": cel_conversions.to_int, "_double": cel_conversions.to_double,
+    "_add": cel_arithmetic.add, "_sub": cel_arithmetic.subtract, "_mul": cel_arithmetic.multiply, "_div": cel_arithmetic.divide,
+    "_mod": cel_arithmetic.modulo, "_neg": cel_arithmetic.minus, "_int": cel_conversions.to_int, "_double": cel_conversions.to_double,
     "_text": cel_conversions.to_text, "_time": cel_conversions.to_timestamp, "_span": cel_conversions.to_duration,
     "_matches": matches, "float": float, "str": str, "bool": bool, "dict": dict, "__builtins__": {},
 }  # fmt: skip
@@ -182,6 +182,8 @@ class Writer:
             return self._match(node)
         if name == "_?_:_":
             return self._choice(node)
+        if name == "dyn":
+            return self.write(node.children[0])
         return self._function(node)
 
     def _function(self, node: Node) -> Code:
