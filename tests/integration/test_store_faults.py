@@ -116,6 +116,8 @@ def test_a_store_restarted_from_an_older_file_is_found_out_by_every_owner(
     folder = own_valkey.config.folder
     shutil.copytree(folder / "appendonlydir", folder / "older")
     own_valkey.start()
+    with pytest.raises(StoreLost):
+        world.append()
     owner.store = world.connect()
     owner.claim()
     world.fill(2)
@@ -128,6 +130,8 @@ def test_a_store_restarted_from_an_older_file_is_found_out_by_every_owner(
     with pytest.raises(StoreLost):
         owner.read()
     assert owner.claim().position == 1
+    with pytest.raises(StoreLost):
+        world.append()
     world.fill(1)
     assert [entry.seq for entry in owner.read()] == [2]
 
