@@ -15,6 +15,13 @@ SLOTS = 64
 """Parts of the ledger; fixed for the life of an installation."""
 
 KEY_CHARACTERS_MIN = 16
+ADDRESS_CHARACTERS_MAX = 320
+
+
+def is_address(text: str) -> bool:
+    """Whether it could be an email address: nobody can tell more without sending to it."""
+    local, _, host = text.rpartition("@")
+    return bool(local and host) and len(text) <= ADDRESS_CHARACTERS_MAX and text.isprintable() and " " not in text
 
 
 class AddressBook:
