@@ -10,8 +10,8 @@ from contextlib import AsyncExitStack
 import structlog
 
 from sendwhen.chassis.clock import SystemClock
-from sendwhen.chassis.grpc_channel import open_channel
 from sendwhen.chassis.grpc_access import Access
+from sendwhen.chassis.grpc_channel import open_channel
 from sendwhen.chassis.grpc_server import GrpcServer, serve_until
 from sendwhen.chassis.logs import configure_logs
 from sendwhen.chassis.metrics import Metrics, serve_metrics
@@ -117,7 +117,7 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
 
 async def _provider(settings: SenderSettings, clock: SystemClock, opened: AsyncExitStack) -> Provider:
     if settings.provider == "sendgrid":
-        # Imported here: the package takes a quarter of a second, which an installation that writes files can do without.
+        # Imported here: the package takes a quarter of a second, which who writes files can do without.
         from services.sender.sendgrid_provider import SendgridProvider
 
         return SendgridProvider(

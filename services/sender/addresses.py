@@ -1,7 +1,7 @@
 """Addresses as the ledger knows them: a keyed hash, which also decides the slot, and nothing else.
 
-The suppression list must survive an erasure of the person, so it may hold no address; and a plain hash of an address can be
-guessed. Losing or changing the key orphans the list and the slots, therefore the ledger remembers a check of it.
+The suppression list must survive an erasure of the person, so it may hold no address; and a plain hash of an address
+can be guessed. Losing or changing the key orphans the list and the slots, therefore the ledger remembers a check of it.
 """
 
 from __future__ import annotations

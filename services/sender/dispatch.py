@@ -15,7 +15,7 @@ import msgspec
 from sendwhen.chassis.clock import Clock
 from services.sender.addresses import is_address
 from services.sender.email_trace import SenderStamps
-from services.sender.ledger import Signal, State
+from services.sender.ledger import Signal
 from services.sender.ledger_port import (
     BeginAttempt,
     Begun,
@@ -179,6 +179,8 @@ class Dispatch:
             context: dict[str, object] = msgspec.json.decode(intent.context_json or b"{}", type=dict[str, object])
         except msgspec.DecodeError:
             return _NotReady(signal=Signal.REFUSE, detail="The values captured with the decision cannot be read.")
+        # A template's "now" is log time, so that an email is the same whenever it is rendered.
+        context["now_ms"] = intent.decided_at_ms
         age_ms = 0 if rules.events_clock else self._clock.now_ms() - intent.decided_at_ms
         if age_ms <= rules.captured_max_age_ms:
             return context
@@ -209,17 +211,19 @@ class Dispatch:
 
     def _set_aside(self, claimed: Claimed, why: _NotReady) -> Steps[Claimed | None]:
         signal, next_at_ms = self._patience(claimed, why.signal, tried=claimed.attempts + 1, not_before_ms=0)
-        settled = yield from self._settle(claimed, 0, signal, next_at_ms, Answer(verdict=Verdict.REJECTED, detail=why.detail))
+        settled = yield from self._settle(
+            claimed, 0, signal, next_at_ms, Answer(verdict=Verdict.REJECTED, detail=why.detail)
+        )
         yield Report(intent=claimed.intent, state=settled.state, detail=why.detail)
         return settled.following
 
-    def _attempted(
-        self, claimed: Claimed, ready: _Ready, begun: Begun, *, asked_at_ms: int
-    ) -> Steps[Claimed | None]:
+    def _attempted(self, claimed: Claimed, ready: _Ready, begun: Begun, *, asked_at_ms: int) -> Steps[Claimed | None]:
         started_us = self._clock.now_us()
         if started_us // 1_000 - asked_at_ms > self._rules.attempt_lease_ms:
             # This process stood still. Others may have put the attempt in doubt; that it never began is proof for them.
-            answer = Answer(verdict=Verdict.NOT_PROCESSED, detail="The process stood still before it called the provider.")
+            answer = Answer(
+                verdict=Verdict.NOT_PROCESSED, detail="The process stood still before it called the provider."
+            )
         else:
             answer = yield Call(message=msgspec.structs.replace(ready.message, attempt=begun.attempt))
         ended_us = self._clock.now_us()

@@ -1,4 +1,4 @@
-"""Drives dispatch in production: many emails at once, each a generator whose requests are carried out on the event loop."""
+"""Drives dispatch in production: many emails at once, each a generator whose requests are carried out on one loop."""
 
 from __future__ import annotations
 
@@ -150,22 +150,24 @@ class Dispatcher:
             return result
 
     async def _carry_out(self, request: DispatchRequest) -> object:
+        answer: object = None
         match request:
             case BeginAttempt():
-                return await self._ledger.begin(request)
+                answer = await self._ledger.begin(request)
             case Settle():
-                return await self._ledger.settle(request)
+                answer = await self._ledger.settle(request)
             case Call(message=message):
-                return await self._provider.send(message)
+                answer = await self._provider.send(message)
             case GetTemplate(template_hash=template_hash):
-                return await self._templates.get(template_hash)
+                answer = await self._templates.get(template_hash)
             case GetProfile(uid=uid, at_least_seq=seq, deadline_ms=deadline_ms):
-                return await self._profiles.attributes(uid, at_least_seq=seq, deadline_ms=deadline_ms)
+                answer = await self._profiles.attributes(uid, at_least_seq=seq, deadline_ms=deadline_ms)
             case ClaimDue():
-                return await self._ledger.claim_due(request)
+                answer = await self._ledger.claim_due(request)
             case Pause(at_most_ms=at_most_ms):
-                return await asyncio.sleep(at_most_ms / 1_000)
+                await asyncio.sleep(at_most_ms / 1_000)
             case Report():
-                return self._reporter.report(request)
+                self._reporter.report(request)
             case _:
                 assert_never(request)
+        return answer

@@ -17,8 +17,8 @@ _SAME_NAME_MAX = 9
 class EmlProvider:
     """Writes emails to ``<folder>/<send_id>.eml``; a further attempt at one gets a name of its own and is seen.
 
-    A file is complete when it has its name: it is written under another and linked. It is not synced to disk: a power cut
-    may take the last seconds' files, though the ledger has them as accepted.
+    A file is complete when it has its name: it is written under another and linked. It is not synced to disk: a power
+    cut may take the last seconds' files, though the ledger has them as accepted.
 
     Attributes:
         on_written: Told the path of each new file.

@@ -51,9 +51,7 @@ class GrpcProfiles:
         found: list[Mapping[str, object] | None] = [None] * len(batch)
         try:
             answer = await self._stub.BatchGet(request, timeout=deadline_ms / 1_000)
-            found = [
-                root_of(result.found.customer) if result.HasField("found") else None for result in answer.results
-            ]
+            found = [root_of(result.found.customer) if result.HasField("found") else None for result in answer.results]
         except grpc.RpcError as error:
             log.warning("profile.not_answered", code=error.code().name, customers=len(batch))
         for (_, future), customer in zip(batch, found, strict=True):

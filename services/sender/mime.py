@@ -1,7 +1,7 @@
 """An email as bytes: headers, a plain text and an HTML part.
 
-Written out by hand, because the standard library's generator takes 2 ms for each email, twice as long as everything else
-that sender does with it. A test reads what is written here back with the standard library's parser.
+Written out by hand, because the standard library's generator takes 2 ms for each email, twice as long as everything
+else that sender does with it. A test reads what is written here back with the standard library's parser.
 """
 
 from __future__ import annotations

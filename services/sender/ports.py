@@ -1,8 +1,8 @@
 """What sender needs of the outside beside the ledger: a provider, profiles, templates, a tracer and numbers to count.
 
-Dispatch is sans-I/O: it yields the requests below and those of ``ledger_port``, and is sent the answers (``LedgerLost`` is
-thrown in where the ledger did not answer). In production many of these generators run concurrently; in the simulation a
-scheduler drives them and may stop between any two requests.
+Dispatch is sans-I/O: it yields the requests below and those of ``ledger_port``, and is sent the answers (``LedgerLost``
+is thrown in where the ledger did not answer). In production many of these generators run concurrently; in the
+simulation a scheduler drives them and may stop between any two requests.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ class CannotRender(SendwhenError):
 class Renderer(Protocol):
     """Fills templates. Pure apart from its own cache."""
 
-    def check(self, template_hash: str, template: TemplateText) -> None:
+    def check(self, template_id: str, template: TemplateText) -> None:
         """Raises Invalid where the hash is not the content's, or the template does not parse."""
         ...
 
-    def render(self, template_hash: str, template: TemplateText, context: Mapping[str, object]) -> Rendered:
+    def render(self, template_id: str, template: TemplateText, context: Mapping[str, object]) -> Rendered:
         """The email's text. Raises CannotRender."""
         ...
 
@@ -68,7 +68,7 @@ class Profiles(Protocol):
     """Who customers are right now."""
 
     async def attributes(self, uid: str, *, at_least_seq: int, deadline_ms: int) -> Mapping[str, object] | None:
-        """A customer as a template's root "customer", at least as fresh as asked; None: cannot be had by the deadline."""
+        """A customer as a template's root "customer", as fresh as asked at least; None: not to be had in time."""
         ...
 
 
@@ -113,7 +113,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         detail: In words for an operator; no personal data.
         retry_at_ms: When the provider wants to be asked again; 0: it did not say.
         first_byte_at_us: First byte of the request; 0: none was written.
-        http_status: Of the provider's answer, where it speaks HTTP and answered. server_address: its host, if it has one.
+        http_status: Of the provider's answer, where it speaks HTTP and answered. server_address: its host, if any.
     """
 
     verdict: Verdict

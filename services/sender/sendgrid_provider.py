@@ -7,12 +7,12 @@ last post was not taken? What counts as proof, and its source:
 * 429: over the rate limit; the request was counted and refused. Wait until X-RateLimit-Reset (Unix seconds).
   https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/rate-limits
 * 503: "The SendGrid v3 Web API is not available", in SendGrid's own table of answers (kept at
-  https://rapidapi.com/sendgrid/api/SendGrid/details). It counts only with SendGrid's JSON body of ``errors``: a proxy in
-  between may answer 503 for a request that it had passed on.
+  https://rapidapi.com/sendgrid/api/SendGrid/details). It counts only with SendGrid's JSON body of ``errors``: a proxy
+  in between may answer 503 for a request that it had passed on.
 
-500 is listed as "an error occurred on a SendGrid server", which does not say when; 502 and 504 are proxies' words. These, a
-timeout after bytes were written, a connection that broke and half an answer are unknown. All other 4xx are final; repeated
-bad requests get the account blocked, so they are never repeated.
+500 is listed as "an error occurred on a SendGrid server", which does not say when; 502 and 504 are proxies' words.
+These, a timeout after bytes were written, a connection that broke and half an answer are unknown. All other 4xx are
+final; repeated bad requests get the account blocked, so they are never repeated.
 """
 
 from __future__ import annotations
@@ -74,7 +74,11 @@ class SendgridProvider:
         timeout_s = timeout_ms / 1_000
         self._client = httpx.AsyncClient(
             base_url=base_url,
-            headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json", "Accept": "application/json"},
+            headers={
+                "Authorization": f"Bearer {key}",
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+            },
             timeout=httpx.Timeout(timeout_s, connect=min(5.0, timeout_s), pool=min(5.0, timeout_s)),
             limits=httpx.Limits(
                 max_connections=connections_max, max_keepalive_connections=connections_max, keepalive_expiry=30.0
@@ -120,8 +124,12 @@ class SendgridProvider:
     def _broken(self, error: Exception, wire: _Wire) -> Answer:
         what = type(error).__name__
         if not wire.first_byte_at_us:
-            return self._answer(Verdict.NOT_PROCESSED, f"No connection to SendGrid ({what}); nothing was written.", wire)
-        return self._answer(Verdict.UNKNOWN, f"The connection to SendGrid failed after bytes were written ({what}).", wire)
+            return self._answer(
+                Verdict.NOT_PROCESSED, f"No connection to SendGrid ({what}); nothing was written.", wire
+            )
+        return self._answer(
+            Verdict.UNKNOWN, f"The connection to SendGrid failed after bytes were written ({what}).", wire
+        )
 
     def _classified(self, response: httpx.Response, wire: _Wire) -> Answer:
         status = response.status_code

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import grpc
 
 from sendwhen.errors import Invalid, Violation
@@ -16,7 +18,7 @@ SEND_IDS_MAX = 500
 TEMPLATES_MAX = 64
 TEMPLATE_BYTES_MAX = 512 * 1024
 REASON_CHARACTERS_MAX = 64
-Context = grpc.aio.ServicerContext
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class SenderServicer(sender_service_pb2_grpc.SenderServicer):
@@ -38,14 +40,14 @@ class SenderServicer(sender_service_pb2_grpc.SenderServicer):
         self._addresses = addresses
 
     async def Submit(  # noqa: N802  gRPC's name
-        self, request: sender_service_pb2.SubmitRequest, context: Context
+        self, request: sender_service_pb2.SubmitRequest, _context: Context
     ) -> sender_service_pb2.SubmitResponse:
         """Takes decisions of one partition's outbox."""
         accepted, repeated = await self._submission.submit(request.partition, request.lineage, request.rows)
         return sender_service_pb2.SubmitResponse(accepted=accepted, repeated_rows=repeated)
 
     async def PutTemplates(  # noqa: N802  gRPC's name
-        self, request: sender_service_pb2.PutTemplatesRequest, context: Context
+        self, request: sender_service_pb2.PutTemplatesRequest, _context: Context
     ) -> sender_service_pb2.PutTemplatesResponse:
         """Keeps templates under their content hash."""
         if len(request.templates) > TEMPLATES_MAX:
@@ -63,7 +65,7 @@ class SenderServicer(sender_service_pb2_grpc.SenderServicer):
         return sender_service_pb2.PutTemplatesResponse()
 
     async def GetEmails(  # noqa: N802  gRPC's name
-        self, request: sender_service_pb2.GetEmailsRequest, context: Context
+        self, request: sender_service_pb2.GetEmailsRequest, _context: Context
     ) -> sender_service_pb2.GetEmailsResponse:
         """Rows of the ledger by send_id."""
         if len(request.send_ids) > SEND_IDS_MAX:
@@ -78,7 +80,7 @@ class SenderServicer(sender_service_pb2_grpc.SenderServicer):
         return sender_service_pb2.GetEmailsResponse(emails=emails)
 
     async def CountEmails(  # noqa: N802  gRPC's name
-        self, request: sender_service_pb2.CountEmailsRequest, context: Context
+        self, _request: sender_service_pb2.CountEmailsRequest, _context: Context
     ) -> sender_service_pb2.CountEmailsResponse:
         """How many emails stand in each state."""
         counts, duplicates = await self._ledger.counts()
@@ -86,7 +88,7 @@ class SenderServicer(sender_service_pb2_grpc.SenderServicer):
             counts=[
                 sender_service_pb2.EmailCount(
                     campaign_id=count.campaign_id,
-                    state=email_pb2.EmailState.ValueType(count.state.value),
+                    state=email_pb2.EmailState.Name(count.state.value),
                     emails=count.emails,
                 )
                 for count in counts
@@ -95,7 +97,7 @@ class SenderServicer(sender_service_pb2_grpc.SenderServicer):
         )
 
     async def Suppress(  # noqa: N802  gRPC's name
-        self, request: sender_service_pb2.SuppressRequest, context: Context
+        self, request: sender_service_pb2.SuppressRequest, _context: Context
     ) -> sender_service_pb2.SuppressResponse:
         """Puts an address on the suppression list."""
         if len(request.reason) > REASON_CHARACTERS_MAX or "@" in request.reason:
@@ -105,7 +107,7 @@ class SenderServicer(sender_service_pb2_grpc.SenderServicer):
         return sender_service_pb2.SuppressResponse(changed=changed)
 
     async def Unsuppress(  # noqa: N802  gRPC's name
-        self, request: sender_service_pb2.UnsuppressRequest, context: Context
+        self, request: sender_service_pb2.UnsuppressRequest, _context: Context
     ) -> sender_service_pb2.UnsuppressResponse:
         """Takes an address off the suppression list."""
         changed = await self._ledger.unsuppress(self._hash_of(request.address))

@@ -23,8 +23,8 @@ class SenderSettings:
     admin_key: str
     """Key of operators."""
     address_key: str
-    """Key with which addresses are hashed, at least 16 characters. Never to be changed or lost: the suppression list and
-    the ledger's slots hang on it."""
+    """Key with which addresses are hashed, at least 16 characters. Never to be changed or lost: the suppression list
+    and the ledger's slots hang on it."""
     listen: str = "127.0.0.1:7404"
     """Where Submit and the other calls are taken."""
     metrics_listen: str = "127.0.0.1:7414"

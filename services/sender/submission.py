@@ -29,7 +29,9 @@ class Submission:
         self._clock = clock
         self._claim_lease_ms = claim_lease_ms
 
-    async def submit(self, partition: int, lineage: str, rows: Sequence[sender_service_pb2.OutboxRow]) -> tuple[int, int]:
+    async def submit(
+        self, partition: int, lineage: str, rows: Sequence[sender_service_pb2.OutboxRow]
+    ) -> tuple[int, int]:
         """Make rows durable; (new ones, known ones).
 
         Raises:
@@ -71,7 +73,7 @@ def _check(partition: int, rows: Sequence[sender_service_pb2.OutboxRow]) -> None
     for index, row in enumerate(rows[:ROWS_MAX]):
         place = f"rows[{index}]"
         if row.ordinal <= last.get(row.lineage, 0):
-            wrong.append(Violation(field=f"{place}.ordinal", description="Ordinals start at 1 and ascend in a lineage."))
+            wrong.append(Violation(field=f"{place}.ordinal", description="Ordinals start at 1 and ascend."))
         last[row.lineage] = row.ordinal
         wrong += _wrong_of(row.intent, f"{place}.intent")
         if len(wrong) > _WRONG_MAX:
