@@ -1,4 +1,5 @@
-"""Every compiled condition answers as the CEL library does, but for the one documented deviation (see cel_generator)."""
+"""Every compiled condition answers as the CEL library does, but for the one documented deviation (see
+cel_generator)."""
 
 from __future__ import annotations
 
@@ -51,7 +52,9 @@ def test_conditions_answer_as_the_library_does(seed: int) -> None:
             context = generator.context()
             values = activation(context)
             ours = condition.test(context["event"], context["customer"], context["start"], context["now"])
-            where = f"seed {seed}\nours   {pair.ours}\ntheirs {pair.theirs}\npython {condition.python}\ncontext {context}"
+            where = (
+                f"seed {seed}\nours   {pair.ours}\ntheirs {pair.theirs}\npython {condition.python}\ncontext {context}"
+            )
             expected = the_librarys_answer(mapped, values)
             assert ours is (expected is True), f"{where}\nexpected {expected}"
             plain = the_librarys_answer(direct, values)
@@ -73,7 +76,9 @@ def fused_agrees_with_single(conditions: list[Condition], generator: Generator, 
         bits = together(event, customer, now_ms)
         for bit, condition in enumerate(conditions):
             single = condition.test(event, customer, None, now_ms)
-            assert bool(bits >> bit & 1) is single, f"seed {seed}\n{condition.source}\n{condition.python}\ncontext {context}"
+            assert bool(bits >> bit & 1) is single, (
+                f"seed {seed}\n{condition.source}\n{condition.python}\ncontext {context}"
+            )
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -93,7 +98,9 @@ def test_expressions_give_the_values_of_the_library(seed: int) -> None:
             if expected == "error" or not isinstance(expected, (str, int, float)):
                 expected = None if not isinstance(expected, str) or expected == "error" else expected
             compared += ours is not None
-            assert same(ours, expected), f"seed {seed}\n{pair.ours}\n{pair.theirs}\n{context}\nours {ours!r} expected {expected!r}"
+            assert same(ours, expected), (
+                f"seed {seed}\n{pair.ours}\n{pair.theirs}\n{context}\nours {ours!r} expected {expected!r}"
+            )
     assert compared > 200
 
 
