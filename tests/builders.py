@@ -190,9 +190,7 @@ def a_shard(*campaigns: Campaign, limits: ShardLimits | None = None, event_clock
 class Story:
     """A shard told what happens, in words: entries get their sequences, customers are admitted as new."""
 
-    def __init__(
-        self, *campaigns: Campaign, limits: ShardLimits | None = None, event_clock: bool = False
-    ) -> None:
+    def __init__(self, *campaigns: Campaign, limits: ShardLimits | None = None, event_clock: bool = False) -> None:
         self.shard = a_shard(*campaigns, limits=limits, event_clock=event_clock)
         self.entries: list[Entry] = []
         self.seq = 0

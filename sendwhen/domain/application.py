@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 
-from sendwhen.domain.campaign_book import CampaignBook
-from sendwhen.domain.changes import DeadLetter
-from sendwhen.domain.condition import Fuse
 from sendwhen.domain.campaign import Campaign
+from sendwhen.domain.campaign_book import CampaignBook
+from sendwhen.domain.condition import Fuse
 from sendwhen.domain.customer import Customer, learn
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.event import Event
 from sendwhen.domain.journey import Journey
 from sendwhen.domain.moment import Moment
-from sendwhen.domain.passage import Passage
+from sendwhen.domain.passage import Course, Passage
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Run
 from sendwhen.domain.seen import ITEM_BYTES, Seen, id_hash
 from sendwhen.domain.shard_limits import ShardLimits
 
+_FAILED = "failed"
 _SHRINK_EVERY_BYTES = 256 * ITEM_BYTES
 
 
@@ -56,22 +56,22 @@ class Application:
             if known is Seen.SAME:
                 out.counters.duplicates += 1
             else:
-                _set_aside(out, event, index, moment, "other_payload", "The id was seen with another payload.")
+                _set_aside(out, event, index, moment, ("other_payload", "The id was seen with another payload."))
             return False
         if self._event_clock and event.occurred_at_ms < now_ms:
             detail = f"It happened {now_ms - event.occurred_at_ms} ms before the clock."
-            _set_aside(out, event, index, moment, "unsorted", detail)
+            _set_aside(out, event, index, moment, ("unsorted", detail))
             return False
         draft = copy(resident.customer)
         mark = out.mark()
         try:
             out.counters.overflows += learn(draft, event, seq=moment.seq, at_ms=now_ms, limits=self._limits)
             self._journey.take(draft, event, index, moment, out)
-        except Exception as error:  # noqa: BLE001 - whatever one event does, its neighbours go on; it is set aside by name
+        except Exception as error:  # noqa: BLE001 - one bad event is set aside; its neighbours go on
             out.back_to(mark)
             # The message of the error may hold what a customer wrote; its kind does not.
             detail = f"Applying it raised {type(error).__name__}."
-            _set_aside(out, event, index, moment, "failed", detail, logged=True)
+            _set_aside(out, event, index, moment, (_FAILED, detail))
             return False
         resident.customer = draft
         out.counters.applied += 1
@@ -86,22 +86,32 @@ class Application:
         """Let an open run's deadline come."""
         draft = _without(resident.customer, run, moment)
         plan = self.book.plan(run.campaign_id, run.version)
-        armed_under = (moment.seq, run.due_at_ms, 0, *run.armed)
+        armed = (moment.seq, run.due_at_ms, 0, *run.armed)
         mark = out.mark()
         out.counters.fired_timers += 1
         try:
             if plan is None:
-                _skip(draft, run, moment, out, "version_gone", "The campaign's version that started it is not kept.")
-            elif run.phase == TRIGGER_PHASE:
-                self._passage.fire(draft, run, plan, moment, out, armed_under=armed_under)
+                _skip(draft, run, moment, out, ("version_gone", "The version that started it is not kept."))
             else:
-                self._passage.walk(draft, run, plan, run.phase + 1, moment, out, armed_under=armed_under)
+                course = Course(customer=draft, run=run, plan=plan, moment=moment, armed=armed)
+                if run.phase == TRIGGER_PHASE:
+                    self._passage.fire(course, out)
+                else:
+                    self._passage.walk(course, run.phase + 1, out)
         except Exception as error:  # noqa: BLE001 - one run's deadline must not stop the partition's clock
             out.back_to(mark)
             detail = f"Its deadline raised {type(error).__name__}."
             draft = _without(resident.customer, run, moment)
-            _skip(draft, run, moment, out, "failed", detail)
-            _letter(out, moment, -1, run.start.event_id, "failed", detail, logged=False)
+            _skip(draft, run, moment, out, (_FAILED, detail))
+            # Not logged: a replay comes to the same by itself, and there is no event to leave out.
+            out.set_aside(
+                seq=moment.seq,
+                index=-1,
+                event_id=run.start.event_id,
+                reason=_FAILED,
+                detail=detail,
+                at_ms=moment.at_ms,
+            )
         resident.customer = draft
 
 
@@ -113,7 +123,8 @@ def _without(customer: Customer, run: Run, moment: Moment) -> Customer:
     return draft
 
 
-def _skip(customer: Customer, run: Run, moment: Moment, out: Round, reason: str, detail: str) -> None:
+def _skip(customer: Customer, run: Run, moment: Moment, out: Round, why: tuple[str, str]) -> None:
+    reason, detail = why
     out.decide(
         customer,
         Decision(
@@ -133,22 +144,14 @@ def _skip(customer: Customer, run: Run, moment: Moment, out: Round, reason: str,
     )
 
 
-def _set_aside(
-    out: Round, event: Event, index: int, moment: Moment, reason: str, detail: str, *, logged: bool = False
-) -> None:
-    _letter(out, moment, index, event.event_id, reason, detail, logged=logged)
-
-
-def _letter(out: Round, moment: Moment, index: int, event_id: str, reason: str, detail: str, *, logged: bool) -> None:
-    out.counters.dead += 1
-    out.dead_letters.append(
-        DeadLetter(
-            seq=moment.seq,
-            index=index,
-            event_id=event_id,
-            reason=reason,
-            detail=detail,
-            at_ms=moment.at_ms,
-            logged=logged,
-        )
+def _set_aside(out: Round, event: Event, index: int, moment: Moment, why: tuple[str, str]) -> None:
+    reason, detail = why
+    out.set_aside(
+        seq=moment.seq,
+        index=index,
+        event_id=event.event_id,
+        reason=reason,
+        detail=detail,
+        at_ms=moment.at_ms,
+        logged=reason == _FAILED,
     )

@@ -99,6 +99,13 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
         """Earliest deadline among the runs."""
         return min([run.due_at_ms for run in self.runs]) if self.runs else None
 
+    def run_due(self, due_at_ms: int, armed: tuple[int, ...]) -> Run | None:
+        """The open run with this deadline."""
+        for run in self.runs:
+            if run.due_at_ms == due_at_ms and run.armed == armed:
+                return run
+        return None
+
     def scope(self) -> dict[str, Any]:
         """As conditions see it. Identities that are not known are null."""
         seen = {name: read_value(field.value) for name, field in self.fields.items() if field.value}

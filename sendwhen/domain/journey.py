@@ -1,7 +1,7 @@
 """How customers enter campaigns, wait and leave: what one event or one deadline does to one customer's runs.
 
-Within one event, what ends waits comes before what starts them. The customer given is the shard's draft, which is dropped
-when anything here raises.
+Within one event, what ends waits comes before what starts them. The customer given is the shard's draft, which is
+dropped when anything here raises.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sendwhen.domain.customer import Customer, Memory
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.event import Event
 from sendwhen.domain.moment import Moment
-from sendwhen.domain.passage import Passage
+from sendwhen.domain.passage import Course, Passage
 from sendwhen.domain.plan import STOPPED, Listening, Plan
 from sendwhen.domain.properties import read_object
 from sendwhen.domain.reentry import refusal
@@ -81,7 +81,7 @@ class Journey:
                 continue
             if reason == STOPPED:
                 self._stop(customer, plan)
-            self._say(customer, run, Kind.CANCELLED, reason, f"“{seen.scope.name}” came.", seen, out)
+            self._say(customer, run, Kind.CANCELLED, (reason, f"“{seen.scope.name}” came."), seen=seen, out=out)
         if len(kept) != len(customer.runs):
             customer.runs = tuple(kept)
 
@@ -100,7 +100,7 @@ class Journey:
             reason, detail = "no_key", "The event gives the run no key."
         if reason or key is None:
             out.counters.late += reason == "too_old"
-            self._refuse(customer, plan, key or "", reason, detail, seen, out)
+            self._refuse(customer, plan, key or "", (reason, detail), seen=seen, out=out)
             return
         memory = customer.memory(campaign.campaign_id)
         trigger = memory.trigger if memory.trigger_version == campaign.version else b""
@@ -119,12 +119,20 @@ class Journey:
         if not reason and wait_ms is None:
             reason, detail = "bad_duration", "The event does not say how long to wait."
         if reason or wait_ms is None:
-            self._refuse(customer, plan, key, reason, detail, seen, out)
+            self._refuse(customer, plan, key, (reason, detail), seen=seen, out=out)
         elif wait_ms:
-            self._arm(customer, plan, key, wait_ms, seen, out)
+            self._arm(customer, plan, key, wait_ms, seen=seen, out=out)
         else:
             run = self._run(customer, plan, key, at_ms, seen)
-            self._passage.fire(customer, run, plan, seen.moment, out, event=seen.scope, armed_under=self._armed(seen))
+            course = Course(
+                customer=customer,
+                run=run,
+                plan=plan,
+                moment=seen.moment,
+                armed=self._armed(seen),
+                delayed=False,
+            )
+            self._passage.fire(course, out)
 
     def _closed(self, customer: Customer, plan: Plan, seen: _Seen) -> tuple[str, str]:
         """Reason and detail why nothing starts, whatever the event says."""
@@ -139,7 +147,7 @@ class Journey:
             return "too_old", f"The event was {age_ms} ms old; up to {oldest} ms starts a run."
         return "", ""
 
-    def _arm(self, customer: Customer, plan: Plan, key: str, wait_ms: int, seen: _Seen, out: Round) -> None:
+    def _arm(self, customer: Customer, plan: Plan, key: str, wait_ms: int, *, seen: _Seen, out: Round) -> None:
         run = self._run(customer, plan, key, seen.moment.now_ms + wait_ms, seen)
         kind, detail = Kind.WAITING, ""
         open_runs = customer.runs
@@ -150,7 +158,7 @@ class Journey:
         ]
         if same and plan.logic.on_restart is OnRestart.KEEP:
             detail = f"A wait until {same[0].due_at_ms} is open."
-            self._refuse(customer, plan, key, "kept", detail, seen, out)
+            self._refuse(customer, plan, key, ("kept", detail), seen=seen, out=out)
             return
         if same and plan.logic.on_restart is OnRestart.RESET:
             kind, detail = Kind.RESET, f"The wait until {same[0].due_at_ms} starts again."
@@ -158,11 +166,11 @@ class Journey:
         if len(open_runs) >= self._limits.runs:
             out.counters.overflows += 1
             detail = f"The customer has {self._limits.runs} open runs."
-            self._refuse(customer, plan, key, "limit", detail, seen, out)
+            self._refuse(customer, plan, key, ("limit", detail), seen=seen, out=out)
             return
         customer.runs = (*open_runs, run)
         out.armed.append(run)
-        self._say(customer, run, kind, "", detail, seen, out)
+        self._say(customer, run, kind, ("", detail), seen=seen, out=out)
 
     def _run(self, customer: Customer, plan: Plan, key: str, due_at_ms: int, seen: _Seen) -> Run:
         campaign = plan.campaign
@@ -185,7 +193,8 @@ class Journey:
         return (seen.moment.seq, seen.moment.now_ms, 1, seen.index, seen.armings)
 
     @staticmethod
-    def _say(customer: Customer, run: Run, kind: Kind, reason: str, detail: str, seen: _Seen, out: Round) -> None:
+    def _say(customer: Customer, run: Run, kind: Kind, why: tuple[str, str], *, seen: _Seen, out: Round) -> None:
+        reason, detail = why
         out.decide(
             customer,
             Decision(
@@ -205,7 +214,8 @@ class Journey:
         )
 
     @staticmethod
-    def _refuse(customer: Customer, plan: Plan, key: str, reason: str, detail: str, seen: _Seen, out: Round) -> None:
+    def _refuse(customer: Customer, plan: Plan, key: str, why: tuple[str, str], *, seen: _Seen, out: Round) -> None:
+        reason, detail = why
         out.decide(
             customer,
             Decision(

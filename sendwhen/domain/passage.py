@@ -6,7 +6,6 @@ import msgspec
 
 from sendwhen.domain.campaign import Category, SendStep, WaitStep
 from sendwhen.domain.campaign_book import CampaignBook
-from sendwhen.domain.condition import EventScope
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind, Send
 from sendwhen.domain.moment import Moment
@@ -15,6 +14,24 @@ from sendwhen.domain.reentry import fired, refusal
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import Run, send_id
 from sendwhen.domain.shard_limits import ShardLimits
+
+
+class Course(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A run on its way, at one instant.
+
+    Attributes:
+        customer: The draft to be changed.
+        run: Not among the customer's open runs (any more).
+        armed: Place in the order of armings for a wait that may follow.
+        delayed: A wait lies between the event and what follows.
+    """
+
+    customer: Customer
+    run: Run
+    plan: Plan
+    moment: Moment
+    armed: tuple[int, ...]
+    delayed: bool = True
 
 
 class Passage:
@@ -26,78 +43,42 @@ class Passage:
         self._limits = limits
         self._event_clock = event_clock
 
-    def fire(
-        self,
-        customer: Customer,
-        run: Run,
-        plan: Plan,
-        moment: Moment,
-        out: Round,
-        *,
-        event: EventScope | None = None,
-        armed_under: tuple[int, ...],
-    ) -> None:
-        """The trigger of a run that is not open (any more) fires at ``moment.now_ms``.
-
-        Args:
-            event: The event, where one fires it; None for a deadline.
-            armed_under: Place in the order of armings for the wait that may follow.
-        """
-        campaign = plan.campaign
-        reason, detail = self._not_now(plan, moment)
+    def fire(self, course: Course, out: Round) -> None:
+        """The trigger fires, at ``moment.now_ms``."""
+        customer, run, campaign, now_ms = course.customer, course.run, course.plan.campaign, course.moment.now_ms
+        why = self._not_now(course)
         memory = customer.memory(campaign.campaign_id)
-        if not reason:
-            reason, detail = refusal(campaign, memory, run.key, moment.now_ms)
-        if not reason and campaign.guard is not None:
-            start = event or run.start.scope()
-            if not holds(campaign.guard, start, customer.scope(), start, moment.now_ms):
-                reason, detail = "guard", f"The guard did not hold: {campaign.guard.source}"
-        if reason:
-            out.decide(customer, _decision(run, moment, Kind.SKIPPED, reason, detail))
+        if not why[0]:
+            why = refusal(campaign, memory, run.key, now_ms)
+        if not why[0] and campaign.guard is not None:
+            start = run.start.scope()
+            if not holds(campaign.guard, start, customer.scope(), start, now_ms):
+                why = "guard", f"The guard did not hold: {campaign.guard.source}"
+        if why[0]:
+            out.decide(customer, _decision(course, Kind.SKIPPED, why))
             return
-        after, forgotten = fired(campaign, memory, run.key, moment.now_ms, self._limits.reentry_keys)
+        after, forgotten = fired(campaign, memory, run.key, now_ms, self._limits.reentry_keys)
         out.counters.overflows += forgotten
         if after is not memory:
             customer.remember(campaign.campaign_id, after)
-        out.decide(customer, _decision(run, moment, Kind.ENTERED, "", ""))
-        self.walk(customer, run, plan, 0, moment, out, armed_under=armed_under, delayed=event is None)
+        out.decide(customer, _decision(course, Kind.ENTERED))
+        self.walk(course, 0, out)
 
-    def walk(
-        self,
-        customer: Customer,
-        run: Run,
-        plan: Plan,
-        first: int,
-        moment: Moment,
-        out: Round,
-        *,
-        armed_under: tuple[int, ...],
-        delayed: bool = True,
-    ) -> None:
+    def walk(self, course: Course, first: int, out: Round) -> None:
         """Take the steps from ``first`` up to the next wait, or to the end."""
-        steps = plan.campaign.steps
-        for index in range(first, len(steps)):
-            step = steps[index]
+        for index, step in enumerate(course.plan.campaign.steps[first:], first):
             if isinstance(step, WaitStep):
-                self._wait(customer, run, index, step, moment, out, armed_under)
+                self._wait(course, index, step, out)
                 return
-            self._send(customer, run, plan, index, step, moment, out, delayed)
-        out.decide(customer, _decision(run, moment, Kind.FINISHED, "", ""))
+            self._send(course, index, step, out)
+        out.decide(course.customer, _decision(course, Kind.FINISHED))
 
-    def _wait(
-        self,
-        customer: Customer,
-        run: Run,
-        index: int,
-        step: WaitStep,
-        moment: Moment,
-        out: Round,
-        armed: tuple[int, ...],
-    ) -> None:
+    def _wait(self, course: Course, index: int, step: WaitStep, out: Round) -> None:
+        customer, run = course.customer, course.run
         if len(customer.runs) >= self._limits.runs:
             out.counters.overflows += 1
-            detail = f"The customer has {self._limits.runs} open runs."
-            out.decide(customer, _decision(run, moment, Kind.SKIPPED, "limit", detail))
+            why = "limit", f"The customer has {self._limits.runs} open runs."
+            out.decide(customer, _decision(course, Kind.SKIPPED, why))
             return
         waiting = Run(
             run.run_id,
@@ -106,38 +87,27 @@ class Passage:
             run.key,
             run.start_at_ms,
             index,
-            moment.now_ms + step.duration_ms,
-            armed,
+            course.moment.now_ms + step.duration_ms,
+            course.armed,
             run.start,
         )
         customer.runs = (*customer.runs, waiting)
         out.armed.append(waiting)
-        out.decide(customer, _decision(waiting, moment, Kind.WAITING, "", "", due_at_ms=waiting.due_at_ms))
+        out.decide(customer, _decision(course, Kind.WAITING, due_at_ms=waiting.due_at_ms))
 
-    def _send(
-        self,
-        customer: Customer,
-        run: Run,
-        plan: Plan,
-        index: int,
-        step: SendStep,
-        moment: Moment,
-        out: Round,
-        delayed: bool,
-    ) -> None:
-        campaign = plan.campaign
-        reason, detail = self._not_now(plan, moment)
-        if not reason and not customer.email:
-            reason, detail = "no_address", "No address is known of the customer."
-        if not reason and campaign.category is Category.MARKETING and not customer.consents():
-            reason, detail = "no_consent", "Marketing needs the attribute consent: true."
+    def _send(self, course: Course, index: int, step: SendStep, out: Round) -> None:
+        customer, run, moment, campaign = course.customer, course.run, course.moment, course.plan.campaign
+        why = self._not_now(course)
+        if not why[0] and not customer.email:
+            why = "no_address", "No address is known of the customer."
+        if not why[0] and campaign.category is Category.MARKETING and not customer.consents():
+            why = "no_consent", "Marketing needs the attribute consent: true."
         name = send_id(self._send_key, run=run.run_id, step=index)
-        kind = Kind.SKIPPED if reason else Kind.SEND
-        detail = detail or f"Because {plan.logic.because(run.start.name)}."
-        decision = _decision(run, moment, kind, reason, detail, send=name, template=step.template)
-        out.decide(customer, decision)
-        if reason:
+        if why[0]:
+            out.decide(customer, _decision(course, Kind.SKIPPED, why, send=name, template=step.template))
             return
+        because = f"Because {course.plan.logic.because(run.start.name)}."
+        out.decide(customer, _decision(course, Kind.SEND, ("", because), send=name, template=step.template))
         start = run.start
         lateness_ms = None if self._event_clock else campaign.max_lateness_ms
         out.sends.append(
@@ -159,9 +129,9 @@ class Passage:
                 start_at_ms=run.start_at_ms,
                 expires_at_ms=0 if lateness_ms is None else moment.now_ms + lateness_ms,
                 key=run.key,
-                reason=decision.detail,
+                reason=because,
                 context=_context(customer, run),
-                delayed=delayed,
+                delayed=course.delayed,
                 traceparent=start.traceparent,
                 event_id=start.event_id,
                 event_name=start.name,
@@ -172,9 +142,9 @@ class Passage:
             )
         )
 
-    def _not_now(self, plan: Plan, moment: Moment) -> tuple[str, str]:
+    def _not_now(self, course: Course) -> tuple[str, str]:
         """Reason and detail why what is due is skipped, whoever the customer is."""
-        campaign = plan.campaign
+        campaign, moment = course.plan.campaign, course.moment
         if self._book.paused(campaign.campaign_id):
             return "paused", "The campaign is paused."
         late_ms = moment.at_ms - moment.now_ms
@@ -184,16 +154,15 @@ class Passage:
 
 
 def _decision(
-    run: Run,
-    moment: Moment,
+    course: Course,
     kind: Kind,
-    reason: str,
-    detail: str,
+    why: tuple[str, str] = ("", ""),
     *,
     send: str = "",
     template: str = "",
     due_at_ms: int | None = None,
 ) -> Decision:
+    run, moment = course.run, course.moment
     return Decision(
         kind=kind,
         campaign_id=run.campaign_id,
@@ -203,8 +172,8 @@ def _decision(
         at_ms=moment.at_ms,
         due_at_ms=moment.now_ms if due_at_ms is None else due_at_ms,
         start_at_ms=run.start_at_ms,
-        reason=reason,
-        detail=detail,
+        reason=why[0],
+        detail=why[1],
         send_id=send,
         template=template,
         event_id=run.start.event_id,

@@ -24,8 +24,8 @@ def refusal(campaign: Campaign, memory: Memory, key: str, at_ms: int) -> tuple[s
 def fired(campaign: Campaign, memory: Memory, key: str, due_at_ms: int, keys_max: int) -> tuple[Memory, int]:
     """The memory after a firing, and how many keys were forgotten for it.
 
-    Where every firing is welcome, only campaigns without keys remember theirs: one number, so that a version that is put
-    later with another rule knows it; for keys it would be a long list that nobody may ever ask for.
+    Where every firing is welcome, only campaigns without keys remember theirs: one number, so that a version that is
+    put later with another rule knows it; for keys it would be a long list that nobody may ever ask for.
     """
     if campaign.reentry is Reentry.ALWAYS and campaign.per is not None:
         return memory, 0

@@ -1,7 +1,7 @@
 """Customers in memory: live ones as objects, warm ones as bytes. All others are in the store alone.
 
-Both tiers are bounded by bytes; eviction looks for a customer that was not used since it was last looked at, so that its
-cost does not depend on how many there are. Where a customer is makes no difference to what is decided.
+Both tiers are bounded by bytes; eviction looks for a customer that was not used since it was last looked at, so that
+its cost does not depend on how many there are. Where a customer is makes no difference to what is decided.
 """
 
 from __future__ import annotations

@@ -40,6 +40,33 @@ class Round:
         del self.decisions[decisions:], self.sends[sends:], self.dead_letters[dead_letters:]
         self.armed.clear()
 
+    def set_aside(
+        self,
+        *,
+        seq: int,
+        index: int,
+        reason: str,
+        detail: str,
+        at_ms: int,
+        event_id: str = "",
+        logged: bool = False,
+        payload: bytes = b"",
+    ) -> None:
+        """Add a dead letter."""
+        self.counters.dead += 1
+        self.dead_letters.append(
+            DeadLetter(
+                seq=seq,
+                index=index,
+                event_id=event_id,
+                reason=reason,
+                detail=detail,
+                at_ms=at_ms,
+                logged=logged,
+                payload=payload,
+            )
+        )
+
     def decide(self, customer: Customer, decision: Decision) -> None:
         """Add a decision and remember it with its customer.
 

@@ -54,9 +54,9 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
         start_at_ms: Log time of the starting event.
         phase: TRIGGER_PHASE or the index of the wait step.
         due_at_ms: The deadline, computed once.
-        armed: Place in the order of armings: (entry, instant, 1, index of the event, count within it) where an event armed
-            it; (entry, due, 0, *armed of the timer that fired) where a timer did. Total and without a counter, so that a
-            shard resumed in the middle of an entry orders alike.
+        armed: Place in the order of armings: (entry, instant, 1, index of the event, count within it) where an event
+            armed it; (entry, due, 0, *armed of the timer that fired) where a timer did. Total and without a counter,
+            so that a shard resumed in the middle of an entry orders alike.
     """
 
     run_id: str

@@ -1,8 +1,8 @@
 """Which event ids of a customer were applied before.
 
-Packed items of 16 bytes: hash of the id (8), fingerprint of the payload (4), log time in seconds (4). They are kept beside
-the record, because they grow with every event and are only ever appended to. An item counts for ``seen_ms`` of log time,
-whether it is still there or not, so that a store that lets old ones go decides alike.
+Packed items of 16 bytes: hash of the id (8), fingerprint of the payload (4), log time in seconds (4). They are kept
+beside the record, because they grow with every event and are only ever appended to. An item counts for ``seen_ms`` of
+log time, whether it is still there or not, so that a store that lets old ones go decides alike.
 """
 
 from __future__ import annotations

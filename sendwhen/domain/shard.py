@@ -1,11 +1,11 @@
 """The customers of one partition: entries of its log go in, decisions and changed customers come out.
 
-No I/O, no clock, no chance: the same entries lead to the same state and decisions in any process, whether live, replayed
-from the start, or resumed from any committed state. For each entry the host
+No I/O, no clock, no chance: the same entries lead to the same state and decisions in any process, whether live,
+replayed from the start, or resumed from any committed state. For each entry the host
 
 1. makes the customers in ``absent(entry)`` resident (``admit``),
-2. makes all deadlines up to the last of ``instants(entry)`` known (``expect``) and the customers in ``due_absent`` of it
-   resident; where they are many, in chunks, by ``advance`` up to an instant not beyond the first of ``instants``,
+2. makes all deadlines up to the last of ``instants(entry)`` known (``expect``) and the customers in ``due_absent`` of
+   it resident; where they are many, in chunks, by ``advance`` up to an instant not beyond the first of ``instants``,
 3. calls ``apply``; and, once for many entries, ``collect``, commits, and calls ``evict``.
 """
 
@@ -16,17 +16,15 @@ from typing import assert_never
 
 from sendwhen.domain.application import Application
 from sendwhen.domain.campaign import Campaign
-from sendwhen.domain.changes import CampaignRow, Changes, CustomerChange, DeadLetter
+from sendwhen.domain.changes import CampaignRow, Changes, CustomerChange
 from sendwhen.domain.condition import Fuse
-from sendwhen.domain.customer import Customer
 from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Skip, Tick, Unreadable
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.record import write_record
-from sendwhen.domain.residents import Resident, Residents
+from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
-from sendwhen.domain.run import Run
 from sendwhen.domain.shard_limits import ShardLimits
-from sendwhen.domain.timers import Timer, Timers
+from sendwhen.domain.wakes import Wakes
 from sendwhen.errors import Precondition
 
 WHOLE_ENTRY = -1
@@ -39,8 +37,6 @@ class Shard:
     Attributes:
         position: Last entry applied.
         clock_ms: Log time reached; all timers due by then have fired.
-        known_to_ms: All deadlines up to here are known, those of customers who are not resident included. Whoever holds
-            all customers (a test, a backtest) says so by ``expect((), a far instant)``.
     """
 
     def __init__(
@@ -75,22 +71,26 @@ class Shard:
     ) -> None:
         """Forget everything and start from a committed state.
 
-        Args:
-            skips: (seq, index) of events to be left out, as the log's Skip entries name them; index -1: a whole entry.
-                Needed for replays of a stretch of log that holds Skip entries: they stand behind what they skip, so
-                whoever replays reads ahead for them. Resuming from a commit needs none, because a Skip is appended by
-                the commit that goes past its event.
+        ``skips`` are (seq, index) of events to be left out, as the log's Skip entries name them; index -1: a whole
+        entry.
+        A replay of a stretch of log that holds Skip entries needs them: they stand behind what they skip, so whoever
+        replays reads ahead for them. Resuming from a commit needs none, because a Skip is appended by the very commit
+        that goes past its event.
         """
         self.position = position
         self.clock_ms = clock_ms
-        self.known_to_ms = clock_ms
         self._skips = set(skips)
-        self._timers = Timers()
-        self._residents = Residents(self._limits, self._woke)
+        self._wakes = Wakes(known_to_ms=clock_ms, limits=self._limits)
+        self._residents = self._wakes.residents
         self._dirty: dict[str, Resident] = {}
         self._unwritten: dict[str, None] = {}
         self._round = Round(self._limits)
         self._application.book.restore(campaigns)
+
+    @property
+    def known_to_ms(self) -> int:
+        """All deadlines up to here are known, those of customers who are not resident included."""
+        return self._wakes.known_to_ms
 
     def leave_out(self, seq: int, index: int) -> None:
         """Learn of one more event to be left out, before its entry is applied."""
@@ -110,28 +110,19 @@ class Shard:
             self._residents.admit(uid, record, seen_ids)
 
     def expect(self, wakes: Sequence[tuple[int, str]], complete_to_ms: int) -> None:
-        """Learn deadlines from the store: (due_ms, uid), all of them up to ``complete_to_ms``."""
-        for due_ms, uid in wakes:
-            self._timers.expect(due_ms, uid)
-        if complete_to_ms <= self.known_to_ms:
-            return
-        self.known_to_ms = complete_to_ms
-        # The store told the committed deadlines; what was armed since is only here.
-        for uid in (*self._unwritten, *(uid for _, uid in wakes)):
-            resident = self._residents.live.get(uid)
-            if resident is not None:
-                self._woke(resident.customer)
-        self._timers.compact(self._holds)
+        """Learn deadlines from the store: (due_ms, uid), all of them up to ``complete_to_ms``.
+
+        Whoever holds all customers (a test, a backtest) says so by ``expect((), a far instant)``.
+        """
+        self._wakes.expect(wakes, complete_to_ms, self._unwritten)
 
     def due_absent(self, to_ms: int) -> tuple[str, ...]:
         """Customers with a known deadline by then who are not resident, each once, the earliest first."""
-        uids = dict.fromkeys(uid for _, _, uid in self._timers.until(to_ms))
-        return tuple(uid for uid in uids if uid not in self._residents)
+        return self._wakes.absent_until(to_ms)
 
     def next_due_ms(self) -> int | None:
         """The earliest known deadline."""
-        timer = self._timers.first(self._holds)
-        return None if timer is None else timer[0]
+        return self._wakes.next_due_ms()
 
     def wants_tick(self, now_ms: int) -> bool:
         """A timer is due by the host's clock and has not fired: a tick must move the log's clock.
@@ -210,7 +201,7 @@ class Shard:
         )
 
     def evict(self) -> int:
-        """After what was collected is committed: bring memory within its limits; how many customers are gone from it."""
+        """After what was collected is committed: bring memory within its limits; how many customers left it."""
         self._unwritten = dict.fromkeys(self._dirty)
         return self._residents.evict()
 
@@ -221,8 +212,15 @@ class Shard:
         for index, event in enumerate(batch.events):
             if isinstance(event, Unreadable):
                 if not left_out:
-                    out.counters.dead += 1
-                    out.dead_letters.append(self._unreadable(batch, index, event))
+                    detail = f"{len(event.payload)} bytes that are no event."
+                    out.set_aside(
+                        seq=batch.seq,
+                        index=index,
+                        reason="unreadable",
+                        detail=detail,
+                        at_ms=self.clock_ms,
+                        payload=event.payload,
+                    )
                 continue
             if moment is None or (self._event_clock and event.occurred_at_ms > self.clock_ms):
                 moment = self._move_to(max(self.clock_ms, event.occurred_at_ms), batch)
@@ -243,12 +241,10 @@ class Shard:
         )
 
     def _advance(self, to_ms: int, at_ms: int, entry: Entry) -> None:
-        timers = self._timers
-        while (timer := timers.first(self._holds)) is not None and timer[0] <= to_ms:
-            timers.pop()
+        while (timer := self._wakes.take_due(to_ms)) is not None:
             due_ms, armed, uid = timer
             resident = self._resident(uid)
-            run = _run(resident.customer, due_ms, armed)
+            run = resident.customer.run_due(due_ms, armed)
             if run is None:
                 continue
             batch = entry if isinstance(entry, EventBatch) else None
@@ -271,9 +267,7 @@ class Shard:
             self._unwritten[uid] = None
         armed = self._round.armed
         if armed:
-            for run in armed:
-                if run.due_at_ms <= self.known_to_ms:
-                    self._timers.arm(run, uid)
+            self._wakes.arm(uid, armed)
             armed.clear()
 
     def _apply_change(self, entry: Tick | CampaignPut | CampaignPaused | Skip) -> None:
@@ -298,32 +292,17 @@ class Shard:
         try:
             rows, forgotten = self._application.book.put(entry, self.clock_ms)
         except Exception as error:  # noqa: BLE001 - a version that cannot be compiled leaves the running one in force
-            out.counters.dead += 1
-            out.dead_letters.append(
-                DeadLetter(
-                    seq=entry.seq,
-                    index=WHOLE_ENTRY,
-                    event_id="",
-                    reason="failed",
-                    detail=f"Version {entry.version} of {entry.campaign_id} raised {type(error).__name__}.",
-                    at_ms=self.clock_ms,
-                    logged=True,
-                )
+            out.set_aside(
+                seq=entry.seq,
+                index=WHOLE_ENTRY,
+                reason="failed",
+                detail=f"Version {entry.version} of {entry.campaign_id} raised {type(error).__name__}.",
+                at_ms=self.clock_ms,
+                logged=True,
             )
             return ()
         out.counters.overflows += forgotten
         return rows
-
-    def _unreadable(self, batch: EventBatch, index: int, event: Unreadable) -> DeadLetter:
-        return DeadLetter(
-            seq=batch.seq,
-            index=index,
-            event_id="",
-            reason="unreadable",
-            detail=f"{len(event.payload)} bytes that are no event.",
-            at_ms=self.clock_ms,
-            payload=event.payload,
-        )
 
     def _resident(self, uid: str) -> Resident:
         resident = self._residents.live.get(uid) or self._residents.wake(uid)
@@ -333,20 +312,3 @@ class Shard:
                 remedy="Admit the customers in absent() and due_absent() first.",
             )
         return resident
-
-    def _woke(self, customer: Customer) -> None:
-        for run in customer.runs:
-            if run.due_at_ms <= self.known_to_ms:
-                self._timers.arm(run, customer.uid)
-
-    def _holds(self, timer: Timer) -> bool:
-        resident = self._residents.live.get(timer[2])
-        # What is not live is looked at when it is woken.
-        return resident is None or _run(resident.customer, timer[0], timer[1]) is not None
-
-
-def _run(customer: Customer, due_ms: int, armed: tuple[int, ...]) -> Run | None:
-    for run in customer.runs:
-        if run.due_at_ms == due_ms and run.armed == armed:
-            return run
-    return None

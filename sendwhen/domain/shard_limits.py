@@ -1,4 +1,4 @@
-"""The limits of a shard's memory, each with what happens beyond it. Every overflow is counted in ``Counters.overflows``."""
+"""The limits of a shard's memory, and what happens beyond each. Overflows are counted in ``Counters.overflows``."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
         key_chars: A longer key of a run is cut and given a hash of the whole.
         seen_ids: Event ids remembered for one customer; beyond it the oldest quarter is forgotten, counted.
         seen_ms: How long an event id is remembered, in log time.
-        campaign_versions: Versions kept of one campaign; beyond it the oldest that is not in force is forgotten and runs
-            pinned to it end when they fall due ("version_gone"), counted.
+        campaign_versions: Versions kept of one campaign; beyond it the oldest that is not in force is forgotten and
+            runs pinned to it end when they fall due ("version_gone"), counted.
         live_bytes: Customers as objects, as estimated; beyond it the least recently used become bytes.
         warm_bytes: Customers as bytes; beyond it the least recently used are left to the store.
     """

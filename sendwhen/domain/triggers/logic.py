@@ -1,4 +1,4 @@
-"""What every kind of trigger tells the journey. A new kind is a module beside this one and a line in ``triggers.of``."""
+"""What every kind of trigger tells the journey. A new kind is a module beside this one and a line in ``of``."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ class Progress(msgspec.Struct, frozen=True, gc=False):
 
 
 class TriggerLogic(Protocol):
-    """One trigger of one version of a campaign.
-
-    Attributes:
-        starts: Filters that move the trigger on.
-        answers: Filters that end a wait in the trigger; they may refer to ``start``.
-        on_restart: What a further start does to an open wait of its key.
-    """
+    """One trigger of one version of a campaign."""
 
     @property
-    def starts(self) -> tuple[EventFilter, ...]: ...
+    def starts(self) -> tuple[EventFilter, ...]:
+        """Filters that move the trigger on."""
+        ...
 
     @property
-    def answers(self) -> tuple[EventFilter, ...]: ...
+    def answers(self) -> tuple[EventFilter, ...]:
+        """Filters that end a wait in the trigger; they may refer to ``start``."""
+        ...
 
     @property
-    def on_restart(self) -> OnRestart: ...
+    def on_restart(self) -> OnRestart:
+        """What a further start does to an open wait of its key."""
+        ...
 
     def progress(self, memory: bytes, hits: Sequence[int], *, key: str, at_ms: int, memories_max: int) -> Progress:
         """Move on by an event that passes the filters ``starts[i]`` for i in ``hits``."""
