@@ -134,17 +134,35 @@ class Owner:
     def step(self) -> None:
         """One request of the host or of the relay."""
         self._host_turn = not self._host_turn
-        if self._host_turn or (isinstance(self._relay_request, Pause) and not self._relay_due()):
-            self._host_step()
-        else:
+        if self._relay_is_busy() and (self.blocked or not self._host_turn):
             self._relay_step()
+        elif not self.blocked:
+            self._host_step()
+
+    @property
+    def is_about_to_tick(self) -> bool:
+        """The host's next request is a tick."""
+        return isinstance(self._host_request, AppendTick)
+
+    @property
+    def is_about_to_commit(self) -> bool:
+        """The host's next request is a commit."""
+        return isinstance(self._host_request, Commit)
+
+    @property
+    def is_reading(self) -> bool:
+        """The host has applied and committed what it has read."""
+        return isinstance(self._host_request, Read)
 
     def busy(self) -> bool:
         """Something is to be done now."""
-        return not self.idle or self._relay_due() or not isinstance(self._relay_request, Pause)
+        return (not self.idle and not self.blocked) or self._relay_is_busy()
 
-    def _relay_due(self) -> bool:
-        return bool(self._released) or self._world.now_ms >= self._relay_wake_ms
+    def _relay_is_busy(self) -> bool:
+        if isinstance(self._relay_request, ReadOutbox) and self._world.hold is not None:
+            return False  # a store that has not synced yet answers nobody
+        due = bool(self._released) or self._world.now_ms >= self._relay_wake_ms
+        return due or not isinstance(self._relay_request, Pause)
 
     def _relay_goes_on(self, request: Any) -> None:
         self._relay_request = request
@@ -159,9 +177,8 @@ class Owner:
             self._release(request.rows)
             self._to_host(None)
             return
-        if world.fault("store reply lost"):
-            self._store.lose_next_reply()
-        elif world.fault("store request lost"):
+        lost_reply = world.fault("store reply lost")
+        if not lost_reply and world.fault("store request lost"):
             self._store.lose_next_request()
         stale = self._is_stale(request)
         try:
@@ -171,6 +188,10 @@ class Owner:
             self._throw_to_host(lost)
             return
         self._note(request, answer, stale=stale)
+        if lost_reply:
+            self.has_read_tail = False
+            self._throw_to_host(StoreLost("The answer was lost."))
+            return
         if isinstance(request, Read):
             self.idle = not answer.entries
             self.has_read_tail = world.is_beyond_hold(answer.entries)
@@ -213,7 +234,9 @@ class Owner:
             for made in request.rounds:
                 refusal = answer[made.partition]
                 if refusal is None:
-                    commit = Committed(position=made.to_position, customers=made.changes.customers)
+                    commit = Committed(
+                        from_position=made.from_position, position=made.to_position, customers=made.changes.customers
+                    )
                     history.committed(made.partition, commit)
                     self._world.log_grew()
                 else:
@@ -257,8 +280,6 @@ class Owner:
 
     def _relay_step(self) -> None:
         request, world = self._relay_request, self._world
-        if isinstance(request, ReadOutbox) and world.hold is not None:
-            return  # a store that has not synced yet answers nobody
         try:
             match request:
                 case Pause():
@@ -298,6 +319,8 @@ class Worker:
         except StopIteration as done:
             self._round = None
             self.idle = not done.value
+        except LedgerLost:
+            self._round = None  # what was claimed is claimed again after its lease
 
     def _carried_out(self, request: Any) -> Any:
         world = self._world

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sendwhen.domain.changes import CustomerChange
@@ -19,8 +20,9 @@ class Call:
 
 @dataclass(frozen=True)
 class Committed:
-    """One commit that the store took."""
+    """One commit that the store took; ``from_position`` equals ``position`` where it only fired timers of the coming entry."""
 
+    from_position: int
     position: int
     customers: tuple[CustomerChange, ...]
 
@@ -52,6 +54,11 @@ class History:
         """A commit was taken."""
         self.commits.setdefault(partition, []).append(commit)
 
-    def rolled_back(self, partition: int, position: int) -> None:
-        """The store lost its tail: commits beyond ``position`` are gone."""
-        self.commits[partition] = [c for c in self.commits.get(partition, []) if c.position <= position]
+    def mark(self) -> dict[int, int]:
+        """How many commits of each partition the store has taken by now."""
+        return {partition: len(commits) for partition, commits in self.commits.items()}
+
+    def rolled_back(self, mark: Mapping[int, int]) -> None:
+        """The store lost its tail: commits behind the mark are gone."""
+        for partition, commits in self.commits.items():
+            del commits[mark.get(partition, 0) :]

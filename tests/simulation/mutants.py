@@ -59,7 +59,10 @@ def _release_before_commit(steps: Steps) -> Steps:
     answer: Any = None
     error: Exception | None = None
     while True:
-        request = steps.send(answer) if error is None else steps.throw(error)
+        try:
+            request = steps.send(answer) if error is None else steps.throw(error)
+        except StopIteration as done:
+            return done.value
         error = None
         try:
             if isinstance(request, Commit) and any(made.outbox for made in request.rounds):
@@ -75,7 +78,10 @@ def _attempt_after_call(steps: Steps) -> Steps:
     error: Exception | None = None
     later: BeginAttempt | None = None
     while True:
-        request = steps.send(answer) if error is None else steps.throw(error)
+        try:
+            request = steps.send(answer) if error is None else steps.throw(error)
+        except StopIteration as done:
+            return done.value
         error = None
         try:
             if isinstance(request, BeginAttempt):

@@ -27,8 +27,11 @@ from tests.simulation.script import PARTITIONS, Script, campaign_versions, other
 
 SHARDS = 2
 OPEN = (State.PENDING, State.CLAIMED, State.ATTEMPTED, State.RETRY_AT, State.IN_DOUBT)
-QUIET_ROUNDS_MAX = 3_000
+HOLDS = ("lost tail", "replaced tail", "slow sync")
+QUIET_ROUNDS_MAX = 300
 HOLD_STEPS = 40
+PAUSE_WITHIN_STEPS = 80
+PAUSES = (2, 4, 6, 10, 30, 200, 600)
 RULES = Rules(claim_lease_ms=5_000, attempt_lease_ms=8_000, evidence_wait_ms=10_000)
 
 
@@ -39,8 +42,8 @@ class NeverQuiet(AssertionError):
 class Hold:
     """The store has carried out writes that are not synced yet, so it answers none of them; then it does, or it dies."""
 
-    def __init__(self, snapshot: Snapshot, *, kind: str, steps: int) -> None:
-        self.snapshot, self.kind, self.steps = snapshot, kind, steps
+    def __init__(self, snapshot: Snapshot, mark: Mapping[int, int], *, kind: str, steps: int) -> None:
+        self.snapshot, self.mark, self.kind, self.steps = snapshot, mark, kind, steps
         self.waiting: list[tuple[Callable[[], None], Callable[[], None]]] = []
 
 
@@ -67,6 +70,8 @@ class World:
         self.provider = SimulatedProvider(self)
         self.history = History()
         self.hold: Hold | None = None
+        self._coming_hold = ""
+        self._pause_within = 0
         backoff = Backoff(first_ms=500, longest_ms=4_000)
         self.dispatch = Dispatch(rules=RULES, backoff=backoff, renderer=_Renderer(), provider_name="sim", clock=self.clock)
         self._script = Script(self.rng, events=events)
@@ -98,6 +103,8 @@ class World:
         if self._script.done and self.hold is None:
             self._armed.clear()
         self._hold_goes_on()
+        if self._pause_within:
+            self._pause_someone()
         rng = self.rng
         if rng.random() < 0.25:
             self._client_step(rng.choice(self._clients))
@@ -137,7 +144,7 @@ class World:
         for shard in range(SHARDS):
             if not any(owner.shard == shard and not owner.paused for owner in self._owners):
                 self._owners.append(self._new_owner(shard))
-        able: list[Owner | Worker] = [o for o in self._owners if not o.paused and not o.blocked and o.busy()]
+        able: list[Owner | Worker] = [o for o in self._owners if not o.paused and o.busy()]
         able += [worker for worker in self._workers if not worker.idle]
         if able:
             self.rng.choice(able).step()
@@ -153,6 +160,7 @@ class World:
 
     def _come_to_rest(self) -> None:
         self._armed.clear()
+        self._coming_hold = ""
         self._release_hold()
         for owner in self._owners:
             owner.paused = 0
@@ -170,7 +178,7 @@ class World:
         raise NeverQuiet(self._unrest())
 
     def _can_act(self) -> bool:
-        return any(o.alive and not o.blocked and o.busy() for o in self._owners) or any(not w.idle for w in self._workers)
+        return any(o.alive and o.busy() for o in self._owners) or any(not w.idle for w in self._workers)
 
     def _is_at_rest(self) -> bool:
         partitions = self.store.partitions.values()
@@ -198,7 +206,7 @@ class World:
 
     def _break_anywhere(self) -> None:
         for kind in ANYWHERE:
-            if kind in ("lost tail", "replaced tail") and self.hold is not None:
+            if kind in HOLDS and (self.hold is not None or self._coming_hold):
                 continue
             if self.fault(kind):
                 self._break(kind)
@@ -211,20 +219,31 @@ class World:
             case "second owner":
                 self._owners.append(self._new_owner(rng.randrange(SHARDS)))
             case "owner paused":
-                rng.choice(self._owners).paused = rng.choice((30, 200, 600))
+                self._pause_within = PAUSE_WITHIN_STEPS
             case "store restart":
                 self.store.break_connections()
             case "sender crash":
                 self._workers[rng.randrange(len(self._workers))] = self._new_worker()
             case "lost tail" | "replaced tail" | "slow sync":
-                if self.hold is None:
-                    self.hold = Hold(self.store.snapshot(), kind=kind, steps=rng.randrange(5, HOLD_STEPS))
+                self._coming_hold = kind
             case _:
                 raise AssertionError(kind)
+
+    def _pause_someone(self) -> None:
+        """The worst moment to stand still is before a write, and the worst of those before a tick."""
+        self._pause_within -= 1
+        awake = [owner for owner in self._owners if owner.alive and not owner.paused]
+        chosen = [owner for owner in awake if owner.is_about_to_tick]
+        if not chosen and self._pause_within < PAUSE_WITHIN_STEPS // 2:
+            chosen = [owner for owner in awake if owner.is_about_to_commit]
+        if chosen or not self._pause_within:
+            self.rng.choice(chosen or self._owners).paused = self.rng.choice(PAUSES)
+            self._pause_within = 0
 
     def _hold_goes_on(self) -> None:
         hold = self.hold
         if hold is None:
+            self._begin_hold()
             return
         hold.steps -= 1
         ripe = hold.kind == "replaced tail" and any(o.alive and o.has_read_tail for o in self._owners)
@@ -235,6 +254,15 @@ class World:
         else:
             self._roll_back(hold, quietly=hold.kind == "replaced tail")
 
+    def _begin_hold(self) -> None:
+        # A tail is replaced under an owner that has read it and not committed; so it must not be busy with older entries.
+        if self._coming_hold == "replaced tail" and not any(o.is_reading for o in self._owners if not o.paused):
+            return
+        if self._coming_hold:
+            steps = self.rng.randrange(5, HOLD_STEPS)
+            self.hold = Hold(self.store.snapshot(), self.history.mark(), kind=self._coming_hold, steps=steps)
+            self._coming_hold = ""
+
     def _release_hold(self) -> None:
         hold, self.hold = self.hold, None
         for deliver, _ in hold.waiting if hold else ():
@@ -244,13 +272,12 @@ class World:
     def _roll_back(self, hold: Hold, *, quietly: bool) -> None:
         self.hold = None
         self.store.restore(hold.snapshot, quietly=quietly)
-        for number, partition in self.store.partitions.items():
-            self.history.rolled_back(number, partition.position)
+        self.history.rolled_back(hold.mark)
         for _, refuse in hold.waiting:
             refuse()
         self._wake_all()
         if quietly:
-            for client in self._clients:  # the lost places are taken by others at once
+            for client in reversed(self._clients):  # the lost places are taken by others at once
                 self._client_step(client)
 
     def answer_write(self, deliver: Callable[[], None], refuse: Callable[[], None]) -> None:
