@@ -150,16 +150,22 @@ def test_a_replay_comes_to_the_same(history: list[Entry]) -> None:
 
 @settings(max_examples=60)
 @given(histories())
-def test_deadlines_fire_in_order_and_never_before_they_are_due(history: list[Entry]) -> None:
-    """Kills the mutant that orders timers by customer, and the one that fires after the entry instead of before it."""
+def test_deadlines_fire_in_the_order_of_due_instant_then_arming_and_never_early(history: list[Entry]) -> None:
+    """Kills the mutants that order timers by customer, by arming alone, or those of one entry alike."""
     decided = [one[1] for one in uninterrupted(history).kept.outputs if isinstance(one, tuple)]
-    fired = [one for one in decided if isinstance(one, Decision) and one.kind is Kind.ENTERED]
-    by_entry: dict[int, list[int]] = {}
-    for one in fired:
-        assert one.due_at_ms <= one.at_ms
-        by_entry.setdefault(one.seq, []).append(one.due_at_ms)
+    waiting: dict[str, tuple[int, int]] = {}
+    fired: dict[int, list[tuple[int, int]]] = {}
+    for place, one in enumerate(decided):
+        assert isinstance(one, Decision)
+        if one.kind in {Kind.WAITING, Kind.RESET}:
+            waiting[one.run_id] = (one.due_at_ms, place)
+        elif one.run_id in waiting:
+            due_at_ms, armed = waiting.pop(one.run_id)
+            if one.kind is not Kind.CANCELLED:
+                assert due_at_ms == one.due_at_ms <= one.at_ms
+                fired.setdefault(one.seq, []).append((due_at_ms, armed))
 
-    assert all(due == sorted(due) for due in by_entry.values())
+    assert all(order == sorted(order) for order in fired.values())
 
 
 @settings(max_examples=60)
