@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from sendwhen.domain.campaign import OnRestart, Reentry, WaitStep
 from sendwhen.domain.decision import Decision, Kind
@@ -178,17 +179,13 @@ def test_an_entry_delivered_again_under_a_new_sequence_changes_nothing(history: 
     for entry in history:
         for time in range(2 if isinstance(entry, EventBatch) else 1):
             seq += 1
-            host.apply(_renumbered(entry, seq))
+            host.apply(replace(entry, seq=seq))
             if time:
                 assert host.shard.collect().decisions == ()
             host.commit()
             host.shard.evict()
 
     assert host.gone >= 0
-
-
-def _renumbered(entry: Entry, seq: int) -> Entry:
-    return type(entry)(**{name: getattr(entry, name) for name in entry.__struct_fields__} | {"seq": seq})
 
 
 def a_long_history() -> list[Entry]:
