@@ -136,8 +136,11 @@ local function commit(keys, args)
     'events_applied', events_applied, 'claims', claims, 'ordinal', ordinal, 'changes', changes,
     'applied', number(h[11]) + number(args[7]), 'duplicates', number(h[12]) + number(args[8]), 'dead', number(h[13]) + dead)
   each(at, number(args[22]), 2, function(i)
-    local on_events_clock = args[11] == ''
-    add_entry(head, h, on_events_clock and h[2] or args[11], on_events_clock, 0, args[i], args[i + 1])
+    local given_ms = args[11]
+    if given_ms == '' then
+      given_ms = h[2]
+    end
+    add_entry(head, h, given_ms, args[11] == '', 0, args[i], args[i + 1])
   end)
   return DONE
 end

@@ -40,7 +40,7 @@ UIDS = tuple(f"u{n}" for n in range(6))
 
 
 class Player:
-    """Plays drawn steps on one store. Nonces and lineages are random there, so answers name them by what they belong to."""
+    """Plays drawn steps on one store. Nonces and lineages are random there, so no answer holds them."""
 
     def __init__(self, world: World) -> None:
         self.world = world
