@@ -71,6 +71,8 @@ class ValkeyConfig:
                 "daemonize no",
                 'save ""',
                 "appendonly yes",
+                # A rewrite competes with the syncs that answers wait for; the default of 64 MB is minutes of traffic.
+                "auto-aof-rewrite-min-size 256mb",
                 f"appendfsync {self.appendfsync}",
                 f"maxmemory {self.memory_bytes_max}",
                 "maxmemory-policy noeviction",
