@@ -1,7 +1,7 @@
 """Broken campaigns and what is said of them: ``tests/golden/campaign_errors/*.case``.
 
-A case holds files, each after a line ``--- file NAME`` (``--- escaped NAME`` for bytes that are no text), and what the check
-must say after ``--- problems``. A case without templates of its own gets one called "reminder".
+A case holds files, each after a line ``--- file NAME`` (``--- escaped NAME`` for bytes that are no text), and what the
+check must say after ``--- problems``. A case without templates of its own gets one called "reminder".
 
 ``python -m tests.campaigns.golden_cases`` writes today's messages into the cases; look at the difference before
 committing.
