@@ -36,9 +36,10 @@ NUMBER_LIMIT = 1e18
 """Numbers that a filter makes stay below it."""
 ROOTS = ("event", "start", "customer", "now")
 _REFUSED_TAGS = ("include", "render")
-_REFUSED_FILTERS = ("safe", "escapejs")
+# The last two take a list for text that is escaped already.
+_REFUSED_FILTERS = ("safe", "escapejs", "replace_last", "remove_last")
 _DIRECTIVES = re.compile(r"(?:[^%]|%[-_0^]?[aAbBcdDeFHIjklmMnpRStTuUvwWxXyYZz%])*\Z")
-_REPLACERS = ("replace", "replace_first", "replace_last")
+_REPLACERS = ("replace", "replace_first")
 
 
 class MissingValue(Invalid):

@@ -209,7 +209,7 @@ def test_warnings_stand_where_they_belong() -> None:
 PROGRAM = """
 from sendwhen.campaigns import compile_condition, fuse
 from sendwhen.domain.condition import EventScope
-texts = [f"event.properties.p{i % 13} >= {i} && customer.c{i % 5} != 'x' || event.properties.p1 == {i}" for i in range(60)]
+texts = [f"event.properties.p{i % 13} >= {i} && customer.c != 'x' || event.properties.p1 == {i}" for i in range(60)]
 conditions = [compile_condition(text) for text in texts]
 event = EventScope(name="A", id="1", occurred_at_ms=0, properties={f"p{i}": i * 3 for i in range(13)})
 print([c.python for c in conditions], fuse(conditions)(event, {}, 0))
