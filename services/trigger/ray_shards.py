@@ -148,15 +148,19 @@ class RayShards:
     def _status(self, number: int) -> tuple[str, Mapping[str, Any]]:
         try:
             self._connect()
-            actor = ray.get_actor(_name(number), namespace=NAMESPACE)
-            return "running", ray.get(actor.status.remote(), timeout=ANSWER_WITHIN_S)
+            # Any: Ray's types know no methods of an actor found by name.
+            actor: Any = ray.get_actor(_name(number), namespace=NAMESPACE)
+            details: Mapping[str, Any] = ray.get(actor.status.remote(), timeout=ANSWER_WITHIN_S)
+            return "running", details
         except (ValueError, GetTimeoutError):
             return "starting", {}
         except (RayError, SendwhenError):
             return "unreachable", {}
 
     def _named(self) -> list[int]:
-        names = [row["name"] for row in ray.util.list_named_actors(all_namespaces=True) if row["namespace"] == NAMESPACE]
+        names = [
+            row["name"] for row in ray.util.list_named_actors(all_namespaces=True) if row["namespace"] == NAMESPACE
+        ]
         return [int(name.removeprefix("sendwhen-shard-")) for name in names if name.startswith("sendwhen-shard-")]
 
     def _remove(self, number: int) -> None:
