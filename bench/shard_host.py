@@ -18,13 +18,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sendwhen.chassis.clock import SystemClock
 from sendwhen.chassis.store_pool import open_async_store
 from sendwhen.v1 import event_pb2
 from sendwhen.wire.entry import campaign_put_entry, campaign_source, event_entry
-from services.trigger.ports import Append, Push, Read, Release, StoreLost
+from services.trigger.ports import Append, AppendTick, Claim, Commit, Due, Load, Push, Read, Release, StoreLost
 from services.trigger.shard_host import ShardHost
 from services.trigger.shard_process import build_driver, compiled, host_ports, new_shards
 from services.trigger.shard_settings import ShardSettings
@@ -116,13 +118,13 @@ def in_memory(events: int, *, profile: bool) -> None:
     profiler = cProfile.Profile()
     started, warm_events = time.process_time(), 0
     steps, answer, quiet = host.run(), None, 0
-    names = {
-        "Claim": "claim",
-        "Read": "read",
-        "Load": "load",
-        "Due": "due",
-        "Commit": "commit",
-        "AppendTick": "append_tick",
+    methods: dict[type, Callable[[Any], Any]] = {
+        Claim: connection.claim,
+        Read: connection.read,
+        Load: connection.load,
+        Due: connection.due,
+        Commit: connection.commit,
+        AppendTick: connection.append_tick,
     }
     in_store = 0.0
     while quiet < 2:
@@ -141,8 +143,9 @@ def in_memory(events: int, *, profile: bool) -> None:
         quiet = quiet + 1 if isinstance(request, Read) and not answer.entries else 0
     profiler.disable()
     took = time.process_time() - started
-    print(f"host in memory, per second of CPU: {(events - warm_events) / (took - in_store):,.0f} events/s (store {in_store:.2f} s apart), "
-          f"{host.status().commits} commits")  # fmt: skip
+    rate = (events - warm_events) / (took - in_store)
+    print(f"host in memory, per second of CPU: {rate:,.0f} events/s, {host.status().commits} commits")
+    print(f"store apart: {in_store:.2f} s")
     if profile:
         pstats.Stats(profiler).sort_stats("tottime").print_stats(28)
 
