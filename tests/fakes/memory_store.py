@@ -4,8 +4,8 @@
 as real connections are. Its async methods never wait.
 
 Faults:
-    * ``snapshot()`` / ``restore()``: a lost tail is an earlier snapshot restored (every partition, or some); append after
-      it and the tail is lost *and* refilled. ``restore`` breaks all connections unless told not to.
+    * ``snapshot()`` / ``restore()``: a lost tail is an earlier snapshot restored (every partition, or some); append
+      after it and the tail is lost *and* refilled. ``restore`` breaks all connections unless told not to.
     * ``break_connections()``: the next request of every shard raises StoreLost, until it claims anew.
     * ``is_down = True``: every request raises StoreLost.
     * ``MemoryShards.lose_next_request()`` and ``.lose_next_reply()``: once; not carried out, or carried out unseen.
@@ -57,7 +57,6 @@ class MemoryStore:
         self.events_clock = events_clock
         self.is_down = False
         self.connections_broken = 0
-        self.clock_difference_ms = 0
         self._lag_max_events = lag_max_events
         self._trim_keep_bytes = trim_keep_bytes
         self._random = random.Random(seed)
