@@ -118,9 +118,7 @@ class OutboxRelay:
     def _push(self, partition: int, lane: _Lane) -> Steps:
         rows: tuple[OutboxRow, ...]
         if lane.reading:
-            rows = yield ReadOutbox(
-                partition=partition, after_ordinal=lane.done, rows_max=self._limits.push_rows
-            )
+            rows = yield ReadOutbox(partition=partition, after_ordinal=lane.done, rows_max=self._limits.push_rows)
             if not rows:
                 lane.reading = False
                 return

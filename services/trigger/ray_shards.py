@@ -156,7 +156,9 @@ class RayShards:
             return "unreachable", {}
 
     def _named(self) -> list[int]:
-        names = [row["name"] for row in ray.util.list_named_actors(all_namespaces=True) if row["namespace"] == NAMESPACE]
+        names = [
+            row["name"] for row in ray.util.list_named_actors(all_namespaces=True) if row["namespace"] == NAMESPACE
+        ]
         return [int(name.removeprefix("sendwhen-shard-")) for name in names if name.startswith("sendwhen-shard-")]
 
     def _remove(self, number: int) -> None:

@@ -51,7 +51,9 @@ def _payload(body: bytes, index: int) -> bytes:
     return events[index] if 0 <= index < len(events) else body
 
 
-def new_shards(settings: ShardSettings, *, sharing: int, compile_source: Callable[[bytes], Campaign]) -> Callable[[int], Shard]:
+def new_shards(
+    settings: ShardSettings, *, sharing: int, compile_source: Callable[[bytes], Campaign]
+) -> Callable[[int], Shard]:
     """Makes empty shards, ``sharing`` of which share the memory allowed."""
     limits = ShardLimits(live_bytes=settings.live_bytes // sharing, warm_bytes=settings.warm_bytes // sharing)
 
