@@ -1,4 +1,7 @@
-"""How far this process's clock and the store's are apart. Log time is bounded by both; an operator must hear of a gap."""
+"""How far this process's clock and the store's are apart.
+
+Log time is bounded by both, so a gap harms no decision, but it delays them: an operator must hear of it.
+"""
 
 from __future__ import annotations
 

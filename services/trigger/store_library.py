@@ -48,8 +48,3 @@ def store_library() -> StoreLibrary:
         installation=name + "_installation",
         assign=name + "_assign",
     )
-
-
-def is_already_loaded(error: Exception) -> bool:
-    """Whether FUNCTION LOAD failed because the very same library is there."""
-    return "already exists" in str(error)

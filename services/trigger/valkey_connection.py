@@ -18,14 +18,18 @@ from services.trigger.store_errors import in_our_words, store_errors
 Argument = str | bytes | int
 Command = Sequence[Argument]
 TIMEOUT_S = 5.0
+"""A store that does not answer for so long counts as lost."""
 
 
 class ValkeyConnection:
     """Connects when made. Not for several threads."""
 
-    def __init__(self, url: str) -> None:
-        client = open_store(url, timeout_s=TIMEOUT_S)
-        self._connection: Any = client.connection_pool.make_connection()
+    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
+        client = open_store(url, timeout_s=timeout_s)
+        # Any: redis-py leaves its connections untyped.
+        connection: Any = client.connection_pool.make_connection()
+        self._connection = connection
         with store_errors():
             self._connection.connect()
 
@@ -63,6 +67,6 @@ class ValkeyConnection:
 
     def _reply(self, waits_s: float) -> Any:
         try:
-            return self._connection.read_response(disable_decoding=True, timeout=TIMEOUT_S + waits_s)
+            return self._connection.read_response(disable_decoding=True, timeout=self._timeout_s + waits_s)
         except redis.ResponseError as error:
             return error

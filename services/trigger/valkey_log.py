@@ -19,8 +19,9 @@ from services.trigger import store_keys
 from services.trigger.ports import Append, Appended, Lagging, PartitionHead, StoreLost
 from services.trigger.store_clock import StoreClock
 from services.trigger.store_errors import in_our_words, store_errors
-from services.trigger.store_library import is_already_loaded, store_library
+from services.trigger.store_library import store_library
 from services.trigger.valkey_commit import nonce
+from services.trigger.valkey_library import load_library
 
 TRIM_KEEP_MS = 3_600_000
 """So much log time stays behind the committed position, until an archive has it."""
@@ -112,19 +113,20 @@ class ValkeyLog:
 
     async def trim(self, partition: int) -> int:
         """See the port. The last hour of log time stays, within this partition's share of the bytes kept."""
-        gone = 0
+        gone: int = 0
         head = store_keys.head(partition)
         keep = (TRIM_KEEP_MS, self._keep_bytes, TRIM_STEP_ENTRIES)
         while True:
             (step,) = await self._call([("FCALL", self._functions.trim, 1, head, *keep)])
-            gone += step
+            gone += int(step)
             if step < TRIM_STEP_ENTRIES:
                 return gone
 
     async def _call(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         with store_errors():
             if not self._has_functions:
-                await self._load_functions()
+                await load_library(self._client)
+                self._has_functions = True
             if len(commands) == 1:
                 replies = [await self._answer(commands[0])]
             else:
@@ -145,14 +147,6 @@ class ValkeyLog:
             return await self._client.execute_command(*command)
         except redis.ResponseError as error:
             return error
-
-    async def _load_functions(self) -> None:
-        try:
-            await self._client.execute_command("FUNCTION LOAD", self._functions.source)
-        except redis.ResponseError as error:
-            if not is_already_loaded(error):
-                raise
-        self._has_functions = True
 
 
 def _head(partition: int, reply: Sequence[bytes | None]) -> PartitionHead:

@@ -36,9 +36,10 @@ from services.trigger.ports import (
     Why,
 )
 from services.trigger.store_clock import StoreClock
-from services.trigger.store_library import is_already_loaded, store_library
+from services.trigger.store_library import store_library
 from services.trigger.valkey_commit import TICK_BODY, commit_arguments, nonce
-from services.trigger.valkey_connection import Command, ValkeyConnection
+from services.trigger.valkey_connection import TIMEOUT_S, Command, ValkeyConnection
+from services.trigger.valkey_library import is_already_loaded
 
 IDS_EXPIRE_MS = 73 * 3_600_000
 """Seen ids of a customer without events for so long go; dedupe promises 72 h. Not on the events' own time."""
@@ -55,8 +56,9 @@ class ValkeyShards:
     the outbox, which needs no claim, can be read again at once.
     """
 
-    def __init__(self, url: str, *, clock: Clock, events_clock: bool = False) -> None:
+    def __init__(self, url: str, *, clock: Clock, events_clock: bool = False, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url
+        self._timeout_s = timeout_s
         self._clock = clock
         self._events_clock = events_clock
         self._functions = store_library()
@@ -113,8 +115,7 @@ class ValkeyShards:
         if request.block_ms > 0:
             command += ["BLOCK", request.block_ms]
         command += ["STREAMS", *partitions, *(f"{after}-0" for after in request.after.values())]
-        if self._reader is None:
-            self._lost()
+        assert self._reader is not None
         (reply,) = self._on(self._reader, [command], waits_s=request.block_ms / 1_000)
         return {partitions[key]: tuple(_entry(row) for row in rows) for key, rows in reply or ()}
 
@@ -222,23 +223,21 @@ class ValkeyShards:
             raise
 
     def _connect(self) -> None:
-        self._commands = ValkeyConnection(self._url)
+        self._commands = ValkeyConnection(self._url, timeout_s=self._timeout_s)
         try:
-            self._reader = ValkeyConnection(self._url)
+            self._reader = ValkeyConnection(self._url, timeout_s=self._timeout_s)
             self._commands.call([("FUNCTION", "LOAD", self._functions.source)])
         except StoreLost:
             self.close()
             raise
         except redis.ResponseError as error:
             if not is_already_loaded(error):
+                self.close()
                 raise
 
     def _check_claimed(self, partitions: Iterable[int]) -> None:
-        if self._commands is None or not self._claimed.issuperset(partitions):
-            self._lost()
-
-    def _lost(self) -> None:
-        raise StoreLost("The connection to the store was lost or made anew.", remedy="Claim anew.")
+        if self._reader is None or not self._claimed.issuperset(partitions):
+            raise StoreLost("The connection to the store was lost or made anew.", remedy="Claim anew.")
 
     def _compare_clocks(self) -> None:
         now_s = self._clock.monotonic_s()
