@@ -46,7 +46,9 @@ class Front:
         clock: Clock,
     ) -> None:
         partitions, event_clock = settings.partitions, settings.clock == "events"
-        self.campaigns = campaigns = Campaigns(event_log, checker, emails, shelf, clock, partitions=partitions, event_clock=event_clock)
+        self.campaigns = campaigns = Campaigns(
+            event_log, checker, emails, shelf, clock, partitions=partitions, event_clock=event_clock
+        )
         servicer = TriggerServicer(
             event_log=event_log,
             appender=Appender(event_log, clock, watch, meter, partitions=partitions, event_clock=event_clock),
