@@ -14,6 +14,7 @@ from sendwhen.chassis.metrics import Metrics
 from sendwhen.v1 import ingest_service_pb2_grpc, trigger_service_pb2_grpc
 from services.ingest.grpc_log import GrpcLog
 from services.ingest.intake import Intake
+from services.ingest.metering import Metering
 from services.ingest.servicer import SERVICE, IngestServicer
 from services.trigger.front import Front
 from services.trigger.ports import Append, Appended, Lagging
@@ -55,6 +56,7 @@ class Running:
         self.store = MemoryStore(
             partitions=partitions, clock=self.clock, events_clock=self.event_clock, lag_max_events=lag_max_events
         )
+        self.metrics = Metrics()
         self.log = HeldLog(self.store)
         self.emails, self.shelf, self.watch = MemoryEmails(), MemoryShelf(), SettableWatch()
         self.settings = Settings(
@@ -78,13 +80,13 @@ class Running:
             shelf=self.shelf,
             watch=self.watch,
             shards=NoShards(),
-            meter=Metrics(),
+            meter=self.metrics,
             clock=self.clock,
         )
         await self.front.server.start()
         log = GrpcLog(self._channel(self.front.server.port, TOKEN), event_clock=self.event_clock)
         self.intake = Intake(log, self.clock, event_clock=self.event_clock)
-        servicer = IngestServicer(self.intake)
+        servicer = IngestServicer(self.intake, Metering(self.metrics, self.clock))
         self.server = GrpcServer(
             access=Access(default=[WRITE_KEY]),
             registers=[lambda server: ingest_service_pb2_grpc.add_IngestServicer_to_server(servicer, server)],
