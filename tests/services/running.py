@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
@@ -28,19 +28,28 @@ WRITE_KEY, TOKEN, ADMIN = "write", "token", "admin"
 
 
 class HeldLog:
-    """The store's log; while ``go`` is cleared, appends wait."""
+    """The store's log; while ``go`` is cleared, appends wait. ``arrived`` tells that one came."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self.go = asyncio.Event()
         self.go.set()
+        self.arrived = asyncio.Event()
 
     async def append(self, appends: Sequence[Append]) -> Sequence[Appended | Lagging]:
+        self.arrived.set()
         await self.go.wait()
         return await self._store.append(appends)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something that no event tells has come about."""
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110  what is waited for has no event of its own
+            await asyncio.sleep(0.002)
 
 
 class Running:
