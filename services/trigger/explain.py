@@ -69,8 +69,8 @@ def explain(
         return ["There is no campaign of that id."]
     if customer is None:
         return [
-            "Nobody is known by that id: no event of this customer has been applied. A customer's events are kept under "
-            "the first of user_id, anonymous_id and email that they carry; ask by that one."
+            "Nobody is known by that id: no event of this customer has been applied. A customer's events are kept "
+            "under the first of user_id, anonymous_id and email that they carry; ask by that one."
         ]
     told = [_sentence(decision, emails) for decision in decisions]
     told += [f"Waits until {_at(run.due_at_ms)}{_key(run.key)}; started at {_at(run.start_at_ms)}." for run in waiting]
@@ -85,26 +85,23 @@ def _sentence(decision: Decision, emails: Mapping[str, SentEmail]) -> str:
     at, key = _at(decision.at_ms), _key(decision.key)
     why = decision.detail or _REASON.get(decision.reason, decision.reason)
     because = f": {why}".rstrip(".") if why else ""
-    match decision.kind:
-        case Kind.ENTERED:
-            return f"{at}: entered{key}{because}."
-        case Kind.WAITING:
-            return f"{at}: waits until {_at(decision.due_at_ms)}{key}{because}."
-        case Kind.CANCELLED:
-            return f"{at}: the wait ended without an email{key}{because}."
-        case Kind.SEND:
-            email = emails.get(decision.send_id)
-            became = _STATE.get(email.state, email.state) if email else "sender does not know it yet"
-            told = f" ({email.detail.rstrip('.')})" if email and email.detail else ""
-            return f"{at}: decided to send “{decision.template}”{key}{because}; {became}{told}."
-        case Kind.SKIPPED:
-            return f"{at}: no email{key}{because}."
-        case Kind.REFUSED:
-            return f"{at}: did not enter{key}{because}."
-        case Kind.RESET:
-            return f"{at}: started anew, waits until {_at(decision.due_at_ms)}{key}{because}."
-        case Kind.FINISHED:
-            return f"{at}: all steps are done{key}."
+    due = _at(decision.due_at_ms)
+    did = {
+        Kind.ENTERED: "entered",
+        Kind.WAITING: f"waits until {due}",
+        Kind.CANCELLED: "the wait ended without an email",
+        Kind.SEND: f"decided to send “{decision.template}”",
+        Kind.SKIPPED: "no email",
+        Kind.REFUSED: "did not enter",
+        Kind.RESET: f"started anew, waits until {due}",
+        Kind.FINISHED: "all steps are done",
+    }[decision.kind]
+    became = ""
+    if decision.kind is Kind.SEND:
+        email = emails.get(decision.send_id)
+        became = "; " + (_STATE.get(email.state, email.state) if email else "sender does not know it yet")
+        became += f" ({email.detail.rstrip('.')})" if email and email.detail else ""
+    return f"{at}: {did}{key}{because}{became}."
 
 
 def _never_entered(campaign: Campaign, customer: Customer) -> list[str]:
