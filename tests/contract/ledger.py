@@ -75,6 +75,17 @@ class LedgerContract(ABC):
 
         self.tell(story)
 
+    def test_the_highest_ordinal_of_a_lineage_counts_not_the_first(self) -> None:
+        async def story(ledger: Ledger) -> None:
+            for number in (4, 9):
+                await ledger.submit(submit(a_new_email(f"e{number}", ordinal=number)))
+
+            answer = await ledger.submit(submit(a_new_email("other", ordinal=9)))
+
+            assert (answer.accepted, answer.repeated) == (0, 1)
+
+        self.tell(story)
+
     def test_ordinals_count_anew_in_another_lineage_and_the_last_sixteen_are_remembered(self) -> None:
         async def story(ledger: Ledger) -> None:
             for number in range(17):
