@@ -1,7 +1,8 @@
 """The only place that knows Ray: a launcher of shard actors, and never a lock.
 
 Ray may run two copies of an actor at once; the store's fence sorts them out. Data goes through the log; calls to actors
-are for control only. The actor's loop is started by its constructor, because Ray rebuilds an actor by calling nothing else.
+are for control only. The actor's loop is started by its constructor, because Ray rebuilds an actor by calling nothing
+else.
 """
 
 from __future__ import annotations
@@ -31,6 +32,14 @@ NAMESPACE = "sendwhen"
 ANSWER_WITHIN_S = 2.0
 GONE_WITHIN_S = 10.0
 LOOK_AGAIN_S = 0.1
+SILENCES_MAX = 5
+"""So often in a row may an actor that has run not answer ``ensure``; then it hangs (a stopped process) and is ended."""
+SILENCES_AT_START_MAX = 30
+"""The same for one that has not run yet: on a busy machine a process takes long to start."""
+FENCED_PAUSES = 10
+"""A fenced actor waits so many times longer before Ray starts it anew: the partitions have an owner."""
+CPUS = 0.01
+"""Anything above none keeps shards off the front's own node, which joins Ray with no CPU."""
 
 
 class ShardActor:
@@ -65,11 +74,13 @@ class ShardActor:
 
     def _end_process(self, error: BaseException) -> None:
         # Without this a mute actor would go on answering. Ray starts it anew, except where it is not ours any more.
+        pause_ms = self._settings.death_pause_ms
         if isinstance(error, Fenced):
             log.warning("shard.fenced", shard=self._shard, problem=error.problem)
+            pause_ms *= FENCED_PAUSES
         else:
             log.error("shard.died", shard=self._shard, exc_info=error)
-        time.sleep(self._settings.death_pause_ms / 1_000)
+        time.sleep(pause_ms / 1_000)
         os._exit(1)
 
 
@@ -82,6 +93,8 @@ class RayShards:
         self._generation = generation
         self._lock = threading.Lock()
         self._remote: Any = ray.remote(ShardActor)
+        self._silences: dict[int, int] = {}
+        self._has_run: set[int] = set()
 
     async def ensure(self) -> None:
         """Have every shard running with this generation. Idempotent; several drivers may do it at once.
@@ -95,7 +108,12 @@ class RayShards:
         """How the shards are. Never raises: what does not answer is unreachable."""
         found = await asyncio.gather(*(asyncio.to_thread(self._status, n) for n in range(self._settings.shards)))
         return [
-            ShardStatus(name=_name(number), partitions=self._settings.partitions_of(number), state=state)
+            ShardStatus(
+                name=_name(number),
+                partitions=self._settings.partitions_of(number),
+                # Ray cannot tell an actor that is not placed yet from one that hangs.
+                state="starting" if state == "silent" else state,
+            )
             for number, (state, _) in enumerate(found)
         ]
 
@@ -133,12 +151,20 @@ class RayShards:
         if state == "running" and details.get("generation") != self._generation:
             log.info("shard.replaced", shard=number, generation=self._generation)
             self._remove(number)
+        self._silences[number] = self._silences.get(number, 0) + 1 if state == "silent" else 0
+        if state == "running":
+            self._has_run.add(number)
+        if self._silences[number] >= (SILENCES_MAX if number in self._has_run else SILENCES_AT_START_MAX):
+            log.warning("shard.hung", shard=number)
+            self._kill(number)
+            self._has_run.discard(number)
+            self._silences[number] = 0
         self._remote.options(
             name=_name(number),
             namespace=NAMESPACE,
             lifetime="detached",
             get_if_exists=True,
-            num_cpus=0,
+            num_cpus=CPUS,
             max_restarts=-1,
             # The loop has threads of its own; these are for control calls.
             max_concurrency=3,
@@ -148,10 +174,14 @@ class RayShards:
     def _status(self, number: int) -> tuple[str, Mapping[str, Any]]:
         try:
             self._connect()
-            actor = ray.get_actor(_name(number), namespace=NAMESPACE)
-            return "running", ray.get(actor.status.remote(), timeout=ANSWER_WITHIN_S)
-        except (ValueError, GetTimeoutError):
+            # Any: Ray's types know no methods of an actor found by name.
+            actor: Any = ray.get_actor(_name(number), namespace=NAMESPACE)
+            details: Mapping[str, Any] = ray.get(actor.status.remote(), timeout=ANSWER_WITHIN_S)
+            return "running", details
+        except ValueError:
             return "starting", {}
+        except GetTimeoutError:
+            return "silent", {}
         except (RayError, SendwhenError):
             return "unreachable", {}
 
@@ -167,6 +197,9 @@ class RayShards:
             ray.get(actor.drain.remote(), timeout=GONE_WITHIN_S)
         except (ValueError, GetTimeoutError, RayActorError):
             log.info("shard.not_drained", shard=number)
+        self._kill(number)
+
+    def _kill(self, number: int) -> None:
         deadline = time.monotonic() + GONE_WITHIN_S
         while time.monotonic() < deadline:
             try:

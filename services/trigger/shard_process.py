@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import structlog
 
@@ -12,6 +13,7 @@ from sendwhen.campaigns import compile_campaign, fuse
 from sendwhen.chassis.clock import Clock
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import Changes
+from sendwhen.domain.condition import Condition, Fused
 from sendwhen.domain.decision import Send
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.shard_limits import ShardLimits
@@ -30,10 +32,25 @@ from services.trigger.valkey_shards import ValkeyShards
 log = structlog.get_logger()
 
 
+COMPILED_MAX = 1_024
+
+
+# All partitions of an actor get the same versions, and one compilation takes as long as a thousand events.
+@lru_cache(maxsize=COMPILED_MAX)
 def compiled(source: bytes) -> Campaign:
-    """The campaign of a serialised sendwhen.v1.CampaignVersion."""
+    """The campaign of a serialised sendwhen.v1.CampaignVersion; the latest 1,024 are remembered."""
     version = log_pb2.CampaignVersion.FromString(source)
     return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)
+
+
+def fused(conditions: Sequence[Condition]) -> Fused:
+    """One function of many conditions; as with ``compiled``, partitions share it."""
+    return _fused(tuple(conditions))
+
+
+@lru_cache(maxsize=COMPILED_MAX)
+def _fused(conditions: tuple[Condition, ...]) -> Fused:
+    return fuse(conditions)
 
 
 def host_ports(clock: Clock) -> HostPorts:
@@ -62,7 +79,7 @@ def new_shards(
             partition=partition,
             send_key=settings.send_key.encode(),
             compile_campaign=compile_source,
-            fuse=fuse,
+            fuse=fused,
             event_clock=settings.clock == "events",
             limits=limits,
         )
