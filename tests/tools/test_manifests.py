@@ -106,7 +106,6 @@ BREAKS: list[tuple[Break, str]] = [
 
 
 @needs_kubectl
-@pytest.mark.slow
 @pytest.mark.parametrize("folder", kustomizations(), ids=lambda folder: folder.name)
 def test_every_kustomization_is_fine(folder: Path) -> None:
     assert check(build_once(folder)) == []
