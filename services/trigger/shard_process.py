@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 import structlog
 
@@ -30,8 +31,13 @@ from services.trigger.valkey_shards import ValkeyShards
 log = structlog.get_logger()
 
 
+COMPILED_MAX = 1_024
+
+
+# All partitions of an actor get the same versions, and one compilation takes as long as a thousand events.
+@lru_cache(maxsize=COMPILED_MAX)
 def compiled(source: bytes) -> Campaign:
-    """The campaign of a serialised sendwhen.v1.CampaignVersion."""
+    """The campaign of a serialised sendwhen.v1.CampaignVersion; the latest 1,024 are remembered."""
     version = log_pb2.CampaignVersion.FromString(source)
     return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)
 
