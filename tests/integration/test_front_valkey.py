@@ -46,10 +46,10 @@ def settings_of(valkey: ValkeyServer, folder: Path, *, partitions: int = 4, cloc
 
 
 @asynccontextmanager
-async def fronts(valkey: ValkeyServer, folder: Path) -> AsyncIterator[TriggerStub]:
+async def fronts(valkey: ValkeyServer, folder: Path, *, clock: str = "wall") -> AsyncIterator[TriggerStub]:
     """Both services until the block ends."""
     stop = asyncio.Event()
-    settings = settings_of(valkey, folder)
+    settings = settings_of(valkey, folder, clock=clock)
     client = open_async_store(valkey.url)
     ingest_settings = IngestSettings(
         service_token="token",
@@ -57,6 +57,7 @@ async def fronts(valkey: ValkeyServer, folder: Path) -> AsyncIterator[TriggerStu
         listen=f"unix:{folder}/ingest",
         metrics_listen="127.0.0.1:0",
         trigger=settings.listen,
+        clock=clock,
     )
     running = [
         asyncio.create_task(
@@ -131,3 +132,19 @@ async def test_other_settings_than_the_installation_s_are_refused(valkey: Valkey
                 )
     finally:
         await client.aclose()
+
+
+async def test_on_the_events_own_time_the_log_follows_them(valkey: ValkeyServer, tmp_path: Path) -> None:
+    async with (
+        fronts(valkey, tmp_path, clock="events") as trigger,
+        connect(f"unix:{tmp_path}/ingest", write_key="write") as client,
+    ):
+        await trigger.PutCampaign(pb.PutCampaignRequest(source=campaign_pb2.CampaignSource(files=FILES)))
+        events = [Event(name="A", user_id=f"u{n}", occurred_at_ms=1_000_000_000_000 + n) for n in range(100)]
+        results = await client.track_batch(events)
+        assert all(isinstance(result, Position) for result in results)
+        status = await trigger.GetStatus(pb.GetStatusRequest())
+        assert {partition.head_at_ms // 1_000 for partition in status.partitions} == {1_000_000_000}
+        await trigger.AdvanceClock(pb.AdvanceClockRequest(to_ms=1_700_000_000_000))
+        status = await trigger.GetStatus(pb.GetStatusRequest())
+        assert {partition.head_at_ms for partition in status.partitions} == {1_700_000_000_000}
