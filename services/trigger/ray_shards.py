@@ -21,6 +21,7 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayError
 
 from sendwhen.chassis.clock import SystemClock
 from sendwhen.chassis.logs import configure_logs
+from sendwhen.chassis.metrics import Metrics, serve_metrics
 from sendwhen.errors import Fenced, SendwhenError, Unavailable
 from services.trigger.front_ports import ShardStatus
 from services.trigger.shard_process import build_driver
@@ -49,8 +50,15 @@ class ShardActor:
         configure_logs("shard", level=settings.log_level)
         self._settings = settings
         self._shard, self._generation = shard, generation
+        metrics = Metrics()
+        _serve(metrics, settings.metrics_listen_of(shard))
         self._driver = build_driver(
-            settings, shard=shard, generation=generation, clock=SystemClock(), died=self._end_process
+            settings,
+            shard=shard,
+            generation=generation,
+            clock=SystemClock(),
+            died=self._end_process,
+            metrics=metrics,
         )
         self._driver.start()
 
@@ -82,6 +90,16 @@ class ShardActor:
             log.error("shard.died", shard=self._shard, exc_info=error)
         time.sleep(pause_ms / 1_000)
         os._exit(1)
+
+
+def _serve(metrics: Metrics, listen: str) -> None:
+    if not listen:
+        return
+    try:
+        serve_metrics(metrics, listen)
+    except OSError as error:
+        # A second copy of this shard may run on the node for a moment; deciding matters more than being watched.
+        log.warning("metrics.unserved", problem=str(error))
 
 
 class RayShards:

@@ -11,6 +11,7 @@ import structlog
 
 from sendwhen.campaigns import compile_campaign, fuse
 from sendwhen.chassis.clock import Clock
+from sendwhen.chassis.metrics import Meter
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import Changes
 from sendwhen.domain.condition import Condition, Fused
@@ -23,7 +24,9 @@ from sendwhen.wire.entry import entry_of
 from services.trigger.grpc_sender import GrpcSender
 from services.trigger.host_limits import HostLimits
 from services.trigger.hosted_partition import HostPorts
+from services.trigger.metered_shard import MeteredSender, MeteredShardStore
 from services.trigger.outbox_relay import OutboxRelay
+from services.trigger.ports import ShardStore
 from services.trigger.shard_driver import Sender, ShardDriver
 from services.trigger.shard_host import ShardHost
 from services.trigger.shard_settings import DAY_MS, ShardSettings
@@ -95,6 +98,7 @@ def build_driver(
     clock: Clock,
     died: Callable[[BaseException], None],
     sender: Sender | None = None,
+    metrics: Meter | None = None,
 ) -> ShardDriver:
     """A shard's host and relay on the real store and sender, not started."""
     partitions = settings.partitions_of(shard)
@@ -110,12 +114,17 @@ def build_driver(
         limits=HostLimits(horizon_ms=DAY_MS) if event_clock else HostLimits(),
         committed=_log_dead_letters,
     )
+    host_store: ShardStore = ValkeyShards(settings.store_url, clock=clock, events_clock=event_clock)
+    to_sender: Sender = sender or GrpcSender(settings.sender, service_token=settings.service_token)
+    if metrics is not None:
+        host_store = MeteredShardStore(host_store, metrics)
+        to_sender = MeteredSender(to_sender, metrics)
     return ShardDriver(
         host=host,
         relay=OutboxRelay(monotonic_ms=lambda: time.monotonic_ns() // 1_000_000),
-        host_store=ValkeyShards(settings.store_url, clock=clock, events_clock=event_clock),
+        host_store=host_store,
         relay_store=ValkeyShards(settings.store_url, clock=clock, events_clock=event_clock),
-        sender=sender or GrpcSender(settings.sender, service_token=settings.service_token),
+        sender=to_sender,
         now_us=clock.now_us,
         died=died,
     )
