@@ -1,0 +1,93 @@
+"""An entry of a partition's log on the wire (sendwhen.v1.LogEntry) and as the domain sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from google.protobuf.message import DecodeError
+
+from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Skip, Tick, Unreadable
+from sendwhen.v1 import log_pb2
+from sendwhen.wire.event import events_of
+
+
+def entry_of(seq: int, at_ms: int, appended_at_us: int, body: bytes) -> Entry:
+    """The entry that ``body`` holds. What holds none, or a kind of a newer version, is a batch of one Unreadable."""
+    try:
+        message = log_pb2.LogEntry.FromString(body)
+    except DecodeError:
+        return _unreadable(seq, at_ms, appended_at_us, body)
+    match message.WhichOneof("body"):
+        case "events":
+            return EventBatch(
+                seq=seq,
+                at_ms=at_ms,
+                events=events_of(message.events.events),
+                front_received_at_us=message.events.front_received_at_us,
+                appended_at_us=appended_at_us,
+            )
+        case "tick":
+            return Tick(seq=seq, at_ms=at_ms)
+        case "campaign":
+            return _campaign_of(seq, at_ms, appended_at_us, message.campaign, body)
+        case "skip":
+            skip = message.skip
+            return Skip(seq=seq, at_ms=at_ms, skipped_seq=skip.seq, index=skip.index, reason=skip.reason)
+        case _:
+            return _unreadable(seq, at_ms, appended_at_us, body)
+
+
+def _campaign_of(seq: int, at_ms: int, appended_at_us: int, change: log_pb2.CampaignEntry, body: bytes) -> Entry:
+    match change.WhichOneof("change"):
+        case "put":
+            return CampaignPut(
+                seq=seq,
+                at_ms=at_ms,
+                campaign_id=change.campaign_id,
+                version=change.put.version,
+                source=change.put.SerializeToString(deterministic=True),
+            )
+        case "paused":
+            return CampaignPaused(seq=seq, at_ms=at_ms, campaign_id=change.campaign_id, paused=change.paused)
+        case _:
+            return _unreadable(seq, at_ms, appended_at_us, body)
+
+
+def _unreadable(seq: int, at_ms: int, appended_at_us: int, body: bytes) -> EventBatch:
+    return EventBatch(seq=seq, at_ms=at_ms, events=(Unreadable(payload=body),), appended_at_us=appended_at_us)
+
+
+def event_entry(events: Sequence[bytes], front_received_at_us: int) -> bytes:
+    """The body of an entry with these serialised events, in order."""
+    batch = log_pb2.EventEntry(events=events, front_received_at_us=front_received_at_us)
+    return log_pb2.LogEntry(events=batch).SerializeToString()
+
+
+def tick_entry() -> bytes:
+    """The body of a tick."""
+    return log_pb2.LogEntry(tick=log_pb2.TickEntry()).SerializeToString()
+
+
+def campaign_source(*, version: str, source_yaml: bytes, template_hashes: Mapping[str, str]) -> bytes:
+    """A version of a campaign, complete, as CampaignPut.source and CampaignRow.source carry it."""
+    message = log_pb2.CampaignVersion(version=version, source_yaml=source_yaml, template_hashes=template_hashes)
+    return message.SerializeToString(deterministic=True)
+
+
+def campaign_put_entry(campaign_id: str, source: bytes) -> bytes:
+    """The body of an entry that puts a version (made by ``campaign_source``) into force."""
+    version = log_pb2.CampaignVersion.FromString(source)
+    entry = log_pb2.CampaignEntry(campaign_id=campaign_id, put=version)
+    return log_pb2.LogEntry(campaign=entry).SerializeToString(deterministic=True)
+
+
+def campaign_paused_entry(campaign_id: str, *, paused: bool) -> bytes:
+    """The body of an entry that pauses a campaign or lets it act again."""
+    entry = log_pb2.CampaignEntry(campaign_id=campaign_id, paused=paused)
+    return log_pb2.LogEntry(campaign=entry).SerializeToString()
+
+
+def skip_entry(*, skipped_seq: int, index: int, reason: str) -> bytes:
+    """The body of a marker that event ``index`` (-1: all) of entry ``skipped_seq`` was set aside."""
+    skip = log_pb2.SkipEntry(seq=skipped_seq, index=index, reason=reason)
+    return log_pb2.LogEntry(skip=skip).SerializeToString()

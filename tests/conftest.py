@@ -1,0 +1,52 @@
+"""What every test lives under: fixed seeds, no Ray by accident, no address but this machine's."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Ray listens on all interfaces unless this is set before it is imported.
+os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+
+settings.register_profile(
+    "sendwhen",
+    deadline=None,  # two noisy cores: a slow example is no failure
+    derandomize=True,  # the same examples every time; a failure prints its own blob to repeat it
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("sendwhen")
+
+_LOOPBACK = ("127.", "::1", "localhost")
+
+
+@pytest.fixture(autouse=True)
+def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test may connect to an address that is not this machine's."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not str(address[0]).startswith(_LOOPBACK):
+            raise AssertionError(f"A test connects to {address}. Tests talk to 127.0.0.1 only.")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    return
+
+
+@pytest.fixture(autouse=True)
+def no_ray_by_accident(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only integration tests start Ray: everything else must be testable without it."""
+    if request.node.get_closest_marker("integration") is None:
+
+        def refuse(*_args: object, **_more: object) -> None:
+            raise AssertionError("This test starts Ray. Test the shard host instead, or mark the test as integration.")
+
+        import ray
+
+        monkeypatch.setattr(ray, "init", refuse)
+    return
