@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import inspect
 import os
 import socket
 from typing import Any
 
 import pytest
+import uvloop
 from hypothesis import HealthCheck, settings
 
 # Ray listens on all interfaces unless this is set before it is imported.
@@ -20,6 +24,23 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("sendwhen")
+
+
+@functools.cache
+def _one_loop() -> asyncio.AbstractEventLoop:
+    # One for the whole session: gRPC's poller outlives a loop and must not find it closed.
+    return uvloop.new_event_loop()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run coroutine tests, on the loop that production runs on."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    _one_loop().run_until_complete(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
+
 
 _LOOPBACK = ("127.", "::1", "localhost")
 

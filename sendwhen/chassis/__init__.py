@@ -1,0 +1,1 @@
+"""What any process needs and no customer knows: settings, clock, logs, gRPC servers and channels, connections."""

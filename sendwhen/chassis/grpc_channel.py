@@ -27,8 +27,8 @@ class _Bearer(grpc.aio.UnaryUnaryClientInterceptor):
         self._deadline_s = deadline_s
 
     async def intercept_unary_unary(
-        self, continuation: Callable[..., Any], client_call_details: grpc.aio.ClientCallDetails, request: object
-    ) -> object:
+        self, continuation: Callable[..., Any], client_call_details: Any, request: object
+    ) -> Any:
         metadata = grpc.aio.Metadata(*(client_call_details.metadata or ()), self._authorization)
         details = client_call_details._replace(
             metadata=metadata, timeout=client_call_details.timeout or self._deadline_s

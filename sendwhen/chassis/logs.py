@@ -1,6 +1,7 @@
 """Logs are events with fields: one JSON object a line on standard error, never personal data in clear.
 
-Use ``structlog.get_logger()`` with a constant dotted name in the past tense: ``log.info("email.accepted", send_id=...)``.
+Use ``structlog.get_logger()`` with a constant dotted name in the past tense:
+``log.info("email.accepted", send_id=...)``.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ Main = Callable[[asyncio.Event], Awaitable[None]]
 
 
 def run(main: Main) -> None:
-    """Run ``main(stop)``; SIGTERM and SIGINT set ``stop``. Exits with 2 and a sentence on a SendwhenError or OSError."""
+    """Run ``main(stop)``; SIGTERM and SIGINT set ``stop``. A SendwhenError or OSError exits with 2 and a sentence."""
 
     async def until_asked() -> None:
         stop = asyncio.Event()

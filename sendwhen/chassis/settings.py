@@ -1,8 +1,8 @@
 """Settings: a frozen dataclass per process, read from the environment, complaining about everything at once.
 
-A field ``batch_limit`` of ``IngestSettings`` with prefix ``SENDWHEN_INGEST_`` is read from ``SENDWHEN_INGEST_BATCH_LIMIT``.
-Supported types: str, int, bool, Path, and tuple[str, ...] (comma-separated). A value may instead stand in a file named by
-the variable with ``_FILE`` appended, as Kubernetes mounts secrets.
+A field ``batch_limit`` of ``IngestSettings`` with prefix ``SENDWHEN_INGEST_`` is read from
+``SENDWHEN_INGEST_BATCH_LIMIT``. Supported types: str, int, bool, Path, and tuple[str, ...] (comma-separated). A value
+may instead stand in a file named by the variable with ``_FILE`` appended, as Kubernetes mounts secrets.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from redis.retry import Retry
 
 
 def open_store(url: str, *, timeout_s: float = 5.0) -> Redis:
-    """A synchronous client of ``url`` ("unix:///path?password=…" or "redis://:password@host:port/0"), without retries."""
+    """A synchronous client, without retries; ``url`` as "unix:///path?password=…" or "redis://:password@host:port/0"."""
     return Redis.from_url(
         url, retry=Retry(NoBackoff(), 0), socket_timeout=timeout_s, socket_connect_timeout=timeout_s, protocol=2
     )
