@@ -21,7 +21,10 @@ def inbox(
     try:
         socket.create_connection((host, int(port)), timeout=2).close()
     except OSError:
-        fail(f"The inbox page cannot be reached at {targets.inbox}. Start sendwhen with `sendwhen up`.", code=EXIT_UNREACHABLE)
+        fail(
+            f"The inbox page cannot be reached at {targets.inbox}. Start sendwhen with `sendwhen up`.",
+            code=EXIT_UNREACHABLE,
+        )
     address = f"http://{targets.inbox}/"
     out.print(address)
     if open_it:

@@ -39,7 +39,19 @@ def _show(answer: GetStatusResponse) -> None:
         held = ", ".join(str(number) for number in shard.partitions)
         out.print(f"{escape(shard.name)}  [{colour}]{escape(shard.state)}[/]  partitions {held}")
     table = Table(box=None, pad_edge=False)
-    for name in ("partition", "owner", "epoch", "head", "position", "lag", "log time", "applied", "duplicates", "dead", "outbox"):
+    for name in (
+        "partition",
+        "owner",
+        "epoch",
+        "head",
+        "position",
+        "lag",
+        "log time",
+        "applied",
+        "duplicates",
+        "dead",
+        "outbox",
+    ):
         table.add_column(name, justify="left" if name in {"owner", "log time"} else "right")
     for p in answer.partitions:
         table.add_row(

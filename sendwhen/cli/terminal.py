@@ -34,10 +34,16 @@ def fail(problem: str, *, code: int = EXIT_REFUSED) -> NoReturn:
     raise typer.Exit(code)
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's calls; what fails becomes a sentence on standard error and an exit code."""
+def run(work: Coroutine[Any, Any, T], *, expected: type[SendwhenError] | tuple[()] = ()) -> T:
+    """Run a command's calls; what fails becomes a sentence on standard error and an exit code.
+
+    Raises:
+        SendwhenError: Of the ``expected`` kind, which the command tells by itself.
+    """
     try:
         return asyncio.run(work)
+    except expected:
+        raise
     except Invalid as error:
         lines = [str(error), *(f"  {violation.field}: {violation.description}" for violation in error.violations)]
         fail("\n".join(lines if error.violations and lines[0] != lines[-1].strip() else lines[:1]))
@@ -49,7 +55,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         fail("stopped", code=130)
 
 
-async def call(target: str, service: str, key: str, stub: Callable[[grpc.aio.Channel], S], ask: Callable[[S], Awaitable[T]]) -> T:
+async def call(
+    target: str, service: str, key: str, stub: Callable[[grpc.aio.Channel], S], ask: Callable[[S], Awaitable[T]]
+) -> T:
     """One call to a service.
 
     Raises:

@@ -31,7 +31,9 @@ def why(
     context: typer.Context,
     customer: Annotated[str, typer.Argument(help="The customer's user_id, or an address, or another id with --by.")],
     campaign: Annotated[str, typer.Argument(help="The campaign's id.")],
-    by: Annotated[Kind | None, typer.Option(help="What CUSTOMER is (default: user_id, or email where it has an @).")] = None,
+    by: Annotated[
+        Kind | None, typer.Option(help="What CUSTOMER is (default: user_id, or email where it has an @).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
     """Explain what a campaign decided about a customer: entered, waiting, sent, skipped, and why."""

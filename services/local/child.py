@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.local.log_files import last_lines, open_log
 from sendwhen.errors import Unavailable
+from services.local.log_files import last_lines, open_log
 
 BACK_OFF_FIRST_S = 0.1
 BACK_OFF_MAX_S = 5.0
@@ -38,6 +38,7 @@ class Part:
         command: Program and arguments.
         environ: Gives its whole environment, asked anew at each start.
         ready: Asks it whether it works; must not raise.
+        before: Done before each start.
         needs: Parts that must be ready before it is started.
         falls_with: When one of these ends, this one is started anew as well.
         grace_s: How long it may take to stop.
@@ -50,6 +51,7 @@ class Part:
     command: Sequence[str]
     environ: Callable[[], Mapping[str, str]]
     ready: Callable[[], Awaitable[bool]]
+    before: Callable[[], None] = lambda: None
     needs: tuple[str, ...] = ()
     falls_with: tuple[str, ...] = ()
     grace_s: float = 15.0
@@ -107,6 +109,7 @@ class Child:
             await asyncio.sleep(delay_s)
 
     async def _run_once(self) -> int:
+        self.part.before()
         self._process = process = await self._spawn()
         self.pid = process.pid
         watching = asyncio.create_task(self._watch_readiness())

@@ -1,9 +1,9 @@
 """The data folder of an installation: what it is, its secrets, and the lock that keeps a second instance out.
 
-    installation.json   format, partitions, clock (fixed at creation) and the ports last used
-    secrets.json        random keys, readable by the owner alone
-    lock                held by the running supervisor, whose process id it names
-    store/ mail/ logs/  what the parts write
+installation.json   format, partitions, clock (fixed at creation) and the ports last used
+secrets.json        random keys, readable by the owner alone
+lock                held by the running supervisor, whose process id it names
+store/ mail/ logs/  what the parts write
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Self
 
 import msgspec
 
-from services.local.ports import Ports
 from sendwhen.errors import Precondition
+from services.local.ports import Ports
 
 FORMAT = 1
 PARTITIONS_DEFAULT = 16

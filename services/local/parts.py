@@ -11,6 +11,7 @@ import msgspec
 import redis
 
 from sendwhen.chassis.store_pool import open_async_store
+from sendwhen.errors import Precondition
 from services.local.child import Part
 from services.local.installation import Installation
 from services.local.ports import HOST
@@ -18,7 +19,6 @@ from services.local.ray_head import RayHead, RayHeadSettings
 from services.local.ray_part import address_file
 from services.local.readiness import GrpcReady
 from services.local.valkey_server import LOADING_S_MAX, SOCKET_PATH_BYTES_MAX, ValkeyConfig, valkey_binary
-from sendwhen.errors import Precondition
 
 ROOT = Path(__file__).resolve().parents[2]
 STORE_MEMORY_BYTES_MAX = 2 * 1024 * 1024 * 1024
@@ -64,6 +64,8 @@ def parts_of(installation: Installation, how: How, environ: Mapping[str, str]) -
             command=(sys.executable, "-m", "services.local.ray_part", str(ray_folder)),
             environ=lambda: common,
             ready=_exists(address_file(ray_folder)),
+            # One that was killed leaves its address behind.
+            before=lambda: address_file(ray_folder).unlink(missing_ok=True),
         ),
         service.part("sender", needs=("store",)),
         service.part("profile", needs=("store",)),

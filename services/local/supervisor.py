@@ -34,8 +34,7 @@ class Supervisor:
         self._folder = folder
         self._tell = tell
         self._children = {
-            part.name: Child(part, log=folder / "logs" / f"{part.name}.log", folder=folder, tell=tell)
-            for part in parts
+            part.name: Child(part, log=folder / "logs" / f"{part.name}.log", folder=folder, tell=tell) for part in parts
         }
         self._kept: list[asyncio.Task[None]] = []
 
