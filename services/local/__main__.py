@@ -16,6 +16,7 @@ from services.local.demo import Demo
 from services.local.installation import PARTITIONS_MAX, Installation, Wanted, data_folder, open_installation
 from services.local.parts import How, parts_of
 from services.local.ports import HOST, check_ports
+from services.local.spawner import Spawner
 from services.local.supervisor import Supervisor
 
 
@@ -40,13 +41,15 @@ def main() -> int:
 
 async def _run(installation: Installation, how: How, *, with_demo: bool) -> int:
     began_s = asyncio.get_running_loop().time()
-    supervisor = Supervisor(parts=parts_of(installation, how, os.environ), folder=installation.folder, tell=tell)
+    spawner = Spawner(cwd=installation.folder)
+    parts = parts_of(installation, how, os.environ)
+    supervisor = Supervisor(parts=parts, spawner=spawner, folder=installation.folder, tell=tell)
     await supervisor.clear()
     check_ports(installation.identity.ports)
     stop = asyncio.Event()
     _on_signals(stop, supervisor)
     tell(f"starting in {installation.folder}")
-    demo = Demo(installation, tell=tell) if with_demo else None
+    demo = Demo(installation, spawner=spawner, tell=tell) if with_demo else None
     try:
         if await _start_unless(supervisor, stop):
             took_s = asyncio.get_running_loop().time() - began_s

@@ -6,13 +6,13 @@ import asyncio
 import fcntl
 import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sendwhen.errors import Unavailable
-from services.local.log_files import last_lines, open_log
+from services.local.log_files import last_lines
+from services.local.spawner import Spawner
 
 BACK_OFF_FIRST_S = 0.1
 BACK_OFF_MAX_S = 5.0
@@ -22,7 +22,6 @@ FIRST_STARTS_MAX = 3
 """So often a part may end before it was ever ready; then the whole start is given up."""
 READY_WITHIN_S = 60.0
 POLL_S = 0.05
-_TETHER = Path(__file__).with_name("tether.py")
 
 
 class PartFailed(Unavailable):
@@ -68,12 +67,12 @@ class Child:
         pid: Of the running process; 0 while there is none.
     """
 
-    def __init__(self, part: Part, *, log: Path, folder: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, part: Part, *, spawner: Spawner, log: Path, tell: Callable[[str], None]) -> None:
         self.part = part
         self.ready = asyncio.Event()
         self.pid = 0
         self._log = log
-        self._folder = folder
+        self._spawner = spawner
         self._tell = tell
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
@@ -121,22 +120,14 @@ class Child:
             self._kill_group(process.pid)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        output = open_log(self._log)
         held = _locked(self.part.holds) if self.part.holds else None
         try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), *self.part.command,
-                stdin=asyncio.subprocess.PIPE, stdout=output, stderr=output, env=dict(self.part.environ()),
-                cwd=self._folder, start_new_session=True, pass_fds=() if held is None else (held,),
-            )  # fmt: skip
+            return await self._spawner.start(
+                self.part.command, environ=self.part.environ(), log=self._log, stdin=self.part.stdin, held=held
+            )
         finally:
-            os.close(output)
             if held is not None:
                 os.close(held)
-        assert process.stdin is not None
-        process.stdin.write(self.part.stdin)
-        process.stdin.close()
-        return process
 
     async def _watch_readiness(self) -> None:
         loop = asyncio.get_running_loop()

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from services.local.installation import Installation
-from services.local.log_files import last_lines, open_log
+from services.local.log_files import last_lines
 from services.local.mail_watch import MailWatch
 from services.local.ports import HOST
+from services.local.spawner import Spawner
 from sendwhen.errors import Unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,8 +24,9 @@ STOP_WITHIN_S = 5.0
 class Demo:
     """A shop on a running installation."""
 
-    def __init__(self, installation: Installation, *, tell: Callable[[str], None]) -> None:
+    def __init__(self, installation: Installation, *, spawner: Spawner, tell: Callable[[str], None]) -> None:
         self._installation = installation
+        self._spawner = spawner
         self._tell = tell
         self._log = installation.logs / "shop.log"
         self._shop: asyncio.subprocess.Process | None = None
@@ -59,15 +61,7 @@ class Demo:
             await self._shop.wait()
 
     async def _python(self, *arguments: str) -> asyncio.subprocess.Process:
-        output = open_log(self._log)
-        try:
-            return await asyncio.create_subprocess_exec(
-                sys.executable, "-I", "-S", str(Path(__file__).with_name("tether.py")), str(os.getpid()),
-                sys.executable, *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
-                env=dict(self._environ()), cwd=self._installation.folder, start_new_session=True,
-            )  # fmt: skip
-        finally:
-            os.close(output)
+        return await self._spawner.start((sys.executable, *arguments), environ=self._environ(), log=self._log)
 
     def _environ(self) -> Mapping[str, str]:
         ports, keys = self._installation.identity.ports, self._installation.secrets

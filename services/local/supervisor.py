@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -15,10 +14,10 @@ import psutil
 from services.local.child import Child, Part
 from services.local.installation import write_json
 from services.local.log_files import rotate
+from services.local.spawner import Spawner
 
 LOOK_EVERY_S = 2.0
 LEFTOVERS_WITHIN_S = 10.0
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 class Supervisor:
@@ -26,22 +25,25 @@ class Supervisor:
 
     Args:
         parts: In the order of their start; needs name earlier ones.
+        spawner: Starts their processes.
         folder: Data folder; running.json there names the processes while they run.
         tell: Takes lines for the person at the terminal.
     """
 
-    def __init__(self, *, parts: Sequence[Part], folder: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, *, parts: Sequence[Part], spawner: Spawner, folder: Path, tell: Callable[[str], None]) -> None:
         self._folder = folder
+        self._spawner = spawner
         self._tell = tell
         self._children = {
-            part.name: Child(part, log=folder / "logs" / f"{part.name}.log", folder=folder, tell=tell) for part in parts
+            part.name: Child(part, spawner=spawner, log=folder / "logs" / f"{part.name}.log", tell=tell) for part in parts
         }
         self._kept: list[asyncio.Task[None]] = []
+        self._reaping: asyncio.Task[None] | None = None
 
     async def clear(self) -> None:
         """End what a supervisor that was killed left running on this folder."""
-        # Grandchildren whose parent died come to us instead of to init, so that none can stay behind.
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._spawner.adopt_orphans()
+        self._reaping = asyncio.create_task(self._spawner.reap())
         await end_leftovers(self._folder, self._tell)
 
     async def start(self) -> None:
@@ -81,7 +83,6 @@ class Supervisor:
                 for name in self._children:
                     rotate(self._folder / "logs" / f"{name}.log")
                 self._note_running()
-                _reap_orphans({child.pid for child in self._children.values()})
         finally:
             stopping.cancel()
 
@@ -93,6 +94,8 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*self._kept, return_exceptions=True)
         _kill(psutil.Process().children(recursive=True))
+        if self._reaping is not None:
+            self._reaping.cancel()
         (self._folder / "running.json").unlink(missing_ok=True)
 
     def kill(self) -> None:
@@ -166,12 +169,3 @@ def _kill(processes: Sequence[psutil.Process]) -> None:
         except psutil.NoSuchProcess:
             continue
     psutil.wait_procs(processes, timeout=5)
-
-
-def _reap_orphans(ours: set[int]) -> None:
-    for process in psutil.Process().children():
-        try:
-            if process.pid not in ours and process.status() == psutil.STATUS_ZOMBIE:
-                os.waitpid(process.pid, os.WNOHANG)
-        except (psutil.NoSuchProcess, ChildProcessError):
-            continue
