@@ -1,0 +1,28 @@
+"""The campaign language: a folder of text to a Campaign, with places for everything that is wrong; CEL and Liquid included."""
+
+from sendwhen.campaigns.checker import Checked, check, check_lines, compile_campaign
+from sendwhen.campaigns.conditions import compile_condition, compile_expression, fuse
+from sendwhen.campaigns.folder import CampaignFiles, campaign_folders, read_folder
+from sendwhen.campaigns.liquid_environment import MissingValue
+from sendwhen.campaigns.problem import Problem
+from sendwhen.campaigns.templates import NotRendered, Rendered, Template, render, template_hash
+
+__all__ = [
+    "CampaignFiles",
+    "Checked",
+    "MissingValue",
+    "NotRendered",
+    "Problem",
+    "Rendered",
+    "Template",
+    "campaign_folders",
+    "check",
+    "check_lines",
+    "compile_campaign",
+    "compile_condition",
+    "compile_expression",
+    "fuse",
+    "read_folder",
+    "render",
+    "template_hash",
+]

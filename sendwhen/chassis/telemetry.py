@@ -8,6 +8,7 @@ choice, and a test exports them.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -26,6 +27,7 @@ QUEUE_SPANS_MAX: Final = 16_384
 EXPORT_SPANS_MAX: Final = 512
 EXPORT_EVERY_MS: Final = 1_000
 EXPORT_TIMEOUT_S: Final = 5
+CLOSE_S: Final = 2.0
 
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _SCOPE: Final = InstrumentationScope("sendwhen")
@@ -92,11 +94,15 @@ class Telemetry:
     def __init__(self, *, endpoint: str, environment: str = "") -> None:
         self._environment = environment
         self._resources: dict[str, Resource] = {}
+        self._exporter: OTLPSpanExporter | None = None
         self._processor: BatchSpanProcessor | None = None
         if endpoint:
             url = endpoint if "://" in endpoint else "http://" + endpoint
+            self._exporter = OTLPSpanExporter(
+                endpoint=url, insecure=url.startswith("http://"), timeout=EXPORT_TIMEOUT_S
+            )
             self._processor = BatchSpanProcessor(
-                OTLPSpanExporter(endpoint=url, insecure=url.startswith("http://"), timeout=EXPORT_TIMEOUT_S),
+                self._exporter,
                 max_queue_size=QUEUE_SPANS_MAX,
                 schedule_delay_millis=EXPORT_EVERY_MS,
                 max_export_batch_size=EXPORT_SPANS_MAX,
@@ -109,15 +115,15 @@ class Telemetry:
         for span in spans:
             self._processor.on_end(self._readable(span))
 
-    def flush(self, *, timeout_ms: int = 5_000) -> None:
-        """Export what waits. Blocks."""
-        if self._processor is not None:
-            self._processor.force_flush(timeout_ms)
-
     def close(self) -> None:
-        """Export what waits and stop. Blocks for the exporter's timeout at most."""
-        if self._processor is not None:
-            self._processor.shutdown()  # type: ignore[no-untyped-call]  # the SDK has no types there
+        """Export what waits and stop. Blocks for about ``CLOSE_S`` seconds at most; what is left then is dropped."""
+        if self._processor is None or self._exporter is None:
+            return
+        # The processor alone would try every batch for its whole timeout while the collector is away.
+        give_up = threading.Timer(CLOSE_S, self._exporter.shutdown)
+        give_up.start()
+        self._processor.shutdown()  # type: ignore[no-untyped-call]  # the SDK has no types there
+        give_up.cancel()
 
     def _readable(self, span: Span) -> ReadableSpan:
         return ReadableSpan(

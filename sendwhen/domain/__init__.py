@@ -1,1 +1,1 @@
-"""What sendwhen decides, and nothing of how it runs: no I/O, no clock, no chance. Same input, same output, in any process."""
+"""What sendwhen decides, not how it runs: no I/O, no clock, no chance. Same input, same output, in any process."""

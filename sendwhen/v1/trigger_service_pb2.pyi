@@ -23,10 +23,12 @@ class AppendRequest(_message.Message):
     def __init__(self, events: _Optional[_Iterable[bytes]] = ..., routing_hashes: _Optional[_Iterable[int]] = ..., occurred_at_ms: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class AppendResponse(_message.Message):
-    __slots__ = ("results",)
+    __slots__ = ("results", "partitions")
     RESULTS_FIELD_NUMBER: _ClassVar[int]
+    PARTITIONS_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[_ingest_service_pb2.EventResult]
-    def __init__(self, results: _Optional[_Iterable[_Union[_ingest_service_pb2.EventResult, _Mapping]]] = ...) -> None: ...
+    partitions: int
+    def __init__(self, results: _Optional[_Iterable[_Union[_ingest_service_pb2.EventResult, _Mapping]]] = ..., partitions: _Optional[int] = ...) -> None: ...
 
 class WaitAppliedRequest(_message.Message):
     __slots__ = ("positions",)

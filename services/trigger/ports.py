@@ -224,10 +224,16 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeleteOutbox(msgspec.Struct, frozen=True, kw_only=True):
-    """Delete the rows up to an ordinal, inclusive. Needs no fence: they are durable at the receiver. Answer: None."""
+    """Delete the rows up to an ordinal, inclusive. Needs no fence: they are durable at the receiver. Answer: None.
+
+    Attributes:
+        lineage: Of the row ``up_to_ordinal``. Where a row of another lineage stands there, or none, nothing is deleted:
+            the store lost its tail meanwhile, and what has this ordinal now is another decision. "" is not checked.
+    """
 
     partition: int
     up_to_ordinal: int
+    lineage: str = ""
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,93 @@
+"""A campaign's folder as files in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sendwhen.campaigns.problem import Problem
+
+YAML_NAME = "campaign.yaml"
+FILES_LIMIT = 64
+"""Files of a campaign."""
+BYTES_LIMIT = 1_000_000
+"""Size of all files of a campaign."""
+_BESIDE = (".md",)
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignFiles:
+    """The files of one campaign by name.
+
+    Attributes:
+        files: Name within the folder to content.
+        problems: What was found wrong while reading; ``check`` reports it.
+    """
+
+    files: Mapping[str, bytes]
+    problems: tuple[Problem, ...] = field(default=())
+
+
+def read_folder(path: str | Path) -> CampaignFiles:
+    """The files of a folder, but for hidden ones and notes (*.md); never more than the limits."""
+    folder = Path(path)
+    files: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    size = 0
+    try:
+        names = sorted(
+            entry for entry in folder.iterdir() if not entry.name.startswith(".") and entry.suffix not in _BESIDE
+        )
+    except OSError as error:
+        return CampaignFiles(
+            {},
+            (
+                Problem(
+                    file=folder.name,
+                    problem=f"The folder cannot be read ({error.strerror})",
+                    remedy="Name a campaign's folder.",
+                ),
+            ),
+        )
+    for entry in names:
+        if not entry.is_file() or entry.is_symlink():
+            problems.append(
+                _problem(
+                    entry.name,
+                    "This is no plain file",
+                    "Keep campaign.yaml and its templates side by side, without folders or links.",
+                )
+            )
+            continue
+        try:
+            size += entry.stat().st_size
+            if size > BYTES_LIMIT or len(files) == FILES_LIMIT:
+                break
+            files[entry.name] = entry.read_bytes()
+        except OSError as error:
+            problems.append(_problem(entry.name, f"The file cannot be read ({error.strerror})", "Allow reading it."))
+    if size > BYTES_LIMIT or len(names) > FILES_LIMIT:
+        problems.append(too_large())
+    return CampaignFiles(files, tuple(problems))
+
+
+def too_large() -> Problem:
+    """A folder beyond the limits."""
+    return _problem(
+        YAML_NAME,
+        f"The folder holds more than {FILES_LIMIT} files or {BYTES_LIMIT // 1_000_000} MB",
+        "Keep only the campaign's own files in it.",
+    )
+
+
+def campaign_folders(path: str | Path) -> Iterator[Path]:
+    """The folder itself if it is a campaign's, else the campaigns' folders in it."""
+    folder = Path(path)
+    inner = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")) if folder.is_dir() else []
+    with_campaign = [p for p in inner if (p / YAML_NAME).exists()]
+    yield from [folder] if (folder / YAML_NAME).exists() or not with_campaign else inner
+
+
+def _problem(file: str, problem: str, remedy: str) -> Problem:
+    return Problem(file=file, problem=problem, remedy=remedy)

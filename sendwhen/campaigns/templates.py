@@ -1,0 +1,171 @@
+"""Templates: what is wrong with one, its name by content, and the email that it makes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+from inscriptis import get_text
+from inscriptis.css_profiles import CSS_PROFILES
+from inscriptis.model.config import ParserConfig
+from liquid import BoundTemplate
+from liquid.exceptions import LiquidError, LiquidSyntaxError
+
+from sendwhen.campaigns.liquid_environment import ROOTS, sandbox
+from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
+from sendwhen.errors import Invalid
+
+SUBJECT_LIMIT = 1_000
+"""Characters of a rendered subject; a longer one is cut."""
+PART_BYTES_LIMIT = 512 * 1024
+"""Size of a part's source."""
+_LIQUID = {"subject": sandbox(autoescape=False), "text": sandbox(autoescape=False), "html": sandbox(autoescape=True)}
+_AS_TEXT = ParserConfig(css=CSS_PROFILES["strict"], display_links=True)
+_UNKNOWN_TAG = re.compile(r"unexpected tag '([^']*)'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """The parts of an email as Liquid; "" for a part that there is not. Subject, and text or HTML, there must be."""
+
+    subject: str
+    text: str = ""
+    html: str = ""
+
+    def parts(self) -> Iterator[tuple[str, str]]:
+        """The parts that there are, by name."""
+        for name, source in (("subject", self.subject), ("text", self.text), ("html", self.html)):
+            if source:
+                yield name, source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """An email's content. There is always a text; ``html`` may be ""."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class NotRendered(Invalid):
+    """A template did not come to an end with these values: a limit, or a value of the wrong kind. The email is skipped."""
+
+
+def template_hash(template: Template) -> str:
+    """The template's name by its content: 32 hexadecimal digits."""
+    digest = blake2b(digest_size=16, person=b"sendwhen-tpl")
+    for part in (template.subject, template.text, template.html):
+        encoded = part.encode()
+        digest.update(len(encoded).to_bytes(8, "big") + encoded)
+    return digest.hexdigest()
+
+
+def check_part(part: str, source: str) -> list[Flaw]:
+    """What is wrong with one part ("subject", "text" or "html")."""
+    if len(source.encode()) > PART_BYTES_LIMIT:
+        return [Flaw(0, f"The template is larger than {PART_BYTES_LIMIT // 1024} KB", "Make it smaller.")]
+    flaws: list[Flaw] = []
+    if part == "subject" and "\n" in source.strip():
+        flaws.append(Flaw(source.index("\n"), "A subject is one line", "Join the lines."))
+    try:
+        return flaws + _unknown_names(_parsed(part, source), _LIQUID[part].filters)
+    except LiquidError as error:
+        return [*flaws, _syntax(error)]
+    except RecursionError:
+        return [*flaws, Flaw(0, "The template is nested too deep", "Write it flatter.")]
+
+
+def _unknown_names(template: BoundTemplate, filters: Mapping[str, Any]) -> list[Flaw]:
+    flaws: list[Flaw] = []
+    names = template.analyze(include_partials=False)
+    for name, spans in names.filters.items():
+        if name not in filters:
+            close = nearest(name, filters)
+            remedy = f"Write '{close}'." if close else "docs/campaigns.md lists the filters."
+            flaws += [Flaw(span.index, f"There is no filter '{shortened(name)}'", remedy) for span in spans]
+    for root, variables in names.globals.items():
+        if root not in ROOTS:
+            example = f"event.properties.{root} or customer.{root}"
+            flaws += [
+                Flaw(
+                    v.span.index,
+                    f"'{shortened(root)}' is not known here",
+                    f"Write {example}; there are {listed(ROOTS)}.",
+                )
+                for v in variables
+            ]
+    return flaws
+
+
+def _syntax(error: LiquidError) -> Flaw:
+    offset = max(0, error.token.start_index) if error.token is not None else 0
+    problem = shortened(str(error.message or error), 160)
+    if match := _UNKNOWN_TAG.search(problem):
+        if match[1] in ("include", "render"):
+            return Flaw(offset, f"Templates cannot {match[1]} others", "Write the text out here.")
+        return Flaw(offset, f"There is no tag '{match[1]}'", "docs/campaigns.md lists the tags.")
+    return Flaw(offset, f"This is not Liquid ({problem})", "Correct it.")
+
+
+@lru_cache(maxsize=512)
+def _parsed(part: str, source: str) -> BoundTemplate:
+    return _LIQUID[part].from_string(source)
+
+
+def render(template: Template, context: Mapping[str, Any]) -> Rendered:
+    """The email for a context: "event", "start" ({name, id, occurred_at_ms, properties}), "customer", and "now_ms".
+
+    Raises:
+        MissingValue: A property that is absent, or null, is printed without a default.
+        NotRendered: A limit was reached, or a value is of the wrong kind.
+    """
+    values = _values(context)
+    parts = {part: _rendered(part, source, values) for part, source in template.parts()}
+    html = parts.get("html", "")
+    text = parts.get("text") or (get_text(html, _AS_TEXT).strip() + "\n" if html else "")
+    return Rendered(subject=" ".join(parts.get("subject", "").split())[:SUBJECT_LIMIT], text=text, html=html)
+
+
+def _rendered(part: str, source: str, values: Mapping[str, Any]) -> str:
+    try:
+        return str(_parsed(part, source).render(**values))
+    except LiquidSyntaxError as error:
+        raise NotRendered(
+            f"The template's {part} is not Liquid ({error.message}).", remedy="Check the campaign before putting it."
+        ) from error
+    except (LiquidError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+        reason = shortened(str(error.message if isinstance(error, LiquidError) else error), 160)
+        raise NotRendered(
+            f"The template's {part} could not be rendered ({reason}).", remedy="Mend the template, or the values."
+        ) from error
+
+
+def _values(context: Mapping[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = {"customer": _without_nulls(dict(context.get("customer") or {}))}
+    for root in ("event", "start"):
+        scope = context.get(root)
+        if scope:
+            values[root] = _without_nulls(
+                {"name": scope.get("name"), "id": scope.get("id"), "properties": scope.get("properties") or {}}
+            )
+            values[root]["occurred_at"] = _iso(scope.get("occurred_at_ms", 0))
+    if context.get("now_ms") is not None:
+        values["now"] = _iso(context["now_ms"])
+    return values
+
+
+def _iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _without_nulls(value: Any) -> Any:
+    """Null is absent, in templates as in conditions."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
+    return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,136 @@
+"""Reads a YAML tree by words: every map says which words it knows, everything else is refused with its place.
+
+``Reader`` collects problems instead of stopping at the first, so that a campaign is mended in one go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from sendwhen.campaigns.durations import DURATION_LIMIT_MS, duration_ms, duration_text
+from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
+
+T = TypeVar("T")
+LATER_WORDS = frozenset(
+    {
+        "goal", "branch", "split", "quiet_hours", "cap", "priority", "holdout", "fresh", "sequence", "count", "sum", "distinct", "segment",
+        "session_end", "quiet_then", "nth", "recency", "attribute_change", "date", "wait_until", "webhook", "exit", "window", "not_between",
+        "if", "else", "then", "schedule", "zone", "audience", "cases", "tests", "provider", "from", "reply_to",
+    }
+)  # fmt: skip
+LIST_LIMIT = 50
+"""Entries of any list of a campaign."""
+
+
+@dataclass(slots=True)
+class Reader:
+    """Walks a document and notes what is wrong."""
+
+    flaws: list[Flaw] = field(default_factory=list)
+
+    def refuse(self, node: Node | int, problem: str, remedy: str) -> None:
+        """Note a problem at a node or an offset."""
+        self.flaws.append(Flaw(node if isinstance(node, int) else node.start_mark.index, problem, remedy))
+
+    def map(self, node: Node, known: Sequence[str], *, required: Collection[str] = (), what: str) -> Mapping[str, Node]:
+        """The entries of a map by word; unknown, repeated, missing and empty ones are noted."""
+        if not isinstance(node, MappingNode):
+            self.refuse(node, f"{what} must be a map, not {_kind(node)}", f"Write it with the words {listed(known)}.")
+            return {}
+        found: dict[str, Node] = {}
+        for key, value in node.value:
+            word = key.value if isinstance(key, ScalarNode) else ""
+            if word not in known:
+                self._unknown(key, word, known, what)
+            elif word in found:
+                self.refuse(key, f"'{word}' is written twice", "Keep one of them.")
+            elif _empty(value):
+                self.refuse(key, f"'{word}' has no value", "Write one, or leave the word out.")
+                found[word] = value
+            else:
+                found[word] = value
+        for word in required:
+            if word not in found:
+                self.refuse(node, f"{what} needs '{word}'", f"Add '{word}: …'.")
+        return {word: value for word, value in found.items() if not _empty(value)}
+
+    def _unknown(self, key: Node, word: str, known: Sequence[str], what: str) -> None:
+        there = f"{what} knows {listed(known)}."
+        if not word:
+            self.refuse(key, "A map's word must be plain text", f"Write one of {listed(known)}.")
+        elif word in LATER_WORDS:
+            self.refuse(key, f"'{word}' is not supported yet", f"Leave it out. {there}")
+        elif close := nearest(word, known):
+            self.refuse(key, f"'{shortened(word)}' is unknown", f"Write '{close}'.")
+        else:
+            self.refuse(key, f"'{shortened(word)}' is unknown", f"Leave it out. {there}")
+
+    def list(self, node: Node, what: str, example: str) -> Sequence[Node]:
+        """The entries of a list."""
+        if not isinstance(node, SequenceNode):
+            self.refuse(node, f"{what} must be a list, not {_kind(node)}", f"Write {example}.")
+            return ()
+        if len(node.value) > LIST_LIMIT:
+            self.refuse(node.value[LIST_LIMIT], f"{what} has more than {LIST_LIMIT} entries", "Leave some out.")
+        return tuple(node.value[:LIST_LIMIT])
+
+    def text(self, node: Node | None, what: str, example: str) -> str | None:
+        """A text; None (noted) for anything else."""
+        if node is None:
+            return None
+        if isinstance(node, ScalarNode) and not _empty(node):
+            return str(node.value)
+        self.refuse(node, f"{what} must be a text, not {_kind(node)}", f"Write it as in {example}.")
+        return None
+
+    def choice(self, node: Node | None, what: str, choices: Mapping[str, T], default: T) -> T:
+        """One of several words."""
+        word = self.text(node, what, next(iter(choices)))
+        if node is None or word is None:
+            return default
+        if word not in choices:
+            self._wrong_choice(node, what, word, choices)
+        return choices.get(word, default)
+
+    def _wrong_choice(self, node: Node, what: str, word: str, choices: Collection[str]) -> None:
+        close = nearest(word, choices)
+        self.refuse(node, f"{what} cannot be '{shortened(word)}'", f"Write {close or listed(choices)}.")
+
+    def duration(self, node: Node | None, what: str) -> int | None:
+        """A length of time in milliseconds, over zero and at most 400 days."""
+        text = self.text(node, what, "1h30m")
+        if node is None or text is None:
+            return None
+        ms = duration_ms(text)
+        if ms is None:
+            self.refuse(
+                node,
+                f"'{shortened(text)}' is no duration",
+                "Write numbers with the units d, h, m, s or ms, as in 30m or 1d12h.",
+            )
+        elif not 0 < ms <= DURATION_LIMIT_MS:
+            self.refuse(
+                node,
+                f"{what} must be longer than 0 and at most {duration_text(DURATION_LIMIT_MS)}",
+                "Write another duration.",
+            )
+            return None
+        return ms
+
+    def each(self, nodes: Sequence[Node], read: Callable[[Node], T | None]) -> tuple[T, ...]:
+        """What could be read of a list's entries."""
+        return tuple(value for value in map(read, nodes) if value is not None)
+
+
+def _empty(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and node.style is None and node.value in ("", "~", "null", "Null", "NULL")
+
+
+def _kind(node: Node) -> str:
+    if isinstance(node, MappingNode):
+        return "a map"
+    return "a list" if isinstance(node, SequenceNode) else "nothing" if _empty(node) else f"'{shortened(node.value)}'"

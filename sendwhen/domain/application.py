@@ -1,0 +1,157 @@
+"""Applies one event, or one deadline, to one customer: on a copy, so that what raises leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+
+from sendwhen.domain.campaign import Campaign
+from sendwhen.domain.campaign_book import CampaignBook
+from sendwhen.domain.condition import Fuse
+from sendwhen.domain.customer import Customer, learn
+from sendwhen.domain.decision import Decision, Kind
+from sendwhen.domain.event import Event
+from sendwhen.domain.journey import Journey
+from sendwhen.domain.moment import Moment
+from sendwhen.domain.passage import Course, Passage
+from sendwhen.domain.residents import Resident
+from sendwhen.domain.round import Round
+from sendwhen.domain.run import TRIGGER_PHASE, Run
+from sendwhen.domain.seen import ITEM_BYTES, Seen, id_hash
+from sendwhen.domain.shard_limits import ShardLimits
+
+_FAILED = "failed"
+_SHRINK_EVERY_BYTES = 256 * ITEM_BYTES
+
+
+class Application:
+    """Applies events and deadlines.
+
+    Attributes:
+        book: The partition's campaigns.
+    """
+
+    def __init__(
+        self,
+        *,
+        send_key: bytes,
+        compile_campaign: Callable[[bytes], Campaign],
+        fuse: Fuse,
+        event_clock: bool,
+        limits: ShardLimits,
+    ) -> None:
+        self._limits = limits
+        self._event_clock = event_clock
+        self.book = CampaignBook(compile_campaign=compile_campaign, fuse=fuse, limits=limits)
+        self._passage = Passage(book=self.book, send_key=send_key, limits=limits, event_clock=event_clock)
+        self._journey = Journey(book=self.book, passage=self._passage, limits=limits, event_clock=event_clock)
+
+    def event(self, resident: Resident, event: Event, index: int, moment: Moment, out: Round) -> bool:
+        """Apply an event; whether it changed the customer."""
+        hashed = id_hash(event.event_id)
+        now_ms = moment.now_ms
+        oldest_s = (now_ms - self._limits.seen_ms) // 1_000
+        known = resident.seen.look(hashed, event.fingerprint & 0xFFFFFFFF, oldest_s)
+        if known is not Seen.NEW:
+            if known is Seen.SAME:
+                out.counters.duplicates += 1
+            else:
+                _set_aside(out, event, index, moment, ("other_payload", "The id was seen with another payload."))
+            return False
+        if self._event_clock and event.occurred_at_ms < now_ms:
+            detail = f"It happened {now_ms - event.occurred_at_ms} ms before the clock."
+            _set_aside(out, event, index, moment, ("unsorted", detail))
+            return False
+        draft = copy(resident.customer)
+        mark = out.mark()
+        try:
+            out.counters.overflows += learn(draft, event, seq=moment.seq, at_ms=now_ms, limits=self._limits)
+            self._journey.take(draft, event, index, moment, out)
+        except Exception as error:  # noqa: BLE001 - one bad event is set aside; its neighbours go on
+            out.back_to(mark)
+            # The message of the error may hold what a customer wrote; its kind does not.
+            detail = f"Applying it raised {type(error).__name__}."
+            _set_aside(out, event, index, moment, (_FAILED, detail))
+            return False
+        resident.customer = draft
+        out.counters.applied += 1
+        seen = resident.seen
+        seen.add(hashed, event.fingerprint, now_ms // 1_000)
+        size = len(seen.packed)
+        if size % _SHRINK_EVERY_BYTES == 0 or size > self._limits.seen_ids * ITEM_BYTES:
+            out.counters.overflows += seen.shrink(self._limits.seen_ids, oldest_s)
+        return True
+
+    def deadline(self, resident: Resident, run: Run, moment: Moment, out: Round) -> None:
+        """Let an open run's deadline come."""
+        draft = _without(resident.customer, run, moment)
+        plan = self.book.plan(run.campaign_id, run.version)
+        armed = (moment.seq, run.due_at_ms, 0, *run.armed)
+        mark = out.mark()
+        out.counters.fired_timers += 1
+        try:
+            if plan is None:
+                _skip(draft, run, moment, out, ("version_gone", "The version that started it is not kept."))
+            else:
+                course = Course(customer=draft, run=run, plan=plan, moment=moment, armed=armed)
+                if run.phase == TRIGGER_PHASE:
+                    self._passage.fire(course, out)
+                else:
+                    self._passage.walk(course, run.phase + 1, out)
+        except Exception as error:  # noqa: BLE001 - one run's deadline must not stop the partition's clock
+            out.back_to(mark)
+            detail = f"Its deadline raised {type(error).__name__}."
+            draft = _without(resident.customer, run, moment)
+            _skip(draft, run, moment, out, (_FAILED, detail))
+            # Not logged: a replay comes to the same by itself, and there is no event to leave out.
+            out.set_aside(
+                seq=moment.seq,
+                index=-1,
+                event_id=run.start.event_id,
+                reason=_FAILED,
+                detail=detail,
+                at_ms=moment.at_ms,
+            )
+        resident.customer = draft
+
+
+def _without(customer: Customer, run: Run, moment: Moment) -> Customer:
+    draft = copy(customer)
+    draft.runs = tuple(one for one in customer.runs if one is not run)
+    draft.seq = moment.seq
+    draft.changed_at_ms = moment.at_ms
+    return draft
+
+
+def _skip(customer: Customer, run: Run, moment: Moment, out: Round, why: tuple[str, str]) -> None:
+    reason, detail = why
+    out.decide(
+        customer,
+        Decision(
+            kind=Kind.SKIPPED,
+            campaign_id=run.campaign_id,
+            version=run.version,
+            run_id=run.run_id,
+            key=run.key,
+            at_ms=moment.at_ms,
+            due_at_ms=moment.now_ms,
+            start_at_ms=run.start_at_ms,
+            reason=reason,
+            detail=detail,
+            event_id=run.start.event_id,
+            seq=moment.seq,
+        ),
+    )
+
+
+def _set_aside(out: Round, event: Event, index: int, moment: Moment, why: tuple[str, str]) -> None:
+    reason, detail = why
+    out.set_aside(
+        seq=moment.seq,
+        index=index,
+        event_id=event.event_id,
+        reason=reason,
+        detail=detail,
+        at_ms=moment.at_ms,
+        logged=reason == _FAILED,
+    )

@@ -1,0 +1,118 @@
+"""The campaigns of a partition: which version is in force, which are pinned by runs, what is paused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sendwhen.domain.campaign import Campaign
+from sendwhen.domain.changes import CampaignRow
+from sendwhen.domain.condition import Fuse
+from sendwhen.domain.entry import CampaignPaused, CampaignPut
+from sendwhen.domain.plan import Listeners, Plan
+from sendwhen.domain.shard_limits import ShardLimits
+
+_Version = tuple[str, str]
+
+
+class CampaignBook:
+    """Campaigns as of one entry.
+
+    Attributes:
+        listeners: By event name, what campaigns in force do with it.
+        enders: Names of events that may end a run of any version kept.
+    """
+
+    def __init__(self, *, compile_campaign: Callable[[bytes], Campaign], fuse: Fuse, limits: ShardLimits) -> None:
+        self._compile = compile_campaign
+        self._fuse = fuse
+        self._versions_max = limits.campaign_versions
+        self.restore(())
+
+    def restore(self, rows: Sequence[CampaignRow]) -> None:
+        """Forget all and keep these."""
+        self._rows: dict[_Version, CampaignRow] = {(row.campaign_id, row.version): row for row in rows}
+        self._plans: dict[_Version, Plan] = {version: self._plan(row.source) for version, row in self._rows.items()}
+        self._current: dict[str, CampaignRow] = {row.campaign_id: row for row in rows if row.current}
+        self._prepare()
+
+    def plan(self, campaign_id: str, version: str) -> Plan | None:
+        """A version that is kept."""
+        return self._plans.get((campaign_id, version))
+
+    def paused(self, campaign_id: str) -> bool:
+        """The campaign starts nothing and sends nothing."""
+        row = self._current.get(campaign_id)
+        return row is not None and row.paused
+
+    def put(self, entry: CampaignPut, at_ms: int) -> tuple[Sequence[CampaignRow], int]:
+        """Bring a version into force; rows that changed, and how many versions were forgotten for it.
+
+        A campaign that is paused stays so. Idempotent.
+        """
+        before = self._current.get(entry.campaign_id)
+        if before is not None and before.version == entry.version:
+            return (), 0
+        plan = self._plan(entry.source)
+        changed = [
+            CampaignRow(
+                campaign_id=entry.campaign_id,
+                version=entry.version,
+                source=entry.source,
+                current=True,
+                paused=before is not None and before.paused,
+                put_at_ms=at_ms,
+            )
+        ]
+        if before is not None:
+            changed.insert(0, _row(before, current=False))
+        for row in changed:
+            self._rows[row.campaign_id, row.version] = row
+        self._plans[entry.campaign_id, entry.version] = plan
+        self._current[entry.campaign_id] = changed[-1]
+        forgotten = self._forget_oldest(entry.campaign_id)
+        self._prepare()
+        return (*changed, *forgotten), len(forgotten)
+
+    def pause(self, entry: CampaignPaused) -> Sequence[CampaignRow]:
+        """Pause a campaign or let it act again; rows that changed. Idempotent; unknown campaigns are left alone."""
+        row = self._current.get(entry.campaign_id)
+        if row is None or row.paused == entry.paused:
+            return ()
+        changed = _row(row, paused=entry.paused)
+        self._rows[row.campaign_id, row.version] = self._current[row.campaign_id] = changed
+        return (changed,)
+
+    def _plan(self, source: bytes) -> Plan:
+        return Plan(self._compile(source))
+
+    def _forget_oldest(self, campaign_id: str) -> list[CampaignRow]:
+        kept = sorted(
+            (row for row in self._rows.values() if row.campaign_id == campaign_id and not row.current),
+            key=lambda row: (row.put_at_ms, row.version),
+        )
+        forgotten = kept[: max(0, len(kept) + 1 - self._versions_max)]
+        for row in forgotten:
+            del self._rows[row.campaign_id, row.version]
+            del self._plans[row.campaign_id, row.version]
+        return [_row(row, source=b"") for row in forgotten]
+
+    def _prepare(self) -> None:
+        # In the order of ids, so that what several campaigns decide about one event does not depend on when they were
+        # put.
+        current = [self._plans[row.campaign_id, row.version] for _, row in sorted(self._current.items())]
+        names = dict.fromkeys(name for plan in current for name in (*plan.stops, *plan.starts))
+        self.listeners = {name: Listeners(name, current, self._fuse) for name in names}
+        self.enders = frozenset(name for plan in self._plans.values() for name in plan.event_names_that_end_runs())
+
+
+def _row(
+    row: CampaignRow, *, source: bytes | None = None, current: bool | None = None, paused: bool | None = None
+) -> CampaignRow:
+    return CampaignRow(
+        campaign_id=row.campaign_id,
+        version=row.version,
+        source=row.source if source is None else source,
+        current=row.current if current is None else current,
+        paused=row.paused if paused is None else paused,
+        put_at_ms=row.put_at_ms,
+    )

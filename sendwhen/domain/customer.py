@@ -1,0 +1,174 @@
+"""Everything known of one customer, and how an event changes it.
+
+Every value inside is replaced, never changed in place: a shallow copy of a ``Customer`` is a complete one. The shard
+applies each event to such a copy and drops it when the application fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from sendwhen.domain.event import Event
+from sendwhen.domain.properties import read_parts, read_value
+from sendwhen.domain.run import Run
+from sendwhen.domain.shard_limits import ShardLimits
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class Field(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An attribute: the last writer by (occurred_at_ms, seq) wins.
+
+    Attributes:
+        value: JSON. b"" where it was removed: the tombstone keeps older data from bringing it back.
+        source: Who told it.
+    """
+
+    value: bytes
+    occurred_at_ms: int
+    seq: int
+    source: str
+
+
+class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a campaign remembers of a customer between runs.
+
+    Attributes:
+        stopped: One of ``stop_after`` was seen.
+        fired: Run key to the logical instant of its last firing, the one that fired first in front.
+        trigger: The trigger kind's own memory, in its own coding; b"" for none.
+        trigger_version: Version of the campaign that wrote it; another version starts with none.
+    """
+
+    stopped: bool = False
+    fired: Mapping[str, int] = {}
+    trigger: bytes = b""
+    trigger_version: str = ""
+
+
+NO_MEMORY = Memory()
+
+
+class Customer(msgspec.Struct, array_like=True, gc=False):
+    """One customer, as of entry ``seq``.
+
+    Attributes:
+        anonymous_ids: Latest last.
+        email_occurred_at_ms, email_seq: When the address was told: last writer wins, as for fields.
+        seq: Last entry that changed the customer. changed_at_ms: its log time.
+        first_seen_at_ms, last_seen_at_ms: Log times of the first and the latest event.
+        recent: Packed recent events, oldest first (``sendwhen.domain.record`` reads them); recent_count: how many.
+        memories: By campaign_id.
+        decisions: The latest, packed, oldest first.
+    """
+
+    uid: str
+    user_id: str = ""
+    anonymous_ids: tuple[str, ...] = ()
+    email: str = ""
+    email_occurred_at_ms: int = 0
+    email_seq: int = 0
+    fields: Mapping[str, Field] = {}
+    seq: int = 0
+    changed_at_ms: int = 0
+    first_seen_at_ms: int = 0
+    last_seen_at_ms: int = 0
+    recent: bytes = b""
+    recent_count: int = 0
+    runs: tuple[Run, ...] = ()
+    memories: Mapping[str, Memory] = {}
+    decisions: tuple[bytes, ...] = ()
+
+    def memory(self, campaign_id: str) -> Memory:
+        """What the campaign remembers."""
+        return self.memories.get(campaign_id, NO_MEMORY)
+
+    def remember(self, campaign_id: str, memory: Memory) -> None:
+        """Let the campaign remember this."""
+        self.memories = {**self.memories, campaign_id: memory}
+
+    def consents(self) -> bool:
+        """The attribute ``consent`` is true; unknown counts as no."""
+        field = self.fields.get("consent")
+        return field is not None and field.value == b"true"
+
+    def due_at_ms(self) -> int | None:
+        """Earliest deadline among the runs."""
+        return min([run.due_at_ms for run in self.runs]) if self.runs else None
+
+    def run_due(self, due_at_ms: int, armed: tuple[int, ...]) -> Run | None:
+        """The open run with this deadline."""
+        for run in self.runs:
+            if run.due_at_ms == due_at_ms and run.armed == armed:
+                return run
+        return None
+
+    def scope(self) -> dict[str, Any]:
+        """As conditions see it. Identities that are not known are null."""
+        seen = {name: read_value(field.value) for name, field in self.fields.items() if field.value}
+        seen["email"] = self.email or None
+        seen["user_id"] = self.user_id or None
+        seen["anonymous_id"] = self.anonymous_ids[-1] if self.anonymous_ids else None
+        return seen
+
+
+def learn(customer: Customer, event: Event, *, seq: int, at_ms: int, limits: ShardLimits) -> int:
+    """Take in what an event tells of its customer; how many limits overflowed.
+
+    Raises:
+        msgspec.DecodeError: The attributes are not a JSON object.
+    """
+    overflows = 0
+    if not customer.first_seen_at_ms:
+        customer.first_seen_at_ms = at_ms
+    customer.last_seen_at_ms = customer.changed_at_ms = at_ms
+    customer.seq = seq
+    if event.user_id and not customer.user_id:
+        customer.user_id = event.user_id
+    if event.anonymous_id and (not customer.anonymous_ids or customer.anonymous_ids[-1] != event.anonymous_id):
+        others = [known for known in customer.anonymous_ids if known != event.anonymous_id]
+        if len(others) >= limits.anonymous_ids:
+            overflows += 1
+            del others[0]
+        customer.anonymous_ids = (*others, event.anonymous_id)
+    if event.email and (event.occurred_at_ms, seq) >= (customer.email_occurred_at_ms, customer.email_seq):
+        customer.email = event.email
+        customer.email_occurred_at_ms = event.occurred_at_ms
+        customer.email_seq = seq
+    if event.attributes and event.attributes != b"{}":
+        overflows += _learn_fields(customer, event, seq, limits)
+    _remember_event(customer, event, at_ms, limits)
+    return overflows
+
+
+def _learn_fields(customer: Customer, event: Event, seq: int, limits: ShardLimits) -> int:
+    overflows = 0
+    fields = dict(customer.fields)
+    for name, value in read_parts(event.attributes).items():
+        known = fields.get(name)
+        if known is not None and (known.occurred_at_ms, known.seq) > (event.occurred_at_ms, seq):
+            continue
+        if len(value) > limits.field_bytes or (known is None and len(fields) >= limits.fields):
+            overflows += 1
+            continue
+        fields[name] = Field(b"" if value == b"null" else value, event.occurred_at_ms, seq, event.source)
+    customer.fields = fields
+    return overflows
+
+
+def _remember_event(customer: Customer, event: Event, at_ms: int, limits: ShardLimits) -> None:
+    properties = event.properties
+    if len(properties) > limits.recent_properties_bytes:
+        properties = b""
+    # The log time as a difference: it is a few bytes instead of nine.
+    packed = _pack((event.event_id, event.name, event.occurred_at_ms, at_ms - event.occurred_at_ms, properties))
+    kept = customer.recent
+    count = customer.recent_count
+    while count >= limits.recent_events:
+        kept = kept[2 + int.from_bytes(kept[:2], "big") :]
+        count -= 1
+    customer.recent = kept + len(packed).to_bytes(2, "big") + packed
+    customer.recent_count = count + 1

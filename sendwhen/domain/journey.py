@@ -1,0 +1,234 @@
+"""How customers enter campaigns, wait and leave: what one event or one deadline does to one customer's runs.
+
+Within one event, what ends waits comes before what starts them. The customer given is the shard's draft, which is
+dropped when anything here raises.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from sendwhen.domain.campaign import OnRestart
+from sendwhen.domain.campaign_book import CampaignBook
+from sendwhen.domain.condition import CustomerScope, EventScope
+from sendwhen.domain.customer import Customer, Memory
+from sendwhen.domain.decision import Decision, Kind
+from sendwhen.domain.event import Event
+from sendwhen.domain.moment import Moment
+from sendwhen.domain.passage import Course, Passage
+from sendwhen.domain.plan import STOPPED, Listening, Plan
+from sendwhen.domain.properties import read_object
+from sendwhen.domain.reentry import refusal
+from sendwhen.domain.round import Round
+from sendwhen.domain.run import TRIGGER_PHASE, Run, StartEvent, run_id
+from sendwhen.domain.shard_limits import ShardLimits
+
+
+class _Seen(msgspec.Struct, gc=False):
+    """One event as the campaigns look at it."""
+
+    event: Event
+    scope: EventScope
+    customer: CustomerScope
+    moment: Moment
+    index: int
+    armings: int = 0
+
+
+class Journey:
+    """Moves customers through the campaigns of a book; decisions go to the round."""
+
+    def __init__(self, *, book: CampaignBook, passage: Passage, limits: ShardLimits, event_clock: bool) -> None:
+        self._book = book
+        self._passage = passage
+        self._limits = limits
+        self._event_clock = event_clock
+
+    def take(self, customer: Customer, event: Event, index: int, moment: Moment, out: Round) -> None:
+        """Let an event end waits, stop campaigns and start runs."""
+        listeners = self._book.listeners.get(event.name)
+        may_end = bool(customer.runs) and event.name in self._book.enders
+        if listeners is None and not may_end:
+            return
+        scope = EventScope(
+            name=event.name,
+            id=event.event_id,
+            occurred_at_ms=event.occurred_at_ms,
+            properties=read_object(event.properties),
+        )
+        seen = _Seen(event, scope, customer.scope(), moment, index)
+        if may_end:
+            self._end_runs(customer, seen, out)
+        if listeners is None:
+            return
+        mask = listeners.always_mask
+        if listeners.fused is not None:
+            mask |= listeners.fused(scope, seen.customer, moment.now_ms)
+        if mask:
+            for listening in listeners.campaigns:
+                if mask & listening.stop_mask:
+                    self._stop(customer, listening.plan)
+                if mask & listening.start_mask:
+                    self._start(customer, listening, mask, seen, out)
+
+    def _end_runs(self, customer: Customer, seen: _Seen, out: Round) -> None:
+        kept = []
+        for run in customer.runs:
+            plan = self._book.plan(run.campaign_id, run.version)
+            reason = plan.end(run, seen.scope, seen.customer, seen.moment.now_ms, self._limits) if plan else ""
+            if not plan or not reason:
+                kept.append(run)
+                continue
+            if reason == STOPPED:
+                self._stop(customer, plan)
+            self._say(customer, run, Kind.CANCELLED, (reason, f"“{seen.scope.name}” came."), seen=seen, out=out)
+        if len(kept) != len(customer.runs):
+            customer.runs = tuple(kept)
+
+    @staticmethod
+    def _stop(customer: Customer, plan: Plan) -> None:
+        memory = customer.memory(plan.campaign.campaign_id)
+        if not memory.stopped:
+            customer.remember(plan.campaign.campaign_id, Memory(True, memory.fired))
+
+    def _start(self, customer: Customer, listening: Listening, mask: int, seen: _Seen, out: Round) -> None:
+        plan, at_ms = listening.plan, seen.moment.now_ms
+        campaign = plan.campaign
+        key = plan.key(seen.scope, seen.customer, at_ms, self._limits)
+        reason, detail = self._closed(customer, plan, seen)
+        if not reason and key is None:
+            reason, detail = "no_key", "The event gives the run no key."
+        if reason or key is None:
+            out.counters.late += reason == "too_old"
+            self._refuse(customer, plan, key or "", (reason, detail), seen=seen, out=out)
+            return
+        memory = customer.memory(campaign.campaign_id)
+        trigger = memory.trigger if memory.trigger_version == campaign.version else b""
+        hits = [index for bit, index in listening.starts if mask >> bit & 1]
+        progress = plan.logic.progress(trigger, hits, key=key, at_ms=at_ms, memories_max=self._limits.partials)
+        out.counters.overflows += progress.overflows
+        if (progress.memory, campaign.version) != (memory.trigger, memory.trigger_version) and (
+            progress.memory or memory.trigger
+        ):
+            memory = Memory(memory.stopped, memory.fired, progress.memory, campaign.version)
+            customer.remember(campaign.campaign_id, memory)
+        if not progress.complete:
+            return
+        reason, detail = refusal(campaign, memory, key, at_ms)
+        wait_ms = plan.logic.wait_ms(seen.scope, seen.customer, at_ms)
+        if not reason and wait_ms is None:
+            reason, detail = "bad_duration", "The event does not say how long to wait."
+        if reason or wait_ms is None:
+            self._refuse(customer, plan, key, (reason, detail), seen=seen, out=out)
+        elif wait_ms:
+            self._arm(customer, plan, key, wait_ms, seen=seen, out=out)
+        else:
+            run = self._run(customer, plan, key, at_ms, seen)
+            course = Course(
+                customer=customer,
+                run=run,
+                plan=plan,
+                moment=seen.moment,
+                armed=self._armed(seen),
+                delayed=False,
+            )
+            self._passage.fire(course, out)
+
+    def _closed(self, customer: Customer, plan: Plan, seen: _Seen) -> tuple[str, str]:
+        """Reason and detail why nothing starts, whatever the event says."""
+        campaign = plan.campaign
+        if customer.memory(campaign.campaign_id).stopped:
+            return "stopped", "The campaign is over for this customer."
+        if self._book.paused(campaign.campaign_id):
+            return "paused", "The campaign is paused."
+        oldest = campaign.max_event_age_ms
+        age_ms = seen.moment.now_ms - seen.event.occurred_at_ms
+        if oldest is not None and not self._event_clock and age_ms > oldest:
+            return "too_old", f"The event was {age_ms} ms old; up to {oldest} ms starts a run."
+        return "", ""
+
+    def _arm(self, customer: Customer, plan: Plan, key: str, wait_ms: int, *, seen: _Seen, out: Round) -> None:
+        run = self._run(customer, plan, key, seen.moment.now_ms + wait_ms, seen)
+        kind, detail = Kind.WAITING, ""
+        open_runs = customer.runs
+        same = [
+            one
+            for one in open_runs
+            if one.phase == TRIGGER_PHASE and one.campaign_id == run.campaign_id and one.key == key
+        ]
+        if same and plan.logic.on_restart is OnRestart.KEEP:
+            detail = f"A wait until {same[0].due_at_ms} is open."
+            self._refuse(customer, plan, key, ("kept", detail), seen=seen, out=out)
+            return
+        if same and plan.logic.on_restart is OnRestart.RESET:
+            kind, detail = Kind.RESET, f"The wait until {same[0].due_at_ms} starts again."
+            open_runs = tuple(one for one in open_runs if one not in same)
+        if len(open_runs) >= self._limits.runs:
+            out.counters.overflows += 1
+            detail = f"The customer has {self._limits.runs} open runs."
+            self._refuse(customer, plan, key, ("limit", detail), seen=seen, out=out)
+            return
+        customer.runs = (*open_runs, run)
+        out.armed.append(run)
+        self._say(customer, run, kind, ("", detail), seen=seen, out=out)
+
+    def _run(self, customer: Customer, plan: Plan, key: str, due_at_ms: int, seen: _Seen) -> Run:
+        campaign = plan.campaign
+        name = run_id(campaign_id=campaign.campaign_id, event_id=seen.event.event_id, key=key, uid=customer.uid)
+        return Run(
+            name,
+            campaign.campaign_id,
+            campaign.version,
+            key,
+            seen.moment.now_ms,
+            TRIGGER_PHASE,
+            due_at_ms,
+            self._armed(seen),
+            StartEvent.of(seen.event),
+        )
+
+    @staticmethod
+    def _armed(seen: _Seen) -> tuple[int, ...]:
+        seen.armings += 1
+        return (seen.moment.seq, seen.moment.now_ms, 1, seen.index, seen.armings)
+
+    @staticmethod
+    def _say(customer: Customer, run: Run, kind: Kind, why: tuple[str, str], *, seen: _Seen, out: Round) -> None:
+        reason, detail = why
+        out.decide(
+            customer,
+            Decision(
+                kind=kind,
+                campaign_id=run.campaign_id,
+                version=run.version,
+                run_id=run.run_id,
+                key=run.key,
+                at_ms=seen.moment.at_ms,
+                due_at_ms=run.due_at_ms,
+                start_at_ms=run.start_at_ms,
+                reason=reason,
+                detail=detail,
+                event_id=seen.event.event_id,
+                seq=seen.moment.seq,
+            ),
+        )
+
+    @staticmethod
+    def _refuse(customer: Customer, plan: Plan, key: str, why: tuple[str, str], *, seen: _Seen, out: Round) -> None:
+        reason, detail = why
+        out.decide(
+            customer,
+            Decision(
+                kind=Kind.REFUSED,
+                campaign_id=plan.campaign.campaign_id,
+                version=plan.campaign.version,
+                key=key,
+                at_ms=seen.moment.at_ms,
+                due_at_ms=seen.moment.now_ms,
+                start_at_ms=seen.moment.now_ms,
+                reason=reason,
+                detail=detail,
+                event_id=seen.event.event_id,
+                seq=seen.moment.seq,
+            ),
+        )

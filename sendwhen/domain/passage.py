@@ -1,0 +1,198 @@
+"""What happens once a trigger has fired or a wait is over: guards, then the steps up to the next wait."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sendwhen.domain.campaign import Category, SendStep, WaitStep
+from sendwhen.domain.campaign_book import CampaignBook
+from sendwhen.domain.customer import Customer
+from sendwhen.domain.decision import Decision, Kind, Send
+from sendwhen.domain.moment import Moment
+from sendwhen.domain.plan import Plan, holds
+from sendwhen.domain.reentry import fired, refusal
+from sendwhen.domain.round import Round
+from sendwhen.domain.run import Run, send_id
+from sendwhen.domain.shard_limits import ShardLimits
+
+
+class Course(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A run on its way, at one instant.
+
+    Attributes:
+        customer: The draft to be changed.
+        run: Not among the customer's open runs (any more).
+        armed: Place in the order of armings for a wait that may follow.
+        delayed: A wait lies between the event and what follows.
+    """
+
+    customer: Customer
+    run: Run
+    plan: Plan
+    moment: Moment
+    armed: tuple[int, ...]
+    delayed: bool = True
+
+
+class Passage:
+    """Carries runs through guards and steps."""
+
+    def __init__(self, *, book: CampaignBook, send_key: bytes, limits: ShardLimits, event_clock: bool) -> None:
+        self._book = book
+        self._send_key = send_key
+        self._limits = limits
+        self._event_clock = event_clock
+
+    def fire(self, course: Course, out: Round) -> None:
+        """The trigger fires, at ``moment.now_ms``."""
+        customer, run, campaign, now_ms = course.customer, course.run, course.plan.campaign, course.moment.now_ms
+        why = self._not_now(course)
+        memory = customer.memory(campaign.campaign_id)
+        if not why[0]:
+            why = refusal(campaign, memory, run.key, now_ms)
+        if not why[0] and campaign.guard is not None:
+            start = run.start.scope()
+            if not holds(campaign.guard, start, customer.scope(), start, now_ms):
+                why = "guard", f"The guard did not hold: {campaign.guard.source}"
+        if why[0]:
+            out.decide(customer, _decision(course, Kind.SKIPPED, why))
+            return
+        after, forgotten = fired(campaign, memory, run.key, now_ms, self._limits.reentry_keys)
+        out.counters.overflows += forgotten
+        if after is not memory:
+            customer.remember(campaign.campaign_id, after)
+        out.decide(customer, _decision(course, Kind.ENTERED))
+        self.walk(course, 0, out)
+
+    def walk(self, course: Course, first: int, out: Round) -> None:
+        """Take the steps from ``first`` up to the next wait, or to the end."""
+        for index, step in enumerate(course.plan.campaign.steps[first:], first):
+            if isinstance(step, WaitStep):
+                self._wait(course, index, step, out)
+                return
+            self._send(course, index, step, out)
+        out.decide(course.customer, _decision(course, Kind.FINISHED))
+
+    def _wait(self, course: Course, index: int, step: WaitStep, out: Round) -> None:
+        customer, run = course.customer, course.run
+        if len(customer.runs) >= self._limits.runs:
+            out.counters.overflows += 1
+            why = "limit", f"The customer has {self._limits.runs} open runs."
+            out.decide(customer, _decision(course, Kind.SKIPPED, why))
+            return
+        waiting = Run(
+            run.run_id,
+            run.campaign_id,
+            run.version,
+            run.key,
+            run.start_at_ms,
+            index,
+            course.moment.now_ms + step.duration_ms,
+            course.armed,
+            run.start,
+        )
+        customer.runs = (*customer.runs, waiting)
+        out.armed.append(waiting)
+        out.decide(customer, _decision(course, Kind.WAITING, due_at_ms=waiting.due_at_ms))
+
+    def _send(self, course: Course, index: int, step: SendStep, out: Round) -> None:
+        customer, run, moment, campaign = course.customer, course.run, course.moment, course.plan.campaign
+        why = self._not_now(course)
+        if not why[0] and not customer.email:
+            why = "no_address", "No address is known of the customer."
+        if not why[0] and campaign.category is Category.MARKETING and not customer.consents():
+            why = "no_consent", "Marketing needs the attribute consent: true."
+        name = send_id(self._send_key, run=run.run_id, step=index)
+        if why[0]:
+            out.decide(customer, _decision(course, Kind.SKIPPED, why, send=name, template=step.template))
+            return
+        because = f"Because {course.plan.logic.because(run.start.name)}."
+        out.decide(customer, _decision(course, Kind.SEND, ("", because), send=name, template=step.template))
+        start = run.start
+        lateness_ms = None if self._event_clock else campaign.max_lateness_ms
+        out.sends.append(
+            Send(
+                send_id=name,
+                run_id=run.run_id,
+                campaign_id=campaign.campaign_id,
+                version=campaign.version,
+                step=str(index),
+                template=step.template,
+                template_hash=step.template_hash,
+                category=campaign.category,
+                in_doubt=campaign.in_doubt,
+                uid=customer.uid,
+                email=customer.email,
+                customer_seq=moment.seq,
+                at_ms=moment.at_ms,
+                due_at_ms=moment.now_ms,
+                start_at_ms=run.start_at_ms,
+                expires_at_ms=0 if lateness_ms is None else moment.now_ms + lateness_ms,
+                key=run.key,
+                reason=because,
+                context=_context(customer, run),
+                delayed=course.delayed,
+                traceparent=start.traceparent,
+                event_id=start.event_id,
+                event_name=start.name,
+                received_at_us=start.received_at_us,
+                entry_seq=moment.seq,
+                front_received_at_us=moment.front_received_at_us,
+                appended_at_us=moment.appended_at_us,
+            )
+        )
+
+    def _not_now(self, course: Course) -> tuple[str, str]:
+        """Reason and detail why what is due is skipped, whoever the customer is."""
+        campaign, moment = course.plan.campaign, course.moment
+        if self._book.paused(campaign.campaign_id):
+            return "paused", "The campaign is paused."
+        late_ms = moment.at_ms - moment.now_ms
+        if not self._event_clock and campaign.max_lateness_ms is not None and late_ms > campaign.max_lateness_ms:
+            return "expired", f"It came {late_ms} ms after it was due; up to {campaign.max_lateness_ms} ms is sent."
+        return "", ""
+
+
+def _decision(
+    course: Course,
+    kind: Kind,
+    why: tuple[str, str] = ("", ""),
+    *,
+    send: str = "",
+    template: str = "",
+    due_at_ms: int | None = None,
+) -> Decision:
+    run, moment = course.run, course.moment
+    return Decision(
+        kind=kind,
+        campaign_id=run.campaign_id,
+        version=run.version,
+        run_id=run.run_id,
+        key=run.key,
+        at_ms=moment.at_ms,
+        due_at_ms=moment.now_ms if due_at_ms is None else due_at_ms,
+        start_at_ms=run.start_at_ms,
+        reason=why[0],
+        detail=why[1],
+        send_id=send,
+        template=template,
+        event_id=run.start.event_id,
+        seq=moment.seq,
+    )
+
+
+def _context(customer: Customer, run: Run) -> bytes:
+    start = run.start
+    event = {
+        "name": start.name,
+        "id": start.event_id,
+        "occurred_at_ms": start.occurred_at_ms,
+        "properties": msgspec.Raw(start.properties or b"{}"),
+    }
+    attributes: dict[str, object] = {
+        name: msgspec.Raw(field.value) for name, field in customer.fields.items() if field.value
+    }
+    attributes["email"] = customer.email
+    attributes["user_id"] = customer.user_id or None
+    attributes["anonymous_id"] = customer.anonymous_ids[-1] if customer.anonymous_ids else None
+    return msgspec.json.encode({"event": event, "start": event, "customer": attributes})

@@ -1,0 +1,149 @@
+"""A version of a campaign, prepared for the shard: which events it listens to, and for what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from sendwhen.domain import triggers
+from sendwhen.domain.campaign import Campaign, EventFilter, WaitStep
+from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Fuse, Fused
+from sendwhen.domain.run import TRIGGER_PHASE, Run
+from sendwhen.domain.shard_limits import ShardLimits
+
+ANSWERED, EXITED, STOPPED = "answered", "exited", "stopped"
+
+
+class Plan:
+    """One version of a campaign.
+
+    Attributes:
+        campaign: The version.
+        logic: Its trigger.
+    """
+
+    def __init__(self, campaign: Campaign) -> None:
+        self.campaign = campaign
+        self.logic = triggers.of(campaign.trigger)
+        self.stops = _by_event(campaign.stop_after)
+        self.starts = _by_event(self.logic.starts)
+        self._ends: dict[int, dict[str, list[EventFilter]]] = {TRIGGER_PHASE: _by_event(self.logic.answers)}
+        for index, step in enumerate(campaign.steps):
+            if isinstance(step, WaitStep):
+                self._ends[index] = _by_event((*step.exit_on, *campaign.exit_on))
+
+    def event_names_that_end_runs(self) -> Iterable[str]:
+        """Names of events that may end an open run."""
+        yield from self.stops
+        for filters in self._ends.values():
+            yield from filters
+
+    def end(self, run: Run, event: EventScope, customer: CustomerScope, at_ms: int, limits: ShardLimits) -> str:
+        """Why an event ends a run, or ""."""
+        name = event.name
+        for where in self.stops.get(name, ()):
+            if holds(where.where, event, customer, None, at_ms):
+                return STOPPED
+        filters = self._ends[run.phase].get(name)
+        if not filters or self.key(event, customer, at_ms, limits) != run.key:
+            return ""
+        start = run.start.scope() if any(where.where and where.where.needs_start for where in filters) else None
+        for where in filters:
+            if holds(where.where, event, customer, start, at_ms):
+                return ANSWERED if run.phase == TRIGGER_PHASE else EXITED
+        return ""
+
+    def key(self, event: EventScope, customer: CustomerScope, at_ms: int, limits: ShardLimits) -> str | None:
+        """Key of a run; "" in a campaign without keys; None where the event has none."""
+        if self.campaign.per is None:
+            return ""
+        value = self.campaign.per.value(event, customer, event, at_ms)
+        return None if value is None else key_text(value, limits.key_chars)
+
+
+class Listening(msgspec.Struct, frozen=True, gc=False):
+    """What one campaign in force does with events of one name.
+
+    Attributes:
+        stop_mask: Bits of the filters of which any ends the campaign for the customer.
+        starts: (bit, index into logic.starts), start_mask: all of these bits.
+    """
+
+    plan: Plan
+    stop_mask: int
+    starts: tuple[tuple[int, int], ...]
+    start_mask: int
+
+
+class Listeners:
+    """All that campaigns in force do with events of one name, their filters fused into one function.
+
+    Attributes:
+        always_mask: Bits of filters without a condition.
+        fused: Gives the other bits; None where there are none.
+        campaigns: In the order of their ids.
+    """
+
+    def __init__(self, name: str, plans: Sequence[Plan], fuse: Fuse) -> None:
+        self._conditions: list[Condition] = []
+        self._unconditional = 0
+        asked = [(plan, plan.stops.get(name, ()), plan.starts.get(name, ())) for plan in plans]
+        for _, stops, starts in asked:
+            self._conditions += [one.where for one in (*stops, *starts) if one.where is not None]
+        first_unconditional = self._next_bit = len(self._conditions)
+        self._next_condition = 0
+        campaigns = []
+        for plan, stops, starts in asked:
+            if not stops and not starts:
+                continue
+            stop_mask = sum(1 << self._bit(one) for one in stops)
+            bits = tuple(
+                (self._bit(one), index)
+                for one in starts
+                for index, start in enumerate(plan.logic.starts)
+                if start is one
+            )
+            campaigns.append(Listening(plan, stop_mask, bits, sum(1 << bit for bit, _ in bits)))
+        self.campaigns = tuple(campaigns)
+        self.always_mask = sum(1 << bit for bit in range(first_unconditional, self._next_bit))
+        self.fused: Fused | None = fuse(self._conditions) if self._conditions else None
+
+    def _bit(self, one: EventFilter) -> int:
+        if one.where is None:
+            self._next_bit += 1
+            return self._next_bit - 1
+        self._next_condition += 1
+        return self._next_condition - 1
+
+
+def holds(
+    where: Condition | None, event: EventScope, customer: CustomerScope, start: EventScope | None, at_ms: int
+) -> bool:
+    """The filter's condition holds; none always does."""
+    return where is None or where.test(event, customer, start, at_ms)
+
+
+def key_text(value: Any, chars_max: int) -> str:
+    """A key as text: the same for numbers that are equal; cut and hashed where it is too long."""
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
+        text = str(int(value))
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        text = msgspec.json.encode(value, order="deterministic").decode()
+    else:
+        text = str(value)
+    if len(text) <= chars_max:
+        return text
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return f"{text[: max(0, chars_max - 33)]}~{digest}"
+
+
+def _by_event(filters: Sequence[EventFilter]) -> dict[str, list[EventFilter]]:
+    by_event: dict[str, list[EventFilter]] = {}
+    for one in filters:
+        by_event.setdefault(one.event, []).append(one)
+    return by_event

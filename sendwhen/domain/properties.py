@@ -1,0 +1,36 @@
+"""JSON objects as they come with events: bytes until somebody listens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+_object_decoder = msgspec.json.Decoder(dict[str, Any])
+_value_decoder = msgspec.json.Decoder()
+_parts_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def read_object(encoded: bytes) -> dict[str, Any]:
+    """The object. b"" is an empty one.
+
+    Raises:
+        msgspec.DecodeError: It is not a JSON object.
+    """
+    return _object_decoder.decode(encoded) if encoded else {}
+
+
+def read_value(encoded: bytes) -> Any:
+    """The value."""
+    return _value_decoder.decode(encoded)
+
+
+def read_parts(encoded: bytes) -> dict[str, bytes]:
+    """The members of an object, their values still encoded. b"" is an empty one.
+
+    Raises:
+        msgspec.DecodeError: It is not a JSON object.
+    """
+    if not encoded:
+        return {}
+    return {name: bytes(value) for name, value in _parts_decoder.decode(encoded).items()}

@@ -1,0 +1,127 @@
+"""The stored form of a customer: one byte of version, then MessagePack. Reads every version ever written.
+
+To change the form: add fields with defaults at the end of the structs and leave the version, or write a new version and
+keep a reader for the old one. ``tests/golden/records`` holds records of every version, which must load forever.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from sendwhen.domain.customer import Customer
+from sendwhen.domain.decision import Decision, Kind
+from sendwhen.errors import Precondition
+
+VERSION = 1
+_PREFIX = bytes([VERSION])
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Customer).decode
+_decode_recent = msgspec.msgpack.Decoder(tuple[str, str, int, int, bytes]).decode
+_decode_decision = msgspec.msgpack.Decoder(
+    tuple[str, str, str, str, str, int, int, int, str, str, str, str, str, int]
+).decode
+
+
+class RecentEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A past event, shortened.
+
+    Attributes:
+        logged_at_ms: Log time at which it was applied.
+        properties: b"" where they were too long to be kept.
+    """
+
+    event_id: str
+    name: str
+    occurred_at_ms: int
+    logged_at_ms: int
+    properties: bytes
+
+
+def write_record(customer: Customer) -> bytes:
+    """The customer as bytes."""
+    return _PREFIX + _encode(customer)
+
+
+def read_record(record: bytes) -> Customer:
+    """The customer that was written.
+
+    Raises:
+        Precondition: A later version of sendwhen wrote it.
+    """
+    if record[0] != VERSION:
+        raise Precondition(
+            f"A customer record has version {record[0]}; this sendwhen reads up to {VERSION}.",
+            remedy="Run the version of sendwhen that wrote this data folder, or a later one.",
+        )
+    return _decode(memoryview(record)[1:])
+
+
+def recent_events(customer: Customer) -> tuple[RecentEvent, ...]:
+    """The latest events, oldest first."""
+    events = []
+    start = 0
+    while start < len(customer.recent):
+        size = int.from_bytes(customer.recent[start : start + 2], "big")
+        start += 2
+        event_id, name, occurred_at_ms, behind_ms, properties = _decode_recent(customer.recent[start : start + size])
+        start += size
+        events.append(
+            RecentEvent(
+                event_id=event_id,
+                name=name,
+                occurred_at_ms=occurred_at_ms,
+                logged_at_ms=occurred_at_ms + behind_ms,
+                properties=properties,
+            )
+        )
+    return tuple(events)
+
+
+def pack_decision(decision: Decision) -> bytes:
+    """A decision as it is remembered with its customer."""
+    return _encode(
+        (
+            decision.kind.value,
+            decision.campaign_id,
+            decision.version,
+            decision.run_id,
+            decision.key,
+            decision.at_ms,
+            decision.due_at_ms,
+            decision.start_at_ms,
+            decision.reason,
+            decision.detail,
+            decision.send_id,
+            decision.template,
+            decision.event_id,
+            decision.seq,
+        )
+    )
+
+
+def unpack_decision(packed: bytes) -> Decision:
+    """The decision that was packed."""
+    kind, campaign_id, version, run, key, at, due, start_at, reason, detail, send, template, event_id, seq = (
+        _decode_decision(packed)
+    )
+    return Decision(
+        kind=Kind(kind),
+        campaign_id=campaign_id,
+        version=version,
+        run_id=run,
+        key=key,
+        at_ms=at,
+        due_at_ms=due,
+        start_at_ms=start_at,
+        reason=reason,
+        detail=detail,
+        send_id=send,
+        template=template,
+        event_id=event_id,
+        seq=seq,
+    )
+
+
+def remembered_decisions(customer: Customer) -> tuple[Decision, ...]:
+    """The latest decisions about the customer, oldest first."""
+    return tuple(unpack_decision(packed) for packed in customer.decisions)

@@ -1,0 +1,116 @@
+"""Customers in memory: live ones as objects, warm ones as bytes. All others are in the store alone.
+
+Both tiers are bounded by bytes; eviction looks for a customer that was not used since it was last looked at, so that
+its cost does not depend on how many there are. Where a customer is makes no difference to what is decided.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+
+from sendwhen.domain.customer import Customer
+from sendwhen.domain.record import read_record, write_record
+from sendwhen.domain.seen import SeenIds
+from sendwhen.domain.shard_limits import ShardLimits
+
+LIVE_OVERHEAD_BYTES = 1_200
+"""What a live customer takes beyond the length of its record and ids, as measured (``bench.domain``)."""
+WARM_OVERHEAD_BYTES = 300
+_LOOKS_MAX = 20_000
+
+
+class Resident:
+    """A live customer.
+
+    Attributes:
+        dirty: Changed since the last collect.
+        used: Since eviction last looked.
+        size_bytes: As estimated when it was last read or written.
+    """
+
+    __slots__ = ("customer", "dirty", "seen", "size_bytes", "used")
+
+    def __init__(self, customer: Customer, seen: SeenIds, size_bytes: int) -> None:
+        self.customer = customer
+        self.seen = seen
+        self.size_bytes = size_bytes
+        self.dirty = False
+        self.used = True
+
+
+class Residents:
+    """The customers of one partition that are in memory.
+
+    Attributes:
+        live: By uid.
+    """
+
+    def __init__(self, limits: ShardLimits, woke: Callable[[Customer], None]) -> None:
+        """``woke`` is told of every customer that becomes live."""
+        self._live_max_bytes = limits.live_bytes
+        self._warm_max_bytes = limits.warm_bytes
+        self._woke = woke
+        self.live: dict[str, Resident] = {}
+        self._warm: OrderedDict[str, tuple[bytes, bytes]] = OrderedDict()
+        self._queue: deque[str] = deque()
+        self._live_bytes = 0
+        self._warm_bytes = 0
+
+    def __contains__(self, uid: str) -> bool:
+        return uid in self.live or uid in self._warm
+
+    def admit(self, uid: str, record: bytes | None, seen_ids: bytes) -> Resident:
+        """Make a customer live who is not resident; None: a new one."""
+        customer = Customer(uid) if record is None else read_record(record)
+        size = (0 if record is None else len(record)) + len(seen_ids) + LIVE_OVERHEAD_BYTES
+        resident = self.live[uid] = Resident(customer, SeenIds(seen_ids), size)
+        self._live_bytes += size
+        self._queue.append(uid)
+        self._woke(customer)
+        return resident
+
+    def wake(self, uid: str) -> Resident | None:
+        """A resident customer, live; None where it is not resident."""
+        resident = self.live.get(uid)
+        if resident is None and uid in self._warm:
+            record, seen_ids = self._warm.pop(uid)
+            self._warm_bytes -= _warm_size(record, seen_ids)
+            resident = self.admit(uid, record, seen_ids)
+        return resident
+
+    def weigh(self, resident: Resident, record: bytes) -> None:
+        """Note how long a live customer's record has become."""
+        size = len(record) + len(resident.seen.packed) + LIVE_OVERHEAD_BYTES
+        self._live_bytes += size - resident.size_bytes
+        resident.size_bytes = size
+
+    def evict(self) -> int:
+        """Bring both tiers within their bounds, but for dirty customers; how many are gone.
+
+        A call looks at a bounded number of customers; what is left over the bound goes with the next calls.
+        """
+        looks = min(len(self._queue), _LOOKS_MAX)
+        while self._live_bytes > self._live_max_bytes and looks > 0:
+            looks -= 1
+            uid = self._queue.popleft()
+            resident = self.live[uid]
+            if resident.used or resident.dirty:
+                resident.used = False
+                self._queue.append(uid)
+                continue
+            del self.live[uid]
+            self._live_bytes -= resident.size_bytes
+            record, seen_ids = write_record(resident.customer), bytes(resident.seen.packed)
+            self._warm[uid] = (record, seen_ids)
+            self._warm_bytes += _warm_size(record, seen_ids)
+        gone = 0
+        while self._warm_bytes > self._warm_max_bytes:
+            _, (record, seen_ids) = self._warm.popitem(last=False)
+            self._warm_bytes -= _warm_size(record, seen_ids)
+            gone += 1
+        return gone
+
+
+def _warm_size(record: bytes, seen_ids: bytes) -> int:
+    return len(record) + len(seen_ids) + WARM_OVERHEAD_BYTES

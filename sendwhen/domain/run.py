@@ -1,0 +1,86 @@
+"""One customer's way through one campaign, and the names of runs and emails."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import msgspec
+
+from sendwhen.domain.condition import EventScope
+from sendwhen.domain.event import Event
+from sendwhen.domain.properties import read_object
+
+TRIGGER_PHASE = -1
+"""Phase of a run that waits in its trigger; otherwise the phase is the index of the wait step."""
+
+
+class StartEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is kept of the event that started a run: for correlated filters, templates and the trace."""
+
+    event_id: str
+    name: str
+    occurred_at_ms: int
+    properties: bytes
+    traceparent: str
+    received_at_us: int
+
+    @classmethod
+    def of(cls, event: Event) -> StartEvent:
+        """What a run keeps of its starting event."""
+        return cls(
+            event.event_id,
+            event.name,
+            event.occurred_at_ms,
+            event.properties,
+            event.traceparent,
+            event.received_at_us,
+        )
+
+    def scope(self) -> EventScope:
+        """As conditions see it under ``start``."""
+        return EventScope(
+            name=self.name,
+            id=self.event_id,
+            occurred_at_ms=self.occurred_at_ms,
+            properties=read_object(self.properties),
+        )
+
+
+class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An open run: it waits for its deadline, in its trigger or in a step.
+
+    Attributes:
+        version: The campaign's version that started it; it stays with it.
+        start_at_ms: Log time of the starting event.
+        phase: TRIGGER_PHASE or the index of the wait step.
+        due_at_ms: The deadline, computed once.
+        armed: Place in the order of armings: (entry, instant, 1, index of the event, count within it) where an event
+            armed it; (entry, due, 0, *armed of the timer that fired) where a timer did. Total and without a counter,
+            so that a shard resumed in the middle of an entry orders alike.
+    """
+
+    run_id: str
+    campaign_id: str
+    version: str
+    key: str
+    start_at_ms: int
+    phase: int
+    due_at_ms: int
+    armed: tuple[int, ...]
+    start: StartEvent
+
+
+def run_id(*, campaign_id: str, event_id: str, key: str, uid: str) -> str:
+    """The name of the run that this event arms: 32 hexadecimal digits."""
+    return _digest(b"", (campaign_id, event_id, key, uid))
+
+
+def send_id(send_key: bytes, *, run: str, step: int, occurrence: int = 0) -> str:
+    """The name of one email, the same after every failure: 32 hexadecimal digits."""
+    return _digest(send_key, (run, str(step), str(occurrence)))
+
+
+def _digest(key: bytes, parts: tuple[str, ...]) -> str:
+    # Lengths in front, so that no two lists of parts make the same bytes.
+    joined = "".join(f"{len(part)}:{part}" for part in parts)
+    return blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=16, key=key[:64]).hexdigest()

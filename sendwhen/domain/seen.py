@@ -1,0 +1,81 @@
+"""Which event ids of a customer were applied before.
+
+Packed items of 16 bytes: hash of the id (8), fingerprint of the payload (4), log time in seconds (4). They are kept
+beside the record, because they grow with every event and are only ever appended to. An item counts for ``seen_ms`` of
+log time, whether it is still there or not, so that a store that lets old ones go decides alike.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from hashlib import blake2b
+from struct import Struct
+
+ITEM_BYTES = 16
+_item = Struct(">8sII")
+_tail = Struct(">II")
+
+
+class Seen(Enum):
+    """What is known of an event id."""
+
+    NEW = "new"
+    SAME = "same"
+    OTHER = "other"
+    """The id came with another payload."""
+
+
+def id_hash(event_id: str) -> bytes:
+    """A stable 64-bit hash of an event id."""
+    return blake2b(event_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+class SeenIds:
+    """The ids of one customer.
+
+    Attributes:
+        packed: All items.
+        written: How many of the bytes are stored. -1: what is stored must be replaced.
+    """
+
+    __slots__ = ("packed", "written")
+
+    def __init__(self, packed: bytes = b"") -> None:
+        self.packed = bytearray(packed)
+        self.written = len(packed)
+
+    def look(self, hashed: bytes, fingerprint: int, oldest_s: int) -> Seen:
+        """What is known of an id; items older than ``oldest_s`` count no more."""
+        packed = self.packed
+        found = packed.find(hashed)
+        while found >= 0:
+            if found % ITEM_BYTES == 0:
+                known, at_s = _tail.unpack_from(packed, found + 8)
+                if at_s >= oldest_s:
+                    return Seen.SAME if known == fingerprint else Seen.OTHER
+            found = packed.find(hashed, found + 1)
+        return Seen.NEW
+
+    def add(self, hashed: bytes, fingerprint: int, at_s: int) -> None:
+        """Remember an id that is new."""
+        self.packed += _item.pack(hashed, fingerprint & 0xFFFFFFFF, at_s)
+
+    def shrink(self, ids_max: int, oldest_s: int) -> int:
+        """Let go what no longer counts and, where too many are left, the oldest quarter; how many of these."""
+        items = [self.packed[i : i + ITEM_BYTES] for i in range(0, len(self.packed), ITEM_BYTES)]
+        counting = [item for item in items if _tail.unpack_from(item, 8)[1] >= oldest_s]
+        forgotten = 0
+        if len(counting) > ids_max:
+            forgotten = len(counting) - ids_max * 3 // 4
+            counting = counting[forgotten:]
+        if len(counting) != len(items):
+            self.packed = bytearray(b"".join(counting))
+            self.written = -1
+        return forgotten
+
+    def drain(self) -> tuple[bytes, bytes | None]:
+        """What is to be appended behind the stored items, or what takes their place; then all counts as stored."""
+        written, self.written = self.written, len(self.packed)
+        if written < 0:
+            return b"", bytes(self.packed)
+        return bytes(self.packed[written:]), None

@@ -1,0 +1,314 @@
+"""The customers of one partition: entries of its log go in, decisions and changed customers come out.
+
+No I/O, no clock, no chance: the same entries lead to the same state and decisions in any process, whether live,
+replayed from the start, or resumed from any committed state. For each entry the host
+
+1. makes the customers in ``absent(entry)`` resident (``admit``),
+2. makes all deadlines up to the last of ``instants(entry)`` known (``expect``) and the customers in ``due_absent`` of
+   it resident; where they are many, in chunks, by ``advance`` up to an instant not beyond the first of ``instants``,
+3. calls ``apply``; and, once for many entries, ``collect``, commits, and calls ``evict``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import assert_never
+
+from sendwhen.domain.application import Application
+from sendwhen.domain.campaign import Campaign
+from sendwhen.domain.changes import CampaignRow, Changes, CustomerChange
+from sendwhen.domain.condition import Fuse
+from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Skip, Tick, Unreadable
+from sendwhen.domain.moment import Moment
+from sendwhen.domain.record import write_record
+from sendwhen.domain.residents import Resident
+from sendwhen.domain.round import Round
+from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.wakes import Wakes
+from sendwhen.errors import Precondition
+
+WHOLE_ENTRY = -1
+_SKIPS_NONE: frozenset[tuple[int, int]] = frozenset()
+
+
+class Shard:
+    """One partition.
+
+    Attributes:
+        position: Last entry applied.
+        clock_ms: Log time reached; all timers due by then have fired.
+    """
+
+    def __init__(
+        self,
+        *,
+        partition: int,
+        send_key: bytes,
+        compile_campaign: Callable[[bytes], Campaign],
+        fuse: Fuse,
+        event_clock: bool = False,
+        limits: ShardLimits | None = None,
+    ) -> None:
+        self.partition = partition
+        self._limits = limits or ShardLimits()
+        self._event_clock = event_clock
+        self._application = Application(
+            send_key=send_key,
+            compile_campaign=compile_campaign,
+            fuse=fuse,
+            event_clock=event_clock,
+            limits=self._limits,
+        )
+        self.restore(position=0, clock_ms=0, campaigns=())
+
+    def restore(
+        self,
+        *,
+        position: int,
+        clock_ms: int,
+        campaigns: Sequence[CampaignRow],
+        skips: Collection[tuple[int, int]] = _SKIPS_NONE,
+    ) -> None:
+        """Forget everything and start from a committed state.
+
+        ``skips`` are (seq, index) of events to be left out, as the log's Skip entries name them; index -1: a whole
+        entry.
+        A replay of a stretch of log that holds Skip entries needs them: they stand behind what they skip, so whoever
+        replays reads ahead for them. Resuming from a commit needs none, because a Skip is appended by the very commit
+        that goes past its event.
+        """
+        self.position = position
+        self.clock_ms = clock_ms
+        self._skips = set(skips)
+        self._wakes = Wakes(known_to_ms=clock_ms, limits=self._limits)
+        self._residents = self._wakes.residents
+        self._dirty: dict[str, Resident] = {}
+        self._unwritten: dict[str, None] = {}
+        self._round = Round(self._limits)
+        self._application.book.restore(campaigns)
+
+    @property
+    def known_to_ms(self) -> int:
+        """All deadlines up to here are known, those of customers who are not resident included."""
+        return self._wakes.known_to_ms
+
+    def leave_out(self, seq: int, index: int) -> None:
+        """Learn of one more event to be left out, before its entry is applied."""
+        self._skips.add((seq, index))
+
+    def absent(self, entry: Entry) -> tuple[str, ...]:
+        """Customers that the entry needs and who are not resident, each once, in order."""
+        if not isinstance(entry, EventBatch):
+            return ()
+        residents = self._residents
+        uids = dict.fromkeys(event.uid for event in entry.events if not isinstance(event, Unreadable))
+        return tuple(uid for uid in uids if uid not in residents)
+
+    def admit(self, uid: str, record: bytes | None, seen_ids: bytes) -> None:
+        """Make a customer resident; None: a new one. One that is resident already is left as it is."""
+        if uid not in self._residents:
+            self._residents.admit(uid, record, seen_ids)
+
+    def expect(self, wakes: Sequence[tuple[int, str]], complete_to_ms: int) -> None:
+        """Learn deadlines from the store: (due_ms, uid), all of them up to ``complete_to_ms``.
+
+        Whoever holds all customers (a test, a backtest) says so by ``expect((), a far instant)``.
+        """
+        self._wakes.expect(wakes, complete_to_ms, self._unwritten)
+
+    def due_absent(self, to_ms: int) -> tuple[str, ...]:
+        """Customers with a known deadline by then who are not resident, each once, the earliest first."""
+        return self._wakes.absent_until(to_ms)
+
+    def next_due_ms(self) -> int | None:
+        """The earliest known deadline."""
+        return self._wakes.next_due_ms()
+
+    def wants_tick(self, now_ms: int) -> bool:
+        """A timer is due by the host's clock and has not fired: a tick must move the log's clock.
+
+        Never on the events' own time: there only the operator moves the clock without events.
+        """
+        due_ms = self.next_due_ms()
+        return not self._event_clock and due_ms is not None and due_ms <= now_ms
+
+    def instants(self, entry: Entry) -> tuple[int, ...]:
+        """Instants that ``apply`` moves the clock to, ascending: one, but for events on their own time."""
+        if not self._event_clock or not isinstance(entry, EventBatch):
+            return (max(self.clock_ms, entry.at_ms),)
+        clock_ms, instants = self.clock_ms, dict[int, None]()
+        for event in entry.events:
+            if not isinstance(event, Unreadable):
+                clock_ms = max(clock_ms, event.occurred_at_ms)
+                instants[clock_ms] = None
+        return tuple(instants) or (clock_ms,)
+
+    def advance(self, to_ms: int, *, entry: Entry) -> None:
+        """Move the clock towards the first instant of the coming entry and fire what is due, in (due, arming) order.
+
+        All deadlines by then must be known, their customers resident.
+        """
+        first_ms = self.instants(entry)[0]
+        self._advance(min(to_ms, first_ms), first_ms, entry)
+
+    def apply(self, entry: Entry) -> None:
+        """Move the clock, timers first, then apply the entry, which follows the last one.
+
+        Raises:
+            Precondition: The entry does not follow; nothing happened.
+        """
+        if entry.seq != self.position + 1:
+            raise Precondition(
+                f"Entry {entry.seq} of partition {self.partition} does not follow {self.position}.",
+                remedy="Read the log from the position on.",
+            )
+        if isinstance(entry, EventBatch):
+            self._apply_events(entry)
+        else:
+            now_ms = max(self.clock_ms, entry.at_ms)
+            self._advance(now_ms, now_ms, entry)
+            self._apply_change(entry)
+        self.position = entry.seq
+
+    def collect(self) -> Changes:
+        """Everything since the last collect. Each dirty customer is written once."""
+        customers = []
+        for uid, resident in self._dirty.items():
+            record = write_record(resident.customer)
+            append, replace = resident.seen.drain()
+            self._residents.weigh(resident, record)
+            resident.dirty = False
+            customers.append(
+                CustomerChange(
+                    uid=uid,
+                    record=record,
+                    seen_append=append,
+                    seen_replace=replace,
+                    due_at_ms=resident.customer.due_at_ms(),
+                )
+            )
+        self._dirty = {}
+        done, self._round = self._round, Round(self._limits)
+        return Changes(
+            position=self.position,
+            clock_ms=self.clock_ms,
+            customers=tuple(customers),
+            sends=tuple(done.sends),
+            decisions=tuple(done.decisions),
+            dead_letters=tuple(done.dead_letters),
+            campaigns=tuple(done.campaigns.values()),
+            counters=done.counters,
+        )
+
+    def evict(self) -> int:
+        """After what was collected is committed: bring memory within its limits; how many customers left it."""
+        self._unwritten = dict.fromkeys(self._dirty)
+        return self._residents.evict()
+
+    def _apply_events(self, batch: EventBatch) -> None:
+        out = self._round
+        left_out = self._skips and (batch.seq, WHOLE_ENTRY) in self._skips
+        moment = self._move_to(max(self.clock_ms, batch.at_ms), batch) if not self._event_clock else None
+        for index, event in enumerate(batch.events):
+            if isinstance(event, Unreadable):
+                if not left_out:
+                    detail = f"{len(event.payload)} bytes that are no event."
+                    out.set_aside(
+                        seq=batch.seq,
+                        index=index,
+                        reason="unreadable",
+                        detail=detail,
+                        at_ms=self.clock_ms,
+                        payload=event.payload,
+                    )
+                continue
+            if moment is None or (self._event_clock and event.occurred_at_ms > self.clock_ms):
+                moment = self._move_to(max(self.clock_ms, event.occurred_at_ms), batch)
+            if left_out or (self._skips and (batch.seq, index) in self._skips):
+                continue
+            resident = self._resident(event.uid)
+            if self._application.event(resident, event, index, moment, out):
+                self._touched(event.uid, resident)
+
+    def _move_to(self, now_ms: int, batch: EventBatch) -> Moment:
+        self._advance(now_ms, now_ms, batch)
+        return Moment(
+            now_ms=now_ms,
+            at_ms=now_ms,
+            seq=batch.seq,
+            front_received_at_us=batch.front_received_at_us,
+            appended_at_us=batch.appended_at_us,
+        )
+
+    def _advance(self, to_ms: int, at_ms: int, entry: Entry) -> None:
+        while (timer := self._wakes.take_due(to_ms)) is not None:
+            due_ms, armed, uid = timer
+            resident = self._resident(uid)
+            run = resident.customer.run_due(due_ms, armed)
+            if run is None:
+                continue
+            batch = entry if isinstance(entry, EventBatch) else None
+            moment = Moment(
+                now_ms=due_ms,
+                at_ms=at_ms,
+                seq=entry.seq,
+                front_received_at_us=batch.front_received_at_us if batch else 0,
+                appended_at_us=batch.appended_at_us if batch else 0,
+            )
+            self._application.deadline(resident, run, moment, self._round)
+            self._touched(uid, resident)
+        self.clock_ms = max(self.clock_ms, to_ms)
+
+    def _touched(self, uid: str, resident: Resident) -> None:
+        resident.used = True
+        if not resident.dirty:
+            resident.dirty = True
+            self._dirty[uid] = resident
+            self._unwritten[uid] = None
+        armed = self._round.armed
+        if armed:
+            self._wakes.arm(uid, armed)
+            armed.clear()
+
+    def _apply_change(self, entry: Tick | CampaignPut | CampaignPaused | Skip) -> None:
+        book, out = self._application.book, self._round
+        rows: Sequence[CampaignRow] = ()
+        match entry:
+            case CampaignPut():
+                rows = self._put(entry)
+            case CampaignPaused():
+                rows = book.pause(entry)
+            case Tick() | Skip():
+                pass
+            case _:
+                assert_never(entry)
+        for row in rows:
+            out.campaigns[row.campaign_id, row.version] = row
+
+    def _put(self, entry: CampaignPut) -> Sequence[CampaignRow]:
+        if (entry.seq, WHOLE_ENTRY) in self._skips:
+            return ()
+        out = self._round
+        try:
+            rows, forgotten = self._application.book.put(entry, self.clock_ms)
+        except Exception as error:  # noqa: BLE001 - a version that cannot be compiled leaves the running one in force
+            out.set_aside(
+                seq=entry.seq,
+                index=WHOLE_ENTRY,
+                reason="failed",
+                detail=f"Version {entry.version} of {entry.campaign_id} raised {type(error).__name__}.",
+                at_ms=self.clock_ms,
+                logged=True,
+            )
+            return ()
+        out.counters.overflows += forgotten
+        return rows
+
+    def _resident(self, uid: str) -> Resident:
+        resident = self._residents.live.get(uid) or self._residents.wake(uid)
+        if resident is None:
+            raise Precondition(
+                f"Customer {uid} of partition {self.partition} is not resident.",
+                remedy="Admit the customers in absent() and due_absent() first.",
+            )
+        return resident

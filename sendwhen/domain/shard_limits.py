@@ -1,0 +1,49 @@
+"""The limits of a shard's memory, and what happens beyond each. Overflows are counted in ``Counters.overflows``."""
+
+from __future__ import annotations
+
+import msgspec
+
+HOUR_MS = 3_600_000
+
+
+class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is kept for each customer, and in memory.
+
+    Changing a limit changes what later events lead to, never what is stored already.
+
+    Attributes:
+        recent_events: Latest events kept with a customer; the oldest goes (not an overflow).
+        recent_properties_bytes: Properties of a recent event longer than this are left out (not an overflow).
+        anonymous_ids: Visitor's ids kept with a customer; the one not seen for longest goes, counted.
+        fields: Attributes of a customer, removed ones included; a further one is not taken, counted.
+        field_bytes: Longest value of an attribute; a longer one is not taken, counted.
+        decisions: Latest decisions remembered with a customer; the oldest goes (not an overflow).
+        runs: Open runs of a customer; a further start is refused ("limit"), counted.
+        reentry_keys: Keys whose last firing is remembered for one campaign and customer; the one that fired first is
+            forgotten, counted.
+        partials: Begun start sequences for one campaign and customer; the oldest is dropped, counted.
+        key_chars: A longer key of a run is cut and given a hash of the whole.
+        seen_ids: Event ids remembered for one customer; beyond it the oldest quarter is forgotten, counted.
+        seen_ms: How long an event id is remembered, in log time.
+        campaign_versions: Versions kept of one campaign; beyond it the oldest that is not in force is forgotten and
+            runs pinned to it end when they fall due ("version_gone"), counted.
+        live_bytes: Customers as objects, as estimated; beyond it the least recently used become bytes.
+        warm_bytes: Customers as bytes; beyond it the least recently used are left to the store.
+    """
+
+    recent_events: int = 20
+    recent_properties_bytes: int = 2_048
+    anonymous_ids: int = 16
+    fields: int = 256
+    field_bytes: int = 8_192
+    decisions: int = 32
+    runs: int = 64
+    reentry_keys: int = 256
+    partials: int = 32
+    key_chars: int = 256
+    seen_ids: int = 4_096
+    seen_ms: int = 72 * HOUR_MS
+    campaign_versions: int = 64
+    live_bytes: int = 512 * 1024 * 1024
+    warm_bytes: int = 256 * 1024 * 1024

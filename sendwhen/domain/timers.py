@@ -1,0 +1,63 @@
+"""Deadlines, in a total order: by instant, then by order of arming.
+
+A timer is never taken out when its run ends: what comes to the front is compared with the runs of its customer, and
+nothing happens where none has that deadline. A timer of a customer who is not resident only says that the customer must
+be loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from heapq import heapify, heappop, heappush
+
+from sendwhen.domain.run import Run
+
+Timer = tuple[int, tuple[int, ...], str]
+"""(due_at_ms, armed, uid). ``armed`` is () where only the customer's earliest deadline is known."""
+
+
+class Timers:
+    """The known deadlines of one partition."""
+
+    def __init__(self) -> None:
+        self._heap: list[Timer] = []
+        self._compact_at = 4_096
+
+    def arm(self, run: Run, uid: str) -> None:
+        """A run's deadline."""
+        heappush(self._heap, (run.due_at_ms, run.armed, uid))
+
+    def expect(self, due_at_ms: int, uid: str) -> None:
+        """The earliest deadline of a customer who is not resident."""
+        heappush(self._heap, (due_at_ms, (), uid))
+
+    def first(self, holds: Callable[[Timer], bool]) -> Timer | None:
+        """The earliest timer that holds; those before it are dropped."""
+        heap = self._heap
+        while heap:
+            if holds(heap[0]):
+                return heap[0]
+            heappop(heap)
+        return None
+
+    def pop(self) -> Timer:
+        """Take the earliest timer out."""
+        return heappop(self._heap)
+
+    def until(self, to_ms: int) -> Sequence[Timer]:
+        """All timers due by then, in order."""
+        found = []
+        todo = [0]
+        while todo:
+            place = todo.pop()
+            if place < len(self._heap) and self._heap[place][0] <= to_ms:
+                found.append(self._heap[place])
+                todo += (2 * place + 1, 2 * place + 2)
+        return sorted(found)
+
+    def compact(self, holds: Callable[[Timer], bool]) -> None:
+        """Drop timers that do not hold once they may outnumber those that do."""
+        if len(self._heap) >= self._compact_at:
+            self._heap = [timer for timer in self._heap if holds(timer)]
+            heapify(self._heap)
+            self._compact_at = max(4_096, 2 * len(self._heap))

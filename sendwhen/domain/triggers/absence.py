@@ -1,0 +1,83 @@
+"""Fires when, after a start, nothing that would answer it comes for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+
+import msgspec
+
+from sendwhen.domain.campaign import Absence
+from sendwhen.domain.condition import CustomerScope, EventScope
+from sendwhen.domain.triggers.logic import Progress
+
+
+class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A start sequence that was begun.
+
+    Attributes:
+        first_at_ms: Log time of its first event. done: how many of its events were seen.
+    """
+
+    key: str
+    first_at_ms: int
+    done: int
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(tuple[Partial, ...]).decode
+
+
+class AbsenceLogic:
+    """See ``sendwhen.domain.campaign.Absence``. Remembers the start sequences that were begun, oldest first."""
+
+    def __init__(self, trigger: Absence) -> None:
+        self._trigger = trigger
+        self.starts = trigger.start
+        self.answers = trigger.unless
+        self.on_restart = trigger.on_restart
+
+    def progress(self, memory: bytes, hits: Sequence[int], *, key: str, at_ms: int, memories_max: int) -> Progress:
+        """Every first event is tracked; a completion drops all partials of its key (rule R7)."""
+        last = len(self.starts) - 1
+        if last == 0:
+            return Progress(b"", True)
+        within_ms = self._trigger.start_within_ms
+        moved = []
+        for partial in _decode(memory) if memory else ():
+            if within_ms and at_ms - partial.first_at_ms >= within_ms:
+                continue
+            if partial.key == key and partial.done in hits:
+                if partial.done == last:
+                    return Progress(self._without(memory, key), True)
+                moved.append(Partial(key, partial.first_at_ms, partial.done + 1))
+            else:
+                moved.append(partial)
+        if 0 in hits:
+            moved.append(Partial(key, at_ms, 1))
+        overflows = max(0, len(moved) - memories_max)
+        del moved[:overflows]
+        return Progress(_encode(moved) if moved else b"", False, overflows)
+
+    def wait_ms(self, event: EventScope, customer: CustomerScope, at_ms: int) -> int | None:
+        """The fixed time, or what the starting event says, shortened to the longest allowed."""
+        duration = self._trigger.duration
+        if duration.value is None:
+            return duration.fixed_ms
+        number = duration.value.value(event, customer, event, at_ms)
+        if isinstance(number, bool) or not isinstance(number, int | float) or not number > 0:
+            return None
+        if not isfinite(number) or number > duration.at_most_ms / duration.unit_ms:
+            return duration.at_most_ms
+        # A wait shorter than the clock can tell is one tick of the clock, not none: the start itself never fires.
+        return max(1, round(number * duration.unit_ms))
+
+    def because(self, event_name: str) -> str:
+        """Why it fires."""
+        names = " or ".join(dict.fromkeys(f"“{answer.event}”" for answer in self.answers))
+        return f"no {names} came in time after “{event_name}”" if names else f"the wait after “{event_name}” is over"
+
+    @staticmethod
+    def _without(memory: bytes, key: str) -> bytes:
+        others = [partial for partial in _decode(memory) if partial.key != key]
+        return _encode(others) if others else b""

@@ -1,0 +1,85 @@
+"""The log behind trigger's front, over gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Final
+
+import grpc
+from google.rpc import code_pb2
+
+from sendwhen.chassis.grpc_status import error_of
+from sendwhen.errors import Invalid, Overloaded, SendwhenError, TooLate, Unavailable, Violation
+from sendwhen.v1 import ingest_service_pb2, trigger_service_pb2, trigger_service_pb2_grpc
+from services.ingest.ports import LogEvent, LogPosition, Outcome, Refused
+
+_KIND: Final = MappingProxyType({code_pb2.UNAVAILABLE: Unavailable, code_pb2.DEADLINE_EXCEEDED: TooLate})
+
+
+class GrpcLog:
+    """Trigger's Append and WaitApplied; the channel carries the service token."""
+
+    def __init__(self, channel: grpc.aio.Channel, *, event_clock: bool, deadline_s: float = 10.0) -> None:
+        self._stub = trigger_service_pb2_grpc.TriggerStub(channel)
+        self._event_clock = event_clock
+        self._deadline_s = deadline_s
+
+    async def partitions(self) -> int:
+        """How many partitions the installation has."""
+        answer = await self._append(trigger_service_pb2.AppendRequest())
+        if answer.partitions < 1:
+            raise Unavailable(
+                "Trigger does not say how many partitions there are.", remedy="Run the same version of all services."
+            )
+        return answer.partitions
+
+    async def append(self, events: Sequence[LogEvent]) -> Sequence[Outcome]:
+        """Append; one outcome for each event."""
+        request = trigger_service_pb2.AppendRequest(
+            events=[event.payload for event in events],
+            routing_hashes=[event.routing_hash for event in events],
+            occurred_at_ms=[event.occurred_at_ms for event in events] if self._event_clock else (),
+        )
+        answer = await self._append(request)
+        if len(answer.results) != len(events):
+            raise Unavailable(
+                f"Trigger answered {len(answer.results)} of {len(events)} events.", remedy="Retry with the same ids."
+            )
+        return [_outcome_of(result) for result in answer.results]
+
+    async def wait_applied(self, positions: Sequence[LogPosition], *, deadline_s: float) -> None:
+        """Wait until the shards have committed them."""
+        request = trigger_service_pb2.WaitAppliedRequest(
+            positions=[ingest_service_pb2.LogPosition(partition=p.partition, seq=p.seq) for p in positions]
+        )
+        try:
+            await self._stub.WaitApplied(request, timeout=deadline_s)
+        except grpc.aio.AioRpcError as error:
+            raise error_of(error) from error
+
+    async def _append(self, request: trigger_service_pb2.AppendRequest) -> trigger_service_pb2.AppendResponse:
+        try:
+            return await self._stub.Append(request, timeout=self._deadline_s)
+        except grpc.aio.AioRpcError as error:
+            # An installation's keys are its own affair: to the client of ingest it is merely not there.
+            found = error_of(error)
+            if isinstance(found, Overloaded | Unavailable | TooLate):
+                raise found from error
+            raise Unavailable(f"Trigger refused the append: {found}", remedy="Look at ingest's settings.") from error
+
+
+def _outcome_of(result: ingest_service_pb2.EventResult) -> Outcome:
+    if result.HasField("position"):
+        return LogPosition(partition=result.position.partition, seq=result.position.seq)
+    return Refused(error=_error_of(result.error))
+
+
+def _error_of(error: ingest_service_pb2.EventError) -> SendwhenError:
+    if error.code == code_pb2.RESOURCE_EXHAUSTED:
+        return Overloaded(error.message, remedy=" ", retry_after_ms=error.retry_after_ms or 1_000)
+    if error.code == code_pb2.INVALID_ARGUMENT:
+        return Invalid(
+            error.message, violations=[Violation(field=v.field, description=v.description) for v in error.violations]
+        )
+    return _KIND.get(error.code, Unavailable)(error.message)

@@ -1,0 +1,125 @@
+"""What an event must be to enter, and the one form in which it does: checked and normalised here, nowhere else."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from sendwhen.domain.partition import normalised_email, routing_hash, routing_key
+from sendwhen.errors import Violation
+from sendwhen.v1 import event_pb2
+from services.ingest.json_object import complaint_about
+from services.ingest.ports import LogEvent
+
+EVENT_BYTES_MAX: Final = 32 * 1024
+ID_CHARS_MAX: Final = 128
+IDENTITY_CHARS_MAX: Final = 256
+EMAIL_CHARS_MAX: Final = 254
+TRACEPARENT_CHARS: Final = 55
+
+EARLIEST_MS: Final = 946_684_800_000  # 2000-01-01
+LATEST_MS: Final = 4_102_444_800_000  # 2100-01-01: where the events' own time is the clock, no event may end all others
+AHEAD_MS_MAX: Final = 24 * 3_600_000
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Pragmatic: what no mail system would take is refused, what is merely odd is not.
+_ADDRESS: Final = re.compile(
+    r"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f]{1,64}@[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f.]+(\.[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f.]+)+"
+)
+_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def normalised(
+    event: event_pb2.Event, *, now_us: int, source: str, traceparent: str, event_clock: bool
+) -> LogEvent | list[Violation]:
+    """The event ready for the log, or everything that is wrong with it at once.
+
+    Args:
+        event: As the client sent it; becomes the normalised one.
+        now_us: When it was taken in.
+        source: Who sent it, such as "grpc".
+        traceparent: The call's own trace context, used where the event has none.
+        event_clock: The installation runs on the events' own time.
+    """
+    wrong: list[Violation] = []
+    size = event.ByteSize()
+    if size > EVENT_BYTES_MAX:
+        # Nothing else is looked at: what is too large is not worth reading.
+        return [_violation("event", f"Send at most {EVENT_BYTES_MAX} bytes for one event; this one has {size}.")]
+    _check_text(wrong, "event_id", event.event_id, ID_CHARS_MAX, missing="Send an id of your own, the same on retries.")
+    _check_text(wrong, "name", event.name, ID_CHARS_MAX, missing='Send what happened, such as "Order Completed".')
+    user_id, anonymous_id, email = event.user_id, event.anonymous_id, normalised_email(event.email)
+    if not (user_id or anonymous_id or email):
+        wrong.append(_violation("user_id", "Send at least one of user_id, anonymous_id and email."))
+    if user_id:
+        _check_text(wrong, "user_id", user_id, IDENTITY_CHARS_MAX, missing="Send more than blanks, or nothing.")
+    if anonymous_id:
+        _check_text(wrong, "anonymous_id", anonymous_id, IDENTITY_CHARS_MAX, missing="Send more than blanks.")
+    if email:
+        _check_email(wrong, email)
+    _check_time(wrong, event.occurred_at_ms, now_ms=now_us // 1_000, event_clock=event_clock)
+    for field, text in (("properties_json", event.properties_json), ("attributes_json", event.attributes_json)):
+        complaint = complaint_about(text)
+        if complaint:
+            wrong.append(_violation(field, complaint))
+    if wrong:
+        return wrong
+    event.DiscardUnknownFields()
+    event.email = email
+    event.traceparent = _valid(event.traceparent) or _valid(traceparent)
+    event.received_at_us = now_us
+    event.source = source
+    key = routing_key(user_id=user_id, anonymous_id=anonymous_id, email=email)
+    # occurred_at_ms stays 0 where the client named no time: filled in when read, so that a retry has the same payload.
+    return LogEvent(
+        payload=event.SerializeToString(), routing_hash=routing_hash(key), occurred_at_ms=event.occurred_at_ms
+    )
+
+
+def _check_text(wrong: list[Violation], field: str, text: str, chars_max: int, *, missing: str) -> None:
+    if text.isascii() and text.isprintable() and 0 < len(text) <= chars_max and text[0] != " ":
+        return
+    if not text.strip():
+        wrong.append(_violation(field, missing))
+    elif len(text) > chars_max:
+        wrong.append(_violation(field, f"Send at most {chars_max} characters; these are {len(text)}."))
+    elif _CONTROL.search(text):
+        wrong.append(_violation(field, "Send text without control characters (line breaks, tabs, NUL)."))
+
+
+def _check_email(wrong: list[Violation], email: str) -> None:
+    if len(email) > EMAIL_CHARS_MAX:
+        wrong.append(_violation("email", f"Send at most {EMAIL_CHARS_MAX} characters; these are {len(email)}."))
+    elif not _ADDRESS.fullmatch(email):
+        wrong.append(_violation("email", "Send an address such as ada@example.com, without a display name."))
+
+
+def _check_time(wrong: list[Violation], occurred_at_ms: int, *, now_ms: int, event_clock: bool) -> None:
+    complaint = ""
+    if occurred_at_ms == 0:
+        if event_clock:
+            complaint = "Send when it happened: this installation runs on the events' own time."
+    elif occurred_at_ms < EARLIEST_MS:
+        complaint = "Send milliseconds since 1970-01-01 UTC, 2000-01-01 (946684800000) at the earliest."
+        if occurred_at_ms * 1_000 >= EARLIEST_MS:
+            complaint += " These look like seconds: multiply by 1000."
+    elif event_clock:
+        if occurred_at_ms > LATEST_MS:
+            complaint = "Send milliseconds since 1970-01-01 UTC, before 2100-01-01."
+    elif occurred_at_ms > now_ms + AHEAD_MS_MAX:
+        complaint = "Send milliseconds since 1970-01-01 UTC, at most 24 hours ahead of now."
+        if occurred_at_ms // 1_000 <= now_ms + AHEAD_MS_MAX:
+            complaint += " These look like microseconds: divide by 1000."
+    if complaint:
+        wrong.append(_violation("occurred_at_ms", complaint))
+
+
+def _valid(traceparent: str) -> str:
+    # A bad one is ignored, as the W3C text says: it is the tracer's fault, not the event's.
+    if len(traceparent) == TRACEPARENT_CHARS and _TRACEPARENT.fullmatch(traceparent):
+        return traceparent
+    return ""
+
+
+def _violation(field: str, description: str) -> Violation:
+    return Violation(field=field, description=description)

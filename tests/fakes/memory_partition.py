@@ -1,0 +1,265 @@
+"""One partition of the in-memory store: the state of the real keys, and each store function as a method.
+
+Written as a second, independent statement of the semantics of services/trigger/*.lua; the contract suite holds the two
+together.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+
+from sendwhen.domain.changes import CampaignRow, DeadLetter
+from sendwhen.v1 import log_pb2
+from services.trigger.ports import (
+    Claimed,
+    DueAnswer,
+    Lagging,
+    OutboxRow,
+    PartitionCommit,
+    PartitionHead,
+    RawEntry,
+    Refusal,
+    Why,
+)
+
+DEAD_LETTERS_MAX = 10_000
+CHANGES_MAX = 10_000
+ENTRY_OVERHEAD_BYTES = 128
+
+
+@dataclass(frozen=True)
+class ChangeRow:
+    """What the change stream holds for each commit."""
+
+    number: int
+    epoch: int
+    owner: str
+    position: int
+    uids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An entry, and the events and bytes appended up to it, itself included."""
+
+    entry: RawEntry
+    events: int
+    bytes: int
+
+
+@dataclass
+class MemoryPartition:
+    """State of one partition. All values are immutable, so a copy of the containers is a snapshot."""
+
+    partition: int
+    log: dict[int, Stored] = field(default_factory=dict)
+    seq: int = 0
+    ts: int = 0
+    events: int = 0
+    bytes: int = 0
+    position: int = 0
+    position_ts: int = 0
+    position_nonce: bytes = b""
+    events_applied: int = 0
+    epoch: int = 0
+    owner: str = ""
+    generation: int = 0
+    claims: int = 0
+    ordinal: int = 0
+    out_acked: int = 0
+    dead: int = 0
+    duplicates: int = 0
+    applied: int = 0
+    trying_seq: int = 0
+    trying_n: int = 0
+    changes: int = 0
+    records: dict[str, bytes] = field(default_factory=dict)
+    seen: dict[str, bytes] = field(default_factory=dict)
+    due: dict[str, int] = field(default_factory=dict)
+    outbox: dict[int, OutboxRow] = field(default_factory=dict)
+    change_rows: list[ChangeRow] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    campaigns: dict[tuple[str, str], CampaignRow] = field(default_factory=dict)
+
+    def copied(self) -> MemoryPartition:
+        """The same state, apart."""
+        twin = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, dict | list):
+                setattr(twin, name, value.copy())
+        return twin
+
+    # --- the log ---
+
+    def append(
+        self, *, at_ms: int, store_us: int, events: int, nonce: bytes, body: bytes, lag_max: int
+    ) -> Lagging | None:
+        """Add an entry unless the shard is too far behind. ``at_ms`` is bounded by the caller from above only."""
+        lag = self.events - self.events_applied
+        if events and lag >= lag_max:
+            return Lagging(partition=self.partition, lag_events=lag)
+        self.seq += 1
+        self.ts = max(self.ts, at_ms)
+        self.events += events
+        self.bytes += len(body) + ENTRY_OVERHEAD_BYTES
+        entry = RawEntry(seq=self.seq, at_ms=self.ts, appended_at_us=store_us, nonce=nonce, body=body)
+        self.log[self.seq] = Stored(entry, self.events, self.bytes)
+        return None
+
+    def read(self, after: int, entries_max: int) -> tuple[RawEntry, ...]:
+        """Entries behind a sequence; a trimmed one is passed over in silence, as a stream does."""
+        first = max(after + 1, next(iter(self.log), self.seq + 1))
+        return tuple(self.log[s].entry for s in range(first, min(first + entries_max, self.seq + 1)))
+
+    def trim(self, *, keep_ms: int, keep_bytes: int) -> int:
+        """Delete what lies behind the position, is older than ``keep_ms`` there or beyond ``keep_bytes``."""
+        at = self.log.get(self.position)
+        if at is None:
+            return 0
+        gone = [
+            seq
+            for seq, stored in self.log.items()
+            if seq < self.position
+            and (stored.entry.at_ms < self.position_ts - keep_ms or at.bytes - stored.bytes > keep_bytes)
+        ]
+        for seq in gone:
+            del self.log[seq]
+        return len(gone)
+
+    # --- ownership ---
+
+    def claim(self, *, owner: str, generation: int, lineage: str) -> Claimed | Refusal:
+        """Become the owner, unless a newer generation has been here."""
+        if generation < self.generation:
+            return Refusal(why=Why.FENCED)
+        self.epoch += 1
+        self.owner, self.generation = owner, generation
+        self.claims += 1
+        return Claimed(
+            epoch=self.epoch,
+            position=self.position,
+            position_nonce=self.position_nonce,
+            clock_ms=self.position_ts,
+            campaigns=tuple(self.campaigns.values()),
+            next_ordinal=self.ordinal + 1,
+            lineage=lineage,
+            claims_without_progress=self.claims,
+        )
+
+    def fenced(self, epoch: int, owner: str) -> bool:
+        """Whether this is not the owner."""
+        return (epoch, owner) != (self.epoch, self.owner)
+
+    def mark_trying(self, epoch: int, owner: str, seq: int) -> int | Refusal:
+        """Count the attempts at one entry."""
+        if self.fenced(epoch, owner):
+            return Refusal(why=Why.FENCED)
+        self.trying_n = self.trying_n + 1 if self.trying_seq == seq else 1
+        self.trying_seq = seq
+        return self.trying_n
+
+    # --- the commit ---
+
+    def commit(self, round_: PartitionCommit, *, skip_at_ms: int, store_us: int, nonces: list[bytes]) -> Refusal | None:
+        """All of the round, or nothing."""
+        if (refusal := self._refuses(round_)) is not None:
+            return refusal
+        changes = round_.changes
+        for number, row in enumerate(round_.outbox, start=self.ordinal + 1):
+            if row.ordinal != number:
+                raise ValueError(f"outbox row {row.ordinal} must have ordinal {number}")
+        if round_.to_position > self.position:
+            self.claims = 0
+        if round_.to_position:
+            self.events_applied = self.log[round_.to_position].events
+        self.position, self.position_nonce = round_.to_position, round_.to_nonce
+        self.position_ts = changes.clock_ms
+        self._write_customers(round_)
+        for row in round_.outbox:
+            self.outbox[row.ordinal] = row
+            self.ordinal = row.ordinal
+        self._write_rest(round_)
+        skipped = [letter for letter in changes.dead_letters if letter.logged]
+        for letter, nonce in zip(skipped, nonces, strict=True):
+            skip = log_pb2.SkipEntry(seq=letter.seq, index=letter.index, reason=letter.reason)
+            body = log_pb2.LogEntry(skip=skip).SerializeToString()
+            self.append(at_ms=skip_at_ms, store_us=store_us, events=0, nonce=nonce, body=body, lag_max=0)
+        return None
+
+    def _refuses(self, round_: PartitionCommit) -> Refusal | None:
+        if self.fenced(round_.epoch, round_.owner):
+            return Refusal(why=Why.FENCED)
+        if round_.from_position != self.position:
+            return Refusal(why=Why.MOVED)
+        stored = self.log.get(round_.to_position)
+        if round_.to_position and (stored is None or stored.entry.nonce != round_.to_nonce):
+            return Refusal(why=Why.LOST)
+        return None
+
+    def _write_customers(self, round_: PartitionCommit) -> None:
+        for customer in round_.changes.customers:
+            self.records[customer.uid] = customer.record
+            if customer.seen_replace is not None:
+                self.seen[customer.uid] = customer.seen_replace
+            elif customer.seen_append:
+                self.seen[customer.uid] = self.seen.get(customer.uid, b"") + customer.seen_append
+            if customer.due_at_ms is None:
+                self.due.pop(customer.uid, None)
+            else:
+                self.due[customer.uid] = customer.due_at_ms
+
+    def _write_rest(self, round_: PartitionCommit) -> None:
+        changes = round_.changes
+        self.changes += 1
+        uids = tuple(customer.uid for customer in changes.customers)
+        self.change_rows.append(ChangeRow(self.changes, round_.epoch, round_.owner, round_.to_position, uids))
+        del self.change_rows[:-CHANGES_MAX]
+        self.dead_letters.extend(changes.dead_letters)
+        del self.dead_letters[:-DEAD_LETTERS_MAX]
+        self.dead += len(changes.dead_letters)
+        self.applied += changes.counters.applied
+        self.duplicates += changes.counters.duplicates
+        for row in changes.campaigns:
+            if row.source:
+                self.campaigns[row.campaign_id, row.version] = row
+            else:
+                self.campaigns.pop((row.campaign_id, row.version), None)
+
+    # --- what is read ---
+
+    def due_up_to(self, up_to_ms: int, customers_max: int) -> DueAnswer:
+        """See Due."""
+        rows = sorted((at_ms, uid) for uid, at_ms in self.due.items() if at_ms <= up_to_ms)
+        if len(rows) <= customers_max:
+            return DueAnswer(customers=tuple(rows), complete_to_ms=up_to_ms)
+        cut_ms = rows[customers_max][0]
+        kept = [row for row in rows if row[0] < cut_ms]
+        if kept:
+            return DueAnswer(customers=tuple(kept), complete_to_ms=cut_ms - 1)
+        return DueAnswer(customers=tuple(row for row in rows if row[0] == cut_ms), complete_to_ms=cut_ms)
+
+    def delete_outbox(self, up_to: int, lineage: str) -> None:
+        """Delete rows; nothing where the last one is of another lineage: it was lost, and what stands there is not it."""
+        row = self.outbox.get(up_to)
+        if lineage and (row is None or row.lineage != lineage):
+            return
+        self.outbox = {ordinal: row for ordinal, row in self.outbox.items() if ordinal > up_to}
+        self.out_acked = max(self.out_acked, min(up_to, self.ordinal))
+
+    def head(self) -> PartitionHead:
+        """Where it stands."""
+        return PartitionHead(
+            partition=self.partition,
+            owner=self.owner,
+            epoch=self.epoch,
+            generation=self.generation,
+            head_seq=self.seq,
+            head_at_ms=self.ts,
+            position=self.position,
+            lag_events=self.events - self.events_applied,
+            outbox=self.ordinal - self.out_acked,
+            dead_letters=self.dead,
+            duplicates=self.duplicates,
+            applied=self.applied,
+        )
