@@ -49,7 +49,7 @@ app.command("unsuppress")(suppress.unsuppress)
 
 def main() -> None:
     """Run the command line."""
-    app()
+    app(prog_name="sendwhen")
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sendwhen.cli.campaign_folder import campaign_folders, check_folder, read_source
+from sendwhen.campaigns import campaign_folders, check_lines, read_folder
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.targets import Targets
-from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, fail, instant, out, run
+from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, instant, out, run
 from sendwhen.errors import Invalid
-from sendwhen.v1.campaign_pb2 import CampaignSummary
+from sendwhen.v1.campaign_pb2 import CampaignSource, CampaignSummary
 from sendwhen.v1.trigger_service_pb2 import (
     ListCampaignsRequest,
     PutCampaignRequest,
@@ -35,15 +35,10 @@ Folder = Annotated[
 @app.command()
 def check(folder: Folder) -> None:
     """Say what is wrong with campaigns (file:line:column, the problem, what to write). Needs no running sendwhen."""
-    errors = 0
-    for campaign in _folders(folder):
-        problems = check_folder(campaign)
-        errors += sum(not problem.warning for problem in problems)
-        for problem in problems:
-            out.print(f"{campaign}/{problem}", markup=False)
-        if not problems:
-            out.print(f"{campaign}: good", markup=False)
-    if errors:
+    lines, well = check_lines(folder)
+    for line in lines:
+        out.print(line, markup=False)
+    if not well:
         raise typer.Exit(EXIT_REFUSED)
 
 
@@ -52,7 +47,7 @@ def put(context: typer.Context, folder: Folder) -> None:
     """Put campaigns into force; the same again changes nothing."""
     targets = targets_of(context)
     refused = False
-    for campaign in _folders(folder):
+    for campaign in campaign_folders(folder):
         try:
             answer = run(_put(targets, campaign), expected=Invalid)
         except Invalid as error:
@@ -110,14 +105,11 @@ def _line(campaign: CampaignSummary) -> str:
     return f"{escape(campaign.campaign_id)}  {state}  version {campaign.version}  {reached}"
 
 
-def _folders(folder: Path) -> list[Path]:
-    found = campaign_folders(folder)
-    if not found:
-        fail(f"There is no campaign.yaml in {folder}, nor in a folder inside it.")
-    return found
-
-
 async def _put(targets: Targets, campaign: Path) -> PutCampaignResponse:
-    request = PutCampaignRequest(source=read_source(campaign))
+    found = read_folder(campaign)
+    errors = [str(problem) for problem in found.problems if not problem.warning]
+    if errors:
+        raise Invalid("\n".join(errors))
+    request = PutCampaignRequest(source=CampaignSource(files=found.files))
     # It writes to every partition's log, and waits for templates to be durable at sender.
     return await ask_trigger(targets, lambda trigger: trigger.PutCampaign(request, timeout=60.0))

@@ -49,7 +49,7 @@ def up(
         Durability, typer.Option(help="fsync: acknowledged means on disk. fast: a crash may lose the last second.")
     ] = Durability.fsync,
     provider: Annotated[
-        Provider, typer.Option(help="eml: files in the data folder. sendgrid: needs SENDWHEN_SENDER_SENDGRID_API_KEY.")
+        Provider, typer.Option(help="eml: files in the data folder. sendgrid: needs SENDWHEN_SENDER_SENDGRID_KEY.")
     ] = Provider.eml,
     port_base: Annotated[
         int | None, typer.Option(min=1024, max=65_000, help="Ports are counted from here (default 7400).")

@@ -12,9 +12,9 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import msgspec
 
@@ -121,7 +121,18 @@ class Installation:
         os.close(self._lock)
 
 
-def open_installation(folder: Path, wanted: Wanted, *, now_ms: int) -> Installation:
+class Usage(Protocol):
+    """Space on a disk, in bytes."""
+
+    @property
+    def total(self) -> int: ...  # noqa: D102  the class says it
+    @property
+    def free(self) -> int: ...  # noqa: D102  the class says it
+
+
+def open_installation(
+    folder: Path, wanted: Wanted, *, now_ms: int, disk_usage: Callable[[Path], Usage] = shutil.disk_usage
+) -> Installation:
     """Open the installation in ``folder``, or make one, and lock it.
 
     Raises:
@@ -141,7 +152,7 @@ def open_installation(folder: Path, wanted: Wanted, *, now_ms: int) -> Installat
             remedy="Choose another folder with --data or SENDWHEN_DATA.",
         ) from error
     try:
-        _check_space(folder)
+        _check_space(folder, disk_usage(folder))
         identity = _identity(folder, wanted, now_ms)
         keys = _secrets(folder)
         for name in ("logs", "mail"):
@@ -168,12 +179,11 @@ def _lock(folder: Path) -> int:
     return handle
 
 
-def _check_space(folder: Path) -> None:
-    usage = shutil.disk_usage(folder)
+def _check_space(folder: Path, usage: Usage) -> None:
     if usage.free < FREE_BYTES_MIN or usage.free < usage.total * FREE_SHARE_MIN:
         raise InstallationRefused(
             f"The disk of {folder} is nearly full: {usage.free / 1e6:,.0f} MB of {usage.total / 1e6:,.0f} MB are free.",
-            remedy="Free at least 200 MB and 10 % of it, or choose a folder on another disk with --data or SENDWHEN_DATA.",
+            remedy="Free at least 200 MB and 10 % of it, or choose another disk's folder with --data or SENDWHEN_DATA.",
         )
 
 

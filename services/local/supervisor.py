@@ -98,6 +98,10 @@ class Supervisor:
             self._reaping.cancel()
         (self._folder / "running.json").unlink(missing_ok=True)
 
+    def pids(self) -> dict[str, int]:
+        """Process id of each part by name; 0 while it does not run."""
+        return {name: child.pid for name, child in self._children.items()}
+
     def kill(self) -> None:
         """Kill everything at once; for the impatient."""
         _kill(psutil.Process().children(recursive=True))
@@ -122,7 +126,7 @@ class Supervisor:
         self._tell(f"{child.part.name:<8} ready after {asyncio.get_running_loop().time() - began_s:.1f} s")
 
     def _note_running(self) -> None:
-        found = {"pid": os.getpid(), "parts": {name: child.pid for name, child in self._children.items()}}
+        found = {"pid": os.getpid(), "parts": self.pids()}
         # With all descendants, so that the next start can end what a killed supervisor left.
         found["processes"] = [
             [process.pid, process.create_time()] for process in psutil.Process().children(recursive=True)
