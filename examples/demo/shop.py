@@ -1,8 +1,8 @@
 """A bicycle shop whose shoppers are invented and simulated: `python -m examples.demo.shop`.
 
-Every shopper is drawn from a seeded generator, so that two runs tell the same story: some look around, some leave a cart
-behind, some buy. Addresses end in @example.com, where nobody lives. The number of the next shopper is kept in a file, so
-that a second run goes on with new ones.
+Every shopper is drawn from a seeded generator, so that two runs tell the same story: some look around, some leave a
+cart behind, some buy. Addresses end in @example.com, where nobody lives. The number of the next shopper is kept in a
+file, so that a second run goes on with new ones.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sendwhen.client import Client
+
 from sendwhen.errors import SendwhenError
 
 FIRST_NAMES = ("Ada", "Bela", "Chidi", "Dunja", "Emre", "Farah", "Goran", "Hana", "Ines", "Jonas", "Kira", "Luis")
@@ -54,12 +55,20 @@ def visit(random_of_shopper: random.Random, number: int) -> list[Step]:
 
 async def shop(client: Client, state: Path, *, seed: int, shoppers_max: int) -> None:
     """Let shoppers in, a few a second, until there were ``shoppers_max`` in this run."""
-    first = int(state.read_text(encoding="ascii")) if state.exists() else 1
+    first = _next_shopper(state)
     async with asyncio.TaskGroup() as visits:
         for number in range(first, first + shoppers_max):
             visits.create_task(_visit(client, number, seed))
-            state.write_text(str(number + 1), encoding="ascii")
+            _keep_next_shopper(state, number + 1)
             await asyncio.sleep(PAUSE_S)
+
+
+def _next_shopper(state: Path) -> int:
+    return int(state.read_text(encoding="ascii")) if state.exists() else 1
+
+
+def _keep_next_shopper(state: Path, number: int) -> None:
+    state.write_text(str(number), encoding="ascii")
 
 
 async def _visit(client: Client, number: int, seed: int) -> None:

@@ -76,7 +76,12 @@ def list_campaigns(context: typer.Context) -> None:
         state = "[yellow]paused[/]" if campaign.paused else "[green]active[/]"
         reached = f"{campaign.partitions_reached}/{campaign.partitions}"
         table.add_row(
-            escape(campaign.campaign_id), campaign.trigger, state, campaign.version, reached, instant(campaign.put_at_ms)
+            escape(campaign.campaign_id),
+            campaign.trigger,
+            state,
+            campaign.version,
+            reached,
+            instant(campaign.put_at_ms),
         )
     out.print(table)
 

@@ -3,8 +3,8 @@
     {"event_id": "e1", "name": "Order Completed", "user_id": "u1", "occurred_at_ms": 1700000000000,
      "properties": {"total": 12.5}, "attributes": {"consent": true}}
 
-One of user_id, anonymous_id and email is needed. Instead of occurred_at_ms, "occurred_at" takes an ISO 8601 time (UTC where
-it names no zone). Where event_id is left out, one is made from the file and the line, the same on every replay.
+One of user_id, anonymous_id and email is needed. Instead of occurred_at_ms, "occurred_at" takes an ISO 8601 time (UTC
+where it names no zone). Where event_id is left out, one is made from the file and the line, the same on every replay.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def by_time(path: Path, *, run_lines: int = SORTED_RUN_LINES) -> Iterator[Line]:
 
 
 def _on_disk(run: list[tuple[int, int, bytes]], stack: ExitStack) -> Iterator[tuple[int, int, bytes]]:
-    file = stack.enter_context(tempfile.TemporaryFile())
+    file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  the stack closes it
     for at_ms, number, line in run:
         file.write(b"%d %d %s\n" % (at_ms, number, line.rstrip(b"\r\n")))
     file.seek(0)

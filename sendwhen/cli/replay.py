@@ -145,6 +145,6 @@ def _report(tally: Tally, before: Totals, after: Totals) -> None:
     out.print(f"accepted      {tally.accepted:>10,}")
     out.print(f"refused       {tally.refused:>10,}")
     for reason, times in tally.reasons.items():
-        out.print(f"              {times:>10,} × {escape(reason)}")
+        out.print(f"              {times:>10,} x {escape(reason)}")
     out.print(f"duplicate     {after.duplicates - before.duplicates:>10,}")
     out.print(f"dead-lettered {after.dead_letters - before.dead_letters:>10,}")

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
 
@@ -18,11 +19,15 @@ from sendwhen.v1.event_pb2 import Event
 from sendwhen.v1.ingest_service_pb2 import TrackStreamRequest, TrackStreamResponse
 from sendwhen.v1.ingest_service_pb2_grpc import IngestStub
 
+if TYPE_CHECKING:
+    from sendwhen.v1.ingest_service_pb2_grpc import IngestAsyncStub
+
 IN_FLIGHT_BATCHES = 16
 AWAY_S_MAX = 60.0
 """So long a service may be away before the replay gives up (and can be resumed)."""
 RETRY_FIRST_S = 0.2
 REASONS_MAX = 10
+_Stream: TypeAlias = "grpc.aio.StreamStreamCall[TrackStreamRequest, TrackStreamResponse]"
 _RETRYABLE = {
     grpc.StatusCode.RESOURCE_EXHAUSTED.value[0],
     grpc.StatusCode.UNAVAILABLE.value[0],
@@ -112,9 +117,9 @@ class ReplayStream:
             raise error from failure
         return error.retry_after_ms / 1000 if isinstance(error, Overloaded) else RETRY_FIRST_S * 2
 
-    async def _one_stream(self, stub: IngestStub, batches: Iterator[Batch]) -> bool:
+    async def _one_stream(self, stub: IngestAsyncStub, batches: Iterator[Batch]) -> bool:
         """True when all is done; False when something must be sent again over a new stream."""
-        call = stub.TrackStream(metadata=bearer(self._targets.write_key))
+        call: _Stream = stub.TrackStream(metadata=bearer(self._targets.write_key))
         again: deque[Batch] = deque(self._waiting)
         in_flight: deque[tuple[int, Batch]] = deque()
         number = 0
@@ -178,7 +183,7 @@ class ReplayStream:
         self._sent_events += events
 
 
-async def _raise_status(call: grpc.aio.StreamStreamCall) -> None:
+async def _raise_status(call: _Stream) -> None:
     code = await call.code()
     if code is not grpc.StatusCode.OK:
         raise grpc.aio.AioRpcError(

@@ -56,7 +56,8 @@ def _show(answer: GetStatusResponse) -> None:
     for p in answer.partitions:
         table.add_row(
             str(p.partition), escape(p.owner) or "[red]nobody[/]", str(p.epoch), str(p.head_seq), str(p.position),
-            str(p.lag_events), instant(p.head_at_ms), str(p.applied), str(p.duplicates), str(p.dead_letters), str(p.outbox),
+            str(p.lag_events), instant(p.head_at_ms), str(p.applied), str(p.duplicates), str(p.dead_letters),
+            str(p.outbox),
         )  # fmt: skip
     out.print(table)
     total = answer.partitions

@@ -1,4 +1,4 @@
-"""Where the services are and which keys open them: from the environment, else from the data folder of an installation."""
+"""Where the services are and which keys open them: from the environment, else from an installation's data folder."""
 
 from __future__ import annotations
 

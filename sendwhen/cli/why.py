@@ -11,6 +11,7 @@ from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
 
 from sendwhen.cli.context import targets_of
+from sendwhen.cli.targets import Targets
 from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, instant, out, run
 from sendwhen.v1.decision_pb2 import Decision
 from sendwhen.v1.email_pb2 import Email, EmailState
@@ -47,15 +48,19 @@ def why(
         raise typer.Exit(EXIT_REFUSED)
 
 
-async def _ask(targets: object, customer: str, campaign: str, by: Kind | None) -> WhyResponse:
+async def _ask(targets: Targets, customer: str, campaign: str, by: Kind | None) -> WhyResponse:
     kinds = [by] if by else [Kind.user_id, *([Kind.email] if "@" in customer else []), Kind.anonymous_id]
     answer = WhyResponse()
     for kind in kinds:
         request = WhyRequest(id=CustomerId(**{kind.value: customer}), campaign_id=campaign)
-        answer = await ask_trigger(targets, lambda trigger, request=request: trigger.Why(request))
+        answer = await _why(targets, request)
         if answer.HasField("customer"):
             break
     return answer
+
+
+async def _why(targets: Targets, request: WhyRequest) -> WhyResponse:
+    return await ask_trigger(targets, lambda trigger: trigger.Why(request))
 
 
 def _show(answer: WhyResponse) -> None:

@@ -75,7 +75,7 @@ class Child:
         self._spawner = spawner
         self._tell = tell
         self._process: asyncio.subprocess.Process | None = None
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._was_ready = False
 
     async def keep(self, wait_for_needs: Callable[[], Awaitable[None]], ended: Callable[[], None]) -> None:
@@ -86,15 +86,15 @@ class Child:
         """
         loop = asyncio.get_running_loop()
         falls = 0
-        while not self._stopping:
+        while not self._stopping.is_set():
             await wait_for_needs()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             started_s = loop.time()
             code = await self._run_once()
             self.ready.clear()
             self.pid = 0
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             ended()
             falls = 1 if loop.time() - started_s > STEADY_AFTER_S else falls + 1
@@ -155,7 +155,7 @@ class Child:
 
     async def stop(self) -> None:
         """End the part: ask it, and make it after its grace."""
-        self._stopping = True
+        self._stopping.set()
         process = self._process
         if process is None or process.returncode is not None:
             return

@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from sendwhen.errors import Unavailable
 from services.local.installation import Installation
 from services.local.log_files import last_lines
 from services.local.mail_watch import MailWatch
 from services.local.ports import HOST
 from services.local.spawner import Spawner
-from sendwhen.errors import Unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
 CAMPAIGNS = ROOT / "examples" / "demo" / "campaigns"
@@ -41,7 +41,9 @@ class Demo:
         self._watching = asyncio.create_task(MailWatch(self._installation.mail, tell=self._tell).run())
         putting = await self._python("-m", "sendwhen.cli", "campaigns", "put", str(CAMPAIGNS))
         if await putting.wait():
-            raise Unavailable(f"The demo's campaigns cannot be put: {last_lines(self._log)}", remedy=f"See {self._log}.")
+            raise Unavailable(
+                f"The demo's campaigns cannot be put: {last_lines(self._log)}", remedy=f"See {self._log}."
+            )
         state = self._installation.folder / "shop.json"
         self._shop = await self._python("-m", "examples.demo.shop", "--state", str(state))
         self._tell("the demo shop is open: orders are thanked for at once, carts left alone for 20 s earn a reminder")

@@ -39,4 +39,6 @@ def line_of(path: Path) -> str:
     took = headers.get("X-Sendwhen-Event-To-Send-Ms")
     took_text = f"{float(took):7.1f} ms" if took else "          "
     campaign = headers.get("X-Sendwhen-Campaign", "")
-    return f"email  {took_text} after its event  {headers.get('To', ''):<30} {campaign:<15} {headers.get('Subject', '')}"
+    return (
+        f"email  {took_text} after its event  {headers.get('To', ''):<30} {campaign:<15} {headers.get('Subject', '')}"
+    )

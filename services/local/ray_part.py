@@ -57,7 +57,7 @@ def main(folder: Path) -> int:
         head.stop()
 
 
-def _raise_asked(number: int, frame: object) -> None:
+def _raise_asked(_number: int, _frame: object) -> None:
     raise _Asked
 
 

@@ -35,7 +35,8 @@ class Supervisor:
         self._spawner = spawner
         self._tell = tell
         self._children = {
-            part.name: Child(part, spawner=spawner, log=folder / "logs" / f"{part.name}.log", tell=tell) for part in parts
+            part.name: Child(part, spawner=spawner, log=folder / "logs" / f"{part.name}.log", tell=tell)
+            for part in parts
         }
         self._kept: list[asyncio.Task[None]] = []
         self._reaping: asyncio.Task[None] | None = None
@@ -148,7 +149,9 @@ async def end_leftovers(folder: Path, tell: Callable[[str], None]) -> None:
         tell(f"ending {len(left)} processes that a former run left behind")
         gone_by_s = asyncio.get_running_loop().time() + LEFTOVERS_WITHIN_S
         # They are tied to their former supervisor and on their way out; the store writes its last bytes meanwhile.
-        while any(process.is_running() for process in left) and asyncio.get_running_loop().time() < gone_by_s:
+        while any(process.is_running() for process in left):  # noqa: ASYNC110  not our children: they cannot be waited for
+            if asyncio.get_running_loop().time() > gone_by_s:
+                break
             await asyncio.sleep(0.1)
         _kill([process for process in left if process.is_running()])
     path.unlink(missing_ok=True)

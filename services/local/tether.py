@@ -1,6 +1,7 @@
 """Starts a program that dies when the process that started it dies: ``python tether.py PARENT_PID PROGRAM ARGS…``.
 
-Run by path, in an interpreter of its own, because setting this between fork and exec of a process with threads is unsafe.
+Run by path, in an interpreter of its own, because setting this between fork and exec of a process with threads is
+unsafe.
 """
 
 import ctypes

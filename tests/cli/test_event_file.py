@@ -10,7 +10,9 @@ from sendwhen.cli.event_file import BadLine, by_time, count_lines, event_of, ide
 
 
 def a_file(path: Path, times: list[int]) -> Path:
-    lines = [json.dumps({"event_id": f"e{i}", "name": "A", "user_id": "u", "occurred_at_ms": t}) for i, t in enumerate(times)]
+    lines = [
+        json.dumps({"event_id": f"e{i}", "name": "A", "user_id": "u", "occurred_at_ms": t}) for i, t in enumerate(times)
+    ]
     path.write_text("\n".join(lines) + "\n")
     return path
 
@@ -20,7 +22,9 @@ def ids(lines: object) -> list[str]:
 
 
 @pytest.mark.parametrize("run_lines", [1, 7, 1000])
-def test_events_are_sorted_by_time_and_keep_the_files_order_where_times_are_equal(tmp_path: Path, run_lines: int) -> None:
+def test_events_are_sorted_by_time_and_keep_the_files_order_where_times_are_equal(
+    tmp_path: Path, run_lines: int
+) -> None:
     chance = random.Random(1)
     times = [chance.randrange(20) for _ in range(200)]
     path = a_file(tmp_path / "events", times)

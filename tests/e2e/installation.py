@@ -56,7 +56,9 @@ class Installation:
         left_over: Processes that still ran after the last stop.
     """
 
-    def __init__(self, folder: Path, *options: str, port_base: int = 0, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *options: str, port_base: int = 0, environ: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.port_base = port_base or free_port_base()
         self.output = folder.with_name(folder.name + ".out")
@@ -93,14 +95,34 @@ class Installation:
 
     def shard_pids(self) -> list[int]:
         """Process ids of the shard actors."""
-        return [process.pid for process in self.descendants() if process.name().startswith("ray::") and "IDLE" not in process.name()]
+        return [
+            process.pid
+            for process in self.descendants()
+            if process.name().startswith("ray::") and "IDLE" not in process.name()
+        ]
 
     def spawn(self) -> None:
         """Start without waiting."""
-        command = [sys.executable, "-m", "sendwhen.cli", "up", "--data", str(self.folder), "--port-base", str(self.port_base), *self.options]
+        command = [
+            sys.executable,
+            "-m",
+            "sendwhen.cli",
+            "up",
+            "--data",
+            str(self.folder),
+            "--port-base",
+            str(self.port_base),
+            *self.options,
+        ]
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                command, env=self.env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd=ROOT
+                command,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                cwd=ROOT,
             )
 
     def start(self) -> None:

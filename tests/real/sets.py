@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-
 DAY_MS = 86_400_000
 
 
@@ -91,9 +90,7 @@ SETS = (
     DataSet(
         name="otto",
         source="otto_sample/train_sample.jsonl",
-        answers=(
-            Answer(name="abandoned_cart_1h", campaign="abandoned_cart_1h", after_last_ms=DAY_MS, emails=17),
-        ),
+        answers=(Answer(name="abandoned_cart_1h", campaign="abandoned_cart_1h", after_last_ms=DAY_MS, emails=17),),
     ),
     DataSet(
         name="uci",
@@ -105,5 +102,3 @@ SETS = (
         ),
     ),
 )
-
-

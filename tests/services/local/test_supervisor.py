@@ -19,7 +19,9 @@ pytestmark = pytest.mark.integration
 
 SLEEPS = "import time\nwhile True: time.sleep(1)"
 # A part whose own child outlives it unless someone cares.
-FORKS = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {SLEEPS!r}], start_new_session=True)\n{SLEEPS}"
+FORKS = (
+    f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {SLEEPS!r}], start_new_session=True)\n{SLEEPS}"
+)
 
 
 async def is_ready() -> bool:
@@ -27,7 +29,9 @@ async def is_ready() -> bool:
 
 
 def a_part(name: str, program: str = SLEEPS, **more: object) -> Part:
-    return Part(name=name, command=(sys.executable, "-c", program), environ=lambda: dict(os.environ), ready=is_ready, **more)
+    return Part(
+        name=name, command=(sys.executable, "-c", program), environ=lambda: dict(os.environ), ready=is_ready, **more
+    )
 
 
 class Told(list[str]):
@@ -43,7 +47,7 @@ def a_supervisor(folder: Path, *parts: Part) -> tuple[Supervisor, Told]:
 
 async def until(condition: object, within_s: float = 10.0) -> None:
     async with asyncio.timeout(within_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  nothing tells when
             await asyncio.sleep(0.02)
 
 
