@@ -17,7 +17,7 @@ from services.local.installation import Installation
 from services.local.ports import HOST
 from services.local.ray_head import RayHead, RayHeadSettings
 from services.local.ray_part import address_file
-from services.local.readiness import GrpcReady
+from services.local.readiness import GrpcReady, ShardsReady
 from services.local.valkey_server import LOADING_S_MAX, SOCKET_PATH_BYTES_MAX, ValkeyConfig, valkey_binary
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,10 +100,16 @@ class _Services:
             name=name,
             command=(sys.executable, "-m", f"services.{name}"),
             environ=environ,
-            ready=GrpcReady(f"{HOST}:{getattr(self._installation.identity.ports, name)}"),
+            ready=self._ready(name),
             needs=needs,
             falls_with=falls_with,
         )
+
+    def _ready(self, name: str) -> Callable[[], Awaitable[bool]]:
+        target = f"{HOST}:{getattr(self._installation.identity.ports, name)}"
+        if name == "trigger":
+            return ShardsReady(target, admin_key=self._installation.secrets.admin_key)
+        return GrpcReady(target)
 
     def _of_every(self, name: str) -> dict[str, str]:
         ports = self._installation.identity.ports
@@ -128,9 +134,9 @@ class _Services:
             "admin_key": keys.admin_key,
             "send_key": keys.send_key,
             "sender": f"{HOST}:{identity.ports.sender}",
-            "profile": f"{HOST}:{identity.ports.profile}",
+            "store_folder": str(self._installation.folder / "store"),
             "partitions": str(identity.partitions),
-            "shards": str(self._how.shards),
+            "shards": str(min(self._how.shards, identity.partitions)),
             "clock": identity.clock,
             "durability": self._how.durability,
             "ray_address": self._ray_address.read_text(encoding="ascii").strip(),

@@ -149,7 +149,7 @@ async def end_leftovers(folder: Path, tell: Callable[[str], None]) -> None:
         tell(f"ending {len(left)} processes that a former run left behind")
         gone_by_s = asyncio.get_running_loop().time() + LEFTOVERS_WITHIN_S
         # They are tied to their former supervisor and on their way out; the store writes its last bytes meanwhile.
-        while any(process.is_running() for process in left):  # noqa: ASYNC110  not our children: they cannot be waited for
+        while any(process.is_running() for process in left):
             if asyncio.get_running_loop().time() > gone_by_s:
                 break
             await asyncio.sleep(0.1)
