@@ -212,7 +212,7 @@ class CampaignReader:
         if node is None:
             return ()
         entries = self.words.list(node, "'steps'", "[{send: reminder}]")
-        steps = self.words.each(entries, self._step)
+        steps: tuple[Step, ...] = self.words.each(entries, self._step)
         if not any(isinstance(step, SendStep) for step in steps) and len(steps) == len(entries):
             self.words.refuse(node, "No step sends anything", "Add '- send: …' with the name of a template.")
         return steps

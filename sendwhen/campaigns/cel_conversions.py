@@ -7,7 +7,8 @@ import re
 from datetime import date
 from typing import Any
 
-from sendwhen.campaigns.cel_values import ERROR, Duration, Timestamp, length, moment, whole
+from sendwhen.campaigns.cel_arithmetic import held, length, moment, whole
+from sendwhen.campaigns.cel_values import ERROR, Duration, Timestamp
 
 _SECOND = 1_000_000_000
 _BLANKS = " \t\n\v\f\r"
@@ -15,6 +16,7 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,30}\Z")
 _DECIMAL = re.compile(
     r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?|inf(?:inity)?|nan)\Z", re.IGNORECASE
 )
+_HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]{1,200}\Z")
 _TIMESTAMP = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))\Z"
 )
@@ -25,6 +27,7 @@ _UNITS_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": _SECOND, "m": 60 * _SEC
 
 def to_int(value: Any) -> Any:
     """``int(value)``."""
+    value = held(value)
     kind = value.__class__
     if kind is int:
         return whole(value)
@@ -38,36 +41,39 @@ def to_int(value: Any) -> Any:
 
 def to_double(value: Any) -> Any:
     """``double(value)``."""
+    value = held(value)
     kind = value.__class__
     if kind is float:
         return value
     if kind is int:
-        return float(value) if whole(value) is not ERROR else ERROR
+        return float(value)
     if kind is str:
         text = value.strip(_BLANKS)
+        if _HEXADECIMAL.match(text):
+            return float.fromhex(text)
         return float(text) if _DECIMAL.match(text) else ERROR
     return ERROR
 
 
 def to_text(value: Any) -> Any:
     """``string(value)`` of text, numbers and bool."""
+    value = held(value)
     kind = value.__class__
     if kind is str:
         return value
     if kind is bool:
         return "true" if value else "false"
     if kind is int:
-        return str(value) if whole(value) is not ERROR else ERROR
+        return str(value)
     return _decimal_text(value) if kind is float else ERROR
 
 
 def _decimal_text(value: float) -> str:
-    """The shortest digits that give the number back; with an exponent from 1e6 on and below 1e-4, as the CEL library does."""
+    """The shortest digits that give the number back; exponents from 1e6 on and below 1e-4, as in the library."""
     if not math.isfinite(value):
         return str(value)
     if value == 0:
         return "-0" if math.copysign(1.0, value) < 0 else "0"
-    exponent = int(f"{value:.17e}".split("e")[1])
     shortest = repr(value).lstrip("-").split("e")[0].replace(".", "").strip("0")
     digits = f"{value:.{max(0, len(shortest) - 1)}e}"
     mantissa, raw = digits.split("e")

@@ -42,9 +42,14 @@ def _environment(roots: frozenset[str]) -> Any:
     return cel.NewEnv(variables=variables)
 
 
+def library_environment(roots: Collection[str]) -> Any:
+    """The library's environment with our variables; the differential test and the benchmark ask it too."""
+    return _environment(frozenset(roots))
+
+
 def library_expression(text: str, roots: Collection[str]) -> Any:
-    """The library's own compiled form; raises RuntimeError with the library's words. For ``check`` and the differential test."""
-    return _environment(frozenset(roots)).compile(text)
+    """The library's own compiled form; raises RuntimeError with the library's words."""
+    return library_environment(roots).compile(text)
 
 
 def check_text(text: str, roots: Collection[str]) -> Node | list[Flaw]:
@@ -77,13 +82,14 @@ def _translated(words: str, roots: Collection[str]) -> tuple[str, str]:
             return f"'{name}()' does not take ({types})", "See docs/campaigns.md for what each function takes."
         return (
             f"'{name}' does not go with {types.replace(', ', ' and ')}",
-            "Compare like with like: text in quotes, decimal numbers with a point (5.0), conversions by int(), double(), string().",
+            "Compare like with like: text in quotes, decimal numbers with a point (5.0), conversions by int(), "
+            "double(), string().",
         )
     if "<EOF>" in words and "mismatched input '<EOF>'" in words:
         return "The expression ends too early", "Complete it."
     if words.startswith("Syntax error"):
         return (
-            f"This is not CEL ({shortened(words.split(' expecting ')[0], 90)})",
+            f"This is not CEL ({shortened(words.split(' expecting ', maxsplit=1)[0], 90)})",
             'Write it as in: event.properties.price > 10 && customer.plan == "pro".',
         )
     return f"This is not CEL ({shortened(words, 120)})", "See docs/campaigns.md for what conditions may say."

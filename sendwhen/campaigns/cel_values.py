@@ -1,16 +1,18 @@
 """What compiled conditions calculate with: CEL's operations as total Python functions.
 
-None of these raises. Where CEL has an error, they answer ``ERROR``, which every operation passes on and only ``&&``, ``||``
-and the macros may absorb, as in CEL. Values are what JSON gives (None, bool, int, float, str, list, dict), and Timestamp and
+None of these raises. Where CEL has an error, they answer ``ERROR``, which every operation passes on and only ``&&``,
+``||``
+and the macros may absorb, as in CEL. Values are what JSON gives (None, bool, int, float, str, list, dict), and
+Timestamp and
 Duration. Classes are compared with ``is``, so that a bool is never taken for a number.
 
-There is one deviation from CEL, on purpose: an absent property is null, and an ordering with null or between types is false
+There is one deviation from CEL, on purpose: an absent property is null, and an ordering with null or between types
+is false
 instead of an error.
 """
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -42,10 +44,6 @@ INNER_LIST_LIMIT = 100
 """The same for a macro within a macro."""
 DEPTH_LIMIT = 32
 """Nesting of lists and maps that ``==`` compares; deeper ones are an error."""
-_INT_MIN, _INT_MAX = -(1 << 63), (1 << 63) - 1
-_SECOND = 1_000_000_000
-_TIMES = (-62_135_596_800 * _SECOND, 253_402_300_800 * _SECOND - 1)
-_LENGTH_MAX = 315_576_000_000 * _SECOND
 
 
 def select(value: Any, name: str) -> Any:
@@ -64,21 +62,17 @@ def has(value: Any, name: str) -> Any:
 
 def mapping(value: Mapping[str, Any]) -> dict[str, Any]:
     """A whole root as a value."""
-    return value if value.__class__ is dict else dict(value)  # type: ignore[return-value]  # just seen to be a dict
+    return dict(value)
 
 
 def index(value: Any, key: Any) -> Any:
-    """``value[key]``; null for a key that a map does not have, an error outside a list."""
-    kind = value.__class__
-    if key.__class__ is float and key.is_integer():
-        key = int(key)
-    if kind is list:
-        return value[key] if key.__class__ is int and 0 <= key < len(value) else ERROR
-    if value is ERROR or key.__class__ not in (str, int, bool):
-        return ERROR
-    if key.__class__ is str:
-        return value.get(key) if kind is dict else None
-    return None if kind is dict or value is None else ERROR
+    """``value[key]``: a name that is not there gives null, a place that is not in a list is an error."""
+    kind = key.__class__
+    if kind is str and value.__class__ is not list:
+        return select(value, key)
+    if kind is float and key.is_integer():
+        key, kind = int(key), int
+    return value[key] if value.__class__ is list and kind is int and 0 <= key < len(value) else ERROR
 
 
 def equal(a: Any, b: Any, depth: int = 0) -> Any:
@@ -228,86 +222,3 @@ def exists_one(value: Any, limit: int, test: Callable[[Any], Any]) -> Any:
         return ERROR
     answers = [test(element) for element in elements]
     return answers.count(True) == 1 if all(a.__class__ is bool for a in answers) else ERROR
-
-
-def whole(value: int) -> Any:
-    """A result of whole-number arithmetic; an error beyond 64 bits."""
-    return value if _INT_MIN <= value <= _INT_MAX else ERROR
-
-
-def moment(ns: int) -> Any:
-    """A timestamp; an error outside the years 1 to 9999."""
-    return Timestamp(ns) if _TIMES[0] <= ns <= _TIMES[1] else ERROR
-
-
-def length(ns: int) -> Any:
-    """A duration; an error beyond 10,000 years."""
-    return Duration(ns) if -_LENGTH_MAX <= ns <= _LENGTH_MAX else ERROR
-
-
-def add(a: Any, b: Any) -> Any:
-    """``a + b``."""
-    left, right = a.__class__, b.__class__
-    if left is right:
-        if left is int:
-            return whole(a + b)
-        if left is Duration:
-            return length(int(a) + int(b))
-        return a + b if left in (float, str, list) else ERROR
-    if {left, right} == {Timestamp, Duration}:
-        return moment(int(a) + int(b))
-    return ERROR
-
-
-def subtract(a: Any, b: Any) -> Any:
-    """``a - b``."""
-    left, right = a.__class__, b.__class__
-    if left is right:
-        if left is int:
-            return whole(a - b)
-        if left in (Duration, Timestamp):
-            return length(int(a) - int(b))
-        return a - b if left is float else ERROR
-    return moment(int(a) - int(b)) if left is Timestamp and right is Duration else ERROR
-
-
-def multiply(a: Any, b: Any) -> Any:
-    """``a * b``."""
-    if a.__class__ is not b.__class__:
-        return ERROR
-    if a.__class__ is int:
-        return whole(a * b)
-    return a * b if a.__class__ is float else ERROR
-
-
-def divide(a: Any, b: Any) -> Any:
-    """``a / b``: whole numbers towards zero; doubles as IEEE 754 says."""
-    if a.__class__ is not b.__class__:
-        return ERROR
-    if a.__class__ is int:
-        return whole(_quotient(a, b)) if b else ERROR
-    if a.__class__ is not float:
-        return ERROR
-    if b:
-        return a / b
-    return math.nan if a == 0 or math.isnan(a) else math.copysign(math.inf, a) * math.copysign(1.0, b)
-
-
-def modulo(a: Any, b: Any) -> Any:
-    """``a % b`` of whole numbers, with the sign of ``a``."""
-    if a.__class__ is not int or b.__class__ is not int or not b:
-        return ERROR
-    return a - b * _quotient(a, b) if whole(_quotient(a, b)) is not ERROR else ERROR
-
-
-def _quotient(a: int, b: int) -> int:
-    return abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
-
-
-def minus(value: Any) -> Any:
-    """``-value``."""
-    if value.__class__ is int:
-        return whole(-value)
-    if value.__class__ is Duration:
-        return length(-int(value))
-    return -value if value.__class__ is float else ERROR

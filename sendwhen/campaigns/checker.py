@@ -108,7 +108,10 @@ def compile_campaign(source_yaml: bytes, template_hashes: Mapping[str, str], *, 
 
 
 def check_lines(path: str | Path) -> tuple[list[str], bool]:
-    """A report on one campaign's folder, or on a folder of them: ``file:line:column: problem. remedy``; and whether all is well."""
+    """A report on one campaign's folder or a folder of them, a line each; and whether all is well.
+
+    Problems read ``file:line:column: problem. remedy``.
+    """
     lines: list[str] = []
     well = True
     names: dict[str, Path] = {}
@@ -177,7 +180,8 @@ def _templates(files: Mapping[str, bytes], problems: list[Problem]) -> dict[str,
 
 
 def _stranger(file: str) -> Problem:
-    remedy = "Name templates <name>.subject.liquid, <name>.text.liquid and <name>.html.liquid with a-z, 0-9 and - in the name; move other files away."
+    remedy = "Name templates <name>.subject.liquid, <name>.text.liquid and <name>.html.liquid with a-z, 0-9 and - in "
+    "the name; move other files away."
     if file.lower().startswith(("campaign.", "campaigns.")):
         remedy = f"Name it {YAML_NAME}."
     elif close := nearest(file, [file.rsplit(".", 2)[0] + f".{part}.liquid" for part in ("subject", "text", "html")]):

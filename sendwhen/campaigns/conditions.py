@@ -8,7 +8,9 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sendwhen.campaigns.cel_library import ROOTS, check_text
-from sendwhen.campaigns.cel_python import RUNTIME, Code, Refused, Writer
+from sendwhen.campaigns.cel_python import Code, Writer
+from sendwhen.campaigns.cel_refusals import Refused
+from sendwhen.campaigns.cel_runtime import RUNTIME
 from sendwhen.campaigns.problem import Flaw, shortened
 from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Expression, Fused
 from sendwhen.errors import Invalid
@@ -26,7 +28,10 @@ def compile_condition(text: str, *, roots: Collection[str] = ROOTS) -> Condition
 
 
 def compile_expression(text: str, *, roots: Collection[str] = ROOTS) -> Expression:
-    """An expression that gives text, a number or a bool (anything else: None); raises Invalid where the text is wrong."""
+    """An expression for text, a number or a bool (anything else gives None).
+
+    Raises Invalid where the text is wrong.
+    """
     expression, flaws = read_expression(text, roots)
     if expression is None:
         raise _invalid(text, flaws)
@@ -152,7 +157,7 @@ class _SharedReads(ast.NodeTransformer):
     def __init__(self, names: dict[str, str]) -> None:
         self._names = names
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802  the name that ast asks for
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         """Put the variable in the place of the read."""
         name = self._names.get(ast.unparse(node)) if _is_read(node) else None
         return ast.Name(name, ast.Load()) if name else self.generic_visit(node)

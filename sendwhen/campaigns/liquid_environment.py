@@ -1,6 +1,7 @@
 """The Liquid that templates may use: no files, no clock, and a bound on everything.
 
-python-liquid bounds loops, output and nesting; what one filter alone could make of its arguments (``replace`` of nothing, a
+python-liquid bounds loops, output and nesting; what one filter alone could make of its arguments (``replace`` of
+nothing, a
 range of a billion, ever longer numbers) is bounded here.
 """
 

@@ -34,7 +34,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """A problem within a text that does not know which file it stands in: an offset in characters instead of a place."""
+    """A problem within a text that does not know its file: an offset in characters instead of a place."""
 
     offset: int
     problem: str

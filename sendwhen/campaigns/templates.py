@@ -54,7 +54,7 @@ class Rendered:
 
 
 class NotRendered(Invalid):
-    """A template did not come to an end with these values: a limit, or a value of the wrong kind. The email is skipped."""
+    """A limit was reached or a value is of the wrong kind, so that the email is skipped."""
 
 
 def template_hash(template: Template) -> str:

@@ -15,13 +15,13 @@ from sendwhen.campaigns.durations import DURATION_LIMIT_MS, duration_ms, duratio
 from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
 
 T = TypeVar("T")
-LATER_WORDS = frozenset(
-    {
-        "goal", "branch", "split", "quiet_hours", "cap", "priority", "holdout", "fresh", "sequence", "count", "sum", "distinct", "segment",
-        "session_end", "quiet_then", "nth", "recency", "attribute_change", "date", "wait_until", "webhook", "exit", "window", "not_between",
-        "if", "else", "then", "schedule", "zone", "audience", "cases", "tests", "provider", "from", "reply_to",
-    }
-)  # fmt: skip
+_LATER = """
+goal branch split quiet_hours cap priority holdout fresh sequence count sum distinct segment session_end quiet_then nth
+recency attribute_change date wait_until webhook exit window not_between if else then schedule zone audience cases tests
+provider
+"""
+LATER_WORDS = frozenset(_LATER.split())
+"""Words of the language to come, so that their refusal can say so."""
 LIST_LIMIT = 50
 """Entries of any list of a campaign."""
 

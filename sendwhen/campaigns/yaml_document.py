@@ -1,7 +1,8 @@
 """A YAML text as a tree that knows where everything stands.
 
 YAML 1.2 by ruamel.yaml (where ``on`` and ``off`` are plain words), and only the part of it that a campaign needs: one
-document, no anchors, no tags, nothing nested deeper than a campaign can be. Scalars stay text; what they mean is up to the
+document, no anchors, no tags, nothing nested deeper than a campaign can be. Scalars stay text; what they mean is up
+to the
 reader of campaigns.
 """
 
@@ -36,7 +37,7 @@ class Document:
     flaws: tuple[Flaw, ...] = ()
 
 
-def read_document(content: bytes) -> Document:
+def read_document(content: bytes) -> Document:  # noqa: PLR0911  one return for each way to be no campaign
     """The tree of a YAML text, or what is wrong with it; never raises."""
     if len(content) > YAML_BYTES_LIMIT:
         return _refused(

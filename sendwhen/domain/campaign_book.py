@@ -65,12 +65,18 @@ class CampaignBook:
         ]
         if before is not None:
             changed.insert(0, _row(before, current=False))
-        for row in changed:
-            self._rows[row.campaign_id, row.version] = row
-        self._plans[entry.campaign_id, entry.version] = plan
-        self._current[entry.campaign_id] = changed[-1]
+        before_all = self._rows, self._plans, self._current
+        version = entry.campaign_id, entry.version
+        self._rows = {**self._rows, **{(row.campaign_id, row.version): row for row in changed}}
+        self._plans = {**self._plans, version: plan}
+        self._current = {**self._current, entry.campaign_id: changed[-1]}
         forgotten = self._forget_oldest(entry.campaign_id)
-        self._prepare()
+        try:
+            self._prepare()
+        except Exception:
+            # Filters that cannot be fused: what was in force stays so.
+            self._rows, self._plans, self._current = before_all
+            raise
         return (*changed, *forgotten), len(forgotten)
 
     def pause(self, entry: CampaignPaused) -> Sequence[CampaignRow]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sendwhen.domain.changes import CampaignRow, Counters, DeadLetter
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind, Send
@@ -39,6 +41,11 @@ class Round:
         decisions, sends, dead_letters, self.counters.overflows, self.counters.late = mark
         del self.decisions[decisions:], self.sends[sends:], self.dead_letters[dead_letters:]
         self.armed.clear()
+
+    def rows(self, rows: Iterable[CampaignRow]) -> None:
+        """Add rows of campaigns that changed."""
+        for row in rows:
+            self.campaigns[row.campaign_id, row.version] = row
 
     def set_aside(
         self,

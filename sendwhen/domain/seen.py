@@ -27,7 +27,7 @@ class Seen(Enum):
 
 def id_hash(event_id: str) -> bytes:
     """A stable 64-bit hash of an event id."""
-    return blake2b(event_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return blake2b(event_id.encode(), digest_size=8).digest()
 
 
 class SeenIds:

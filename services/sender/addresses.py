@@ -1,7 +1,7 @@
 """Addresses as the ledger knows them: a keyed hash, which also decides the slot, and nothing else.
 
-The suppression list must survive an erasure of the person, so it may hold no address; and a plain hash of an address can be
-guessed. Losing or changing the key orphans the list and the slots, therefore the ledger remembers a check of it.
+The suppression list must survive an erasure of the person, so it may hold no address; and a plain hash of an address
+can be guessed. Losing or changing the key orphans the list and the slots, therefore the ledger remembers a check of it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,13 @@ SLOTS = 64
 """Parts of the ledger; fixed for the life of an installation."""
 
 KEY_CHARACTERS_MIN = 16
+ADDRESS_CHARACTERS_MAX = 320
+
+
+def is_address(text: str) -> bool:
+    """Whether it could be an email address: nobody can tell more without sending to it."""
+    local, _, host = text.rpartition("@")
+    return bool(local and host) and len(text) <= ADDRESS_CHARACTERS_MAX and text.isprintable() and " " not in text
 
 
 class AddressBook:

@@ -1,7 +1,7 @@
 """Where an email can stand, and what may happen to it there: the table of the effect ledger, to be read aloud.
 
-Every implementation of the ledger follows this one table; the store's functions have it built in when they are loaded. A
-pair that is absent changes nothing.
+Every implementation of the ledger follows this one table; the store's functions have it built in when they are loaded.
+A pair that is absent changes nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The effect ledger as dispatch and the servicer use it: requests, answers, and the promises of every implementation."""
+"""The effect ledger as dispatch and the servicer use it: requests, answers, and what every implementation promises."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What sender needs of the outside beside the ledger: a provider, profiles, templates, a tracer and numbers to count.
 
-Dispatch is sans-I/O: it yields the requests below and those of ``ledger_port``, and is sent the answers (``LedgerLost`` is
-thrown in where the ledger did not answer). In production many of these generators run concurrently; in the simulation a
-scheduler drives them and may stop between any two requests.
+Dispatch is sans-I/O: it yields the requests below and those of ``ledger_port``, and is sent the answers (``LedgerLost``
+is thrown in where the ledger did not answer). In production many of these generators run concurrently; in the
+simulation a scheduler drives them and may stop between any two requests.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 
 from sendwhen.errors import SendwhenError
 from sendwhen.v1 import email_pb2
+from services.sender.email_trace import SenderStamps
 from services.sender.ledger import State
 from services.sender.ledger_port import BeginAttempt, ClaimDue, Settle
 
@@ -54,11 +55,11 @@ class CannotRender(SendwhenError):
 class Renderer(Protocol):
     """Fills templates. Pure apart from its own cache."""
 
-    def check(self, template_hash: str, template: TemplateText) -> None:
+    def check(self, template_id: str, template: TemplateText) -> None:
         """Raises Invalid where the hash is not the content's, or the template does not parse."""
         ...
 
-    def render(self, template_hash: str, template: TemplateText, context: Mapping[str, object]) -> Rendered:
+    def render(self, template_id: str, template: TemplateText, context: Mapping[str, object]) -> Rendered:
         """The email's text. Raises CannotRender."""
         ...
 
@@ -67,7 +68,7 @@ class Profiles(Protocol):
     """Who customers are right now."""
 
     async def attributes(self, uid: str, *, at_least_seq: int, deadline_ms: int) -> Mapping[str, object] | None:
-        """A customer as a template's root "customer", at least as fresh as asked; None: cannot be had by the deadline."""
+        """A customer as a template's root "customer", as fresh as asked at least; None: not to be had in time."""
         ...
 
 
@@ -112,6 +113,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         detail: In words for an operator; no personal data.
         retry_at_ms: When the provider wants to be asked again; 0: it did not say.
         first_byte_at_us: First byte of the request; 0: none was written.
+        http_status: Of the provider's answer, where it speaks HTTP and answered. server_address: its host, if any.
     """
 
     verdict: Verdict
@@ -119,6 +121,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     provider_message_id: str = ""
     retry_at_ms: int = 0
     first_byte_at_us: int = 0
+    http_status: int = 0
+    server_address: str = ""
 
 
 class Provider(Protocol):
@@ -167,34 +171,22 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     at_most_ms: int
 
 
-class Stamps(msgspec.Struct, frozen=True, kw_only=True):
-    """When sender did what with one attempt, in microseconds since 1970-01-01 UTC."""
-
-    submitted_at_us: int
-    claimed_at_us: int
-    render_started_at_us: int
-    render_ended_at_us: int
-    attempt_started_at_us: int
-    attempt_ended_at_us: int
-    first_byte_at_us: int
-    outcome: str
-    provider: str
-    event_at_us: int
-
-
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """An email reached a state; for traces, metrics and the log. Answer: None.
 
     Attributes:
         stamps: None where no attempt was made.
+        first_byte_at_us: Of the attempt; 0: none was written, or no attempt was made.
+        event_at_us: As in Message.
     """
 
     intent: email_pb2.SendIntent
     state: State
     detail: str
-    attempts: int
-    possible_duplicate: bool
-    stamps: Stamps | None
+    stamps: SenderStamps | None = None
+    possible_duplicate: bool = False
+    first_byte_at_us: int = 0
+    event_at_us: int = 0
 
 
 DispatchRequest = ClaimDue | GetTemplate | GetProfile | BeginAttempt | Call | Settle | Pause | Report
@@ -203,25 +195,21 @@ DispatchRequest = ClaimDue | GetTemplate | GetProfile | BeginAttempt | Call | Se
 # --- seeing ---
 
 
-class Metrics(Protocol):
-    """Numbers, by the names of the metrics list."""
-
-    def count(self, name: str, amount: float = 1, **labels: str) -> None:
-        """Add to a counter."""
-        ...
-
-    def observe(self, name: str, value: float, trace_id: str | None = None, **labels: str) -> None:
-        """Put a value into a histogram, with the trace that shows it."""
-        ...
-
-    def set(self, name: str, value: float, **labels: str) -> None:
-        """Set a gauge."""
-        ...
-
-
 class Tracer(Protocol):
     """Makes the spans of an email when an attempt has ended."""
 
-    def record(self, intent: email_pb2.SendIntent, stamps: Stamps) -> str | None:
-        """Make them; the trace's id (32 hexadecimal digits), or None where there is none."""
+    def record(self, intent: email_pb2.SendIntent, stamps: SenderStamps) -> str:
+        """Make them; returns the trace's id in hexadecimal, for exemplars."""
+        ...
+
+
+class Reporter(Protocol):
+    """Shows what happens to emails: traces, metrics, log."""
+
+    def report(self, report: Report) -> None:
+        """An email reached a state."""
+        ...
+
+    def resolved(self, *, doubted: int, gave_up: int) -> None:
+        """Emails that reached a state without an attempt of this worker."""
         ...

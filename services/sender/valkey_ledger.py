@@ -34,7 +34,9 @@ def ledger_library() -> str:
     """The store functions' source, with the transition table built in."""
     source = (Path(__file__).parent / "ledger.lua").read_text(encoding="utf-8")
     return (
-        source.replace("--[[NEXT]]", ", ".join(f"[{state * 100 + signal}] = {to}" for (state, signal), to in NEXT.items()))
+        source.replace(
+            "--[[NEXT]]", ", ".join(f"[{state * 100 + signal}] = {to}" for (state, signal), to in NEXT.items())
+        )
         .replace("--[[TERMINAL]]", _lua_set(sorted(TERMINAL)))
         .replace("--[[HOLDS_PLACE]]", _lua_set(sorted(HOLDS_PLACE)))
         .replace("--[[FINAL_NO]]", _lua_set(sorted(FINAL_NO)))
@@ -100,9 +102,7 @@ class ValkeyLedger:
             accepted=len(new),
             repeated=len(request.emails) - len(new),
             claimed=tuple(
-                _first_claim(request, email)
-                for index, email in enumerate(request.emails)
-                if code_of[index] == _CLAIMED
+                _first_claim(request, email) for index, email in enumerate(request.emails) if code_of[index] == _CLAIMED
             ),
             left_pending=sum(1 for index in new if code_of[index] == _PENDING),
         )
@@ -248,14 +248,15 @@ def _following(row: Sequence[Any] | None, before: Claimed, now_ms: int) -> Claim
 
 
 def _email(row: Sequence[bytes]) -> email_pb2.Email:
-    state, campaign, uid, attempts, doubts, message_id, provider, detail, changed, following, due, first, why, send_id = (
-        _text(value) for value in row
-    )
+    texts = [_text(value) for value in row]
+    state, campaign, uid, attempts, doubts, message_id, provider, detail, changed, following, due, first, why = texts[
+        :13
+    ]
     return email_pb2.Email(
-        send_id=send_id,
+        send_id=texts[13],
         campaign_id=campaign,
         customer_uid=uid,
-        state=email_pb2.EmailState.ValueType(int(state)),
+        state=email_pb2.EmailState.Name(int(state)),
         attempts=int(attempts),
         doubts=int(doubts),
         provider_message_id=message_id,

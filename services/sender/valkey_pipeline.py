@@ -1,8 +1,8 @@
 """Calls of many coroutines, sent to the store together.
 
-A durable write costs one fsync for everything that arrives with it, so what is asked while a round trip is under way waits
-for the next one and goes out as one pipeline. An idle sender does not wait at all. Nothing is retried here: where the
-connection broke, every call of that round trip is unknown.
+A durable write costs one fsync for everything that arrives with it, so what is asked while a round trip is under way
+waits for the next one and goes out as one pipeline. An idle sender does not wait at all. Nothing is retried here: where
+the connection broke, every call of that round trip is unknown.
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ class ValkeyPipeline:
                 pipeline.execute_command(*command)
             answers = await pipeline.execute(raise_on_error=False)
         except (RedisError, OSError) as error:
-            lost = LedgerLost("The ledger's store went away during a step.", remedy="The step is repeated or found later.")
+            lost = LedgerLost(
+                "The ledger's store went away during a step.", remedy="The step is repeated or found later."
+            )
             lost.__cause__ = error
             answers = [lost] * len(calls)
         for (_, future), answer in zip(calls, answers, strict=True):
@@ -110,6 +112,10 @@ class ValkeyPipeline:
                 await self.start()
             except LedgerLost as lost:
                 return lost
-        lost = LedgerLost("The ledger's store refused a step.", remedy="Look at the store's log and memory.")
-        lost.__cause__ = error
-        return lost
+        return _lost("The ledger's store refused a step.", error)
+
+
+def _lost(problem: str, cause: Exception) -> LedgerLost:
+    lost = LedgerLost(problem, remedy="The step is repeated, or found later. The store's log has more.")
+    lost.__cause__ = cause
+    return lost

@@ -240,7 +240,7 @@ class MemoryPartition:
         return DueAnswer(customers=tuple(row for row in rows if row[0] == cut_ms), complete_to_ms=cut_ms)
 
     def delete_outbox(self, up_to: int, lineage: str) -> None:
-        """Delete rows; nothing where the last one is of another lineage: it was lost, and what stands there is not it."""
+        """Delete rows; none where the last one is gone or of another lineage."""
         row = self.outbox.get(up_to)
         if lineage and (row is None or row.lineage != lineage):
             return

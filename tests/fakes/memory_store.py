@@ -4,8 +4,8 @@
 as real connections are. Its async methods never wait.
 
 Faults:
-    * ``snapshot()`` / ``restore()``: a lost tail is an earlier snapshot restored (every partition, or some); append after
-      it and the tail is lost *and* refilled. ``restore`` breaks all connections unless told not to.
+    * ``snapshot()`` / ``restore()``: a lost tail is an earlier snapshot restored (every partition, or some); append
+      after it and the tail is lost *and* refilled. ``restore`` breaks all connections unless told not to.
     * ``break_connections()``: the next request of every shard raises StoreLost, until it claims anew.
     * ``is_down = True``: every request raises StoreLost.
     * ``MemoryShards.lose_next_request()`` and ``.lose_next_reply()``: once; not carried out, or carried out unseen.

@@ -1,0 +1,105 @@
+"""Runs trigger's front: ``python -m services.trigger``. The one place that knows which adapters it stands on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+
+from sendwhen.chassis.clock import SystemClock
+from sendwhen.chassis.grpc_channel import open_channel
+from sendwhen.chassis.grpc_server import serve_until
+from sendwhen.chassis.logs import configure_logs
+from sendwhen.chassis.metrics import Metrics, serve_metrics
+from sendwhen.chassis.process import run
+from sendwhen.chassis.settings import read_settings
+from sendwhen.chassis.store_pool import open_async_store
+from services.trigger.front import Front
+from services.trigger.front_ports import Emails
+from services.trigger.grpc_emails import GrpcEmails
+from services.trigger.ray_shards import RayShards
+from services.trigger.settings import Settings
+from services.trigger.shard_settings import ShardSettings
+from services.trigger.store_admission import StoreAdmission
+from services.trigger.store_durability import check_durability
+from services.trigger.store_watch import AdmissionWatch
+from services.trigger.valkey_assignment import assign_shards
+from services.trigger.valkey_installation import check_installation
+from services.trigger.valkey_log import ValkeyLog
+from services.trigger.valkey_shelf import ValkeyShelf
+from services.trigger.yaml_checker import YamlChecker
+
+log = structlog.get_logger()
+
+PREFIX: Final = "SENDWHEN_TRIGGER_"
+
+
+async def main(settings: Settings, shard_settings: ShardSettings, stop: asyncio.Event) -> None:
+    """Serve until ``stop`` is set."""
+    client = open_async_store(settings.store_url)
+    channel = open_channel(settings.sender, key=settings.service_token)
+    try:
+        await _serve(settings, shard_settings, stop, client, GrpcEmails(channel))
+    finally:
+        await channel.close()
+        await client.aclose()
+
+
+async def _serve(
+    settings: Settings, shard_settings: ShardSettings, stop: asyncio.Event, client: Redis, emails: Emails
+) -> None:
+    clock = SystemClock()
+    durability = await check_durability(client, settings.durability)
+    await check_installation(client, partitions=settings.partitions, clock=settings.clock, now_ms=clock.now_ms())
+    assignment = await assign_shards(client, shard_count=settings.shards)
+    folder = Path(settings.store_folder) if settings.store_folder else None
+    admission = StoreAdmission(client, memory_bytes_max=settings.store_memory_bytes_max, data_folder=folder)
+    metrics = Metrics()
+    front = Front(
+        settings=settings,
+        event_log=ValkeyLog(
+            client,
+            clock=clock,
+            partitions=settings.partitions,
+            events_clock=settings.clock == "events",
+            lag_max_events=settings.lag_max_events,
+        ),
+        checker=YamlChecker(),
+        emails=emails,
+        shelf=ValkeyShelf(client),
+        watch=AdmissionWatch(durability, admission),
+        shards=RayShards(settings.ray_address, settings=shard_settings, generation=assignment.generation),
+        meter=metrics,
+        clock=clock,
+    )
+    scrape = serve_metrics(metrics, settings.metrics_listen)
+    await front.server.start()
+    log.info(
+        "trigger.started",
+        listen=settings.listen,
+        partitions=settings.partitions,
+        clock=settings.clock,
+        durability=durability.level,
+    )
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(admission.watch(stop))
+            tasks.create_task(front.housekeeping.run(stop))
+            tasks.create_task(serve_until(front.server, stop))
+    finally:
+        scrape.close()
+
+
+async def start(stop: asyncio.Event) -> None:
+    """Read the settings and serve."""
+    settings = read_settings(Settings, os.environ, prefix=PREFIX)
+    configure_logs("trigger", level=settings.log_level)
+    await main(settings, ShardSettings.from_environment(os.environ), stop)
+
+
+if __name__ == "__main__":
+    run(start)

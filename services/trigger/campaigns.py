@@ -1,0 +1,226 @@
+"""Keeps the campaigns: what is desired is durable first, then brought into every partition's log until all have it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from sendwhen.chassis.clock import Clock
+from sendwhen.errors import Invalid, NotFound, Violation
+from sendwhen.wire.entry import campaign_paused_entry, campaign_put_entry
+from services.trigger.front_ports import (
+    CampaignChecker,
+    CampaignShelf,
+    CheckedCampaign,
+    DesiredCampaign,
+    Emails,
+    Problem,
+)
+from services.trigger.ports import Append, Appended, Log
+
+log = structlog.get_logger()
+
+FILES_MAX: Final = 64
+FILES_BYTES_MAX: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A campaign and how far it has come: partitions whose log holds its version and state."""
+
+    campaign: DesiredCampaign
+    partitions_reached: int
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What a partition's log says of a campaign; ``version`` is "" where it knows none."""
+
+    version: str = ""
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Logged:
+    """What we appended; counts until the shard has come to ``seq``, then the committed rows do."""
+
+    seq: int
+    state: _State
+
+
+class Campaigns:
+    """Check, put, pause, list; ``reconcile`` finishes what a crash interrupted."""
+
+    def __init__(
+        self,
+        event_log: Log,
+        checker: CampaignChecker,
+        emails: Emails,
+        shelf: CampaignShelf,
+        clock: Clock,
+        *,
+        partitions: int,
+        event_clock: bool,
+    ) -> None:
+        self._log = event_log
+        self._checker = checker
+        self._emails = emails
+        self._shelf = shelf
+        self._clock = clock
+        self._partitions = range(partitions)
+        self._event_clock = event_clock
+        self._logged: dict[tuple[int, str], _Logged] = {}
+        # Changes one after the other: a partition's log must end with what the shelf says.
+        self._changing = asyncio.Lock()
+
+    async def check(self, files: Mapping[str, bytes]) -> CheckedCampaign:
+        """What these files are. Compiling takes milliseconds, so it is done beside the event loop."""
+        if "campaign.yaml" not in files or len(files) > FILES_MAX or sum(map(len, files.values())) > FILES_BYTES_MAX:
+            raise Invalid.of(
+                [
+                    Violation(
+                        field="source.files",
+                        description=f"Send campaign.yaml and its templates, at most {FILES_MAX} files and "
+                        f"{FILES_BYTES_MAX} bytes in all.",
+                    )
+                ]
+            )
+        return await asyncio.to_thread(self._checker.check, files)
+
+    async def put(self, files: Mapping[str, bytes]) -> tuple[Standing, Sequence[Problem], bool]:
+        """Bring a campaign into force; how it stands, warnings, and whether anything changed.
+
+        Raises:
+            Invalid: It has errors; the running version stays.
+        """
+        checked = await self.check(files)
+        if not checked.acceptable:
+            raise Invalid.of([_violation(problem) for problem in checked.problems if not problem.warning])
+        async with self._changing:
+            before = {campaign.campaign_id: campaign for campaign in await self._shelf.all()}.get(checked.campaign_id)
+            # Templates first: no shard may decide on one that sender does not have.
+            await self._emails.put_templates(checked.templates)
+            changed = before is None or before.version != checked.version
+            if before is None or changed:
+                before = DesiredCampaign(
+                    campaign_id=checked.campaign_id,
+                    version=checked.version,
+                    trigger=checked.trigger,
+                    source=checked.source,
+                    paused=before.paused if before else False,
+                    put_at_ms=self._clock.now_ms(),
+                )
+                await self._shelf.put(before)
+                log.info("campaign.put", campaign=before.campaign_id, version=before.version)
+            [standing] = await self._bring([before])
+        return standing, checked.problems, changed
+
+    async def set_paused(self, campaign_id: str, *, paused: bool) -> Standing:
+        """Pause a campaign or let it act again.
+
+        Raises:
+            NotFound: There is none of that id.
+        """
+        async with self._changing:
+            for campaign in await self._shelf.all():
+                if campaign.campaign_id == campaign_id:
+                    break
+            else:
+                raise NotFound("There is no campaign of that id.", remedy="List the campaigns to see which there are.")
+            if campaign.paused != paused:
+                campaign = DesiredCampaign(
+                    campaign_id=campaign_id,
+                    version=campaign.version,
+                    trigger=campaign.trigger,
+                    source=campaign.source,
+                    paused=paused,
+                    put_at_ms=campaign.put_at_ms,
+                )
+                await self._shelf.put(campaign)
+                log.info("campaign.paused" if paused else "campaign.resumed", campaign=campaign_id)
+            [standing] = await self._bring([campaign])
+        return standing
+
+    async def standings(self) -> Sequence[Standing]:
+        """All campaigns, by id."""
+        campaigns = await self._shelf.all()
+        states = await self._states()
+        return [self._standing(campaign, states) for campaign in campaigns]
+
+    async def standing(self, campaign_id: str) -> Standing | None:
+        """One campaign; None where there is none of that id."""
+        return next((one for one in await self.standings() if one.campaign.campaign_id == campaign_id), None)
+
+    async def reconcile(self) -> bool:
+        """Append what partitions lack; True when all have all. Idempotent."""
+        async with self._changing:
+            standings = await self._bring(await self._shelf.all())
+        return all(standing.partitions_reached == standing.partitions for standing in standings)
+
+    async def _bring(self, campaigns: Sequence[DesiredCampaign]) -> Sequence[Standing]:
+        states = await self._states()
+        for campaign in campaigns:
+            for wanted in ("put", "paused"):
+                await self._append(campaign, wanted, states)
+        return [self._standing(campaign, states) for campaign in campaigns]
+
+    async def _append(self, campaign: DesiredCampaign, wanted: str, states: dict[int, dict[str, _State]]) -> None:
+        campaign_id = campaign.campaign_id
+        if wanted == "put":
+            body = campaign_put_entry(campaign_id, campaign.source)
+            lacking = [p for p in self._partitions if _of(states, p, campaign_id).version != campaign.version]
+        else:
+            body = campaign_paused_entry(campaign_id, paused=campaign.paused)
+            lacking = [p for p in self._partitions if _of(states, p, campaign_id).paused != campaign.paused]
+        if not lacking:
+            return
+        # On the events' own time a campaign comes into force at whatever time it is there: the log never goes back.
+        at_ms = 0 if self._event_clock else self._clock.now_ms()
+        appends = [Append(partition=partition, body=body, events=0, at_ms=at_ms) for partition in lacking]
+        for partition, outcome in zip(lacking, await self._log.append(appends), strict=True):
+            if isinstance(outcome, Appended):
+                version, paused = _of(states, partition, campaign_id).version, campaign.paused
+                if wanted == "put":
+                    version, paused = campaign.version, _of(states, partition, campaign_id).paused
+                state = _State(version, paused)
+                states[partition][campaign_id] = state
+                self._logged[partition, campaign_id] = _Logged(outcome.seq, state)
+
+    async def _states(self) -> dict[int, dict[str, _State]]:
+        heads, rows = await asyncio.gather(
+            self._log.heads(self._partitions),
+            asyncio.gather(*(self._log.campaigns(partition) for partition in self._partitions)),
+        )
+        states: dict[int, dict[str, _State]] = {}
+        for head, partition_rows in zip(heads, rows, strict=True):
+            states[head.partition] = {
+                row.campaign_id: _State(row.version, row.paused) for row in partition_rows if row.current
+            }
+            for (partition, campaign_id), logged in list(self._logged.items()):
+                if partition != head.partition:
+                    continue
+                if head.position < logged.seq <= head.head_seq:
+                    states[partition][campaign_id] = logged.state
+                else:
+                    del self._logged[partition, campaign_id]
+        return states
+
+    def _standing(self, campaign: DesiredCampaign, states: Mapping[int, Mapping[str, _State]]) -> Standing:
+        wanted = _State(campaign.version, campaign.paused)
+        reached = sum(_of(states, partition, campaign.campaign_id) == wanted for partition in self._partitions)
+        return Standing(campaign=campaign, partitions_reached=reached, partitions=len(self._partitions))
+
+
+def _of(states: Mapping[int, Mapping[str, _State]], partition: int, campaign_id: str) -> _State:
+    return states[partition].get(campaign_id, _State())
+
+
+def _violation(problem: Problem) -> Violation:
+    return Violation(
+        field=f"{problem.file}:{problem.line}:{problem.column}", description=f"{problem.problem}. {problem.remedy}"
+    )

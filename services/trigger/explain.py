@@ -1,0 +1,164 @@
+"""Says in sentences what a campaign did about a customer, and why it did nothing. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final
+
+from sendwhen.domain.campaign import Absence, Campaign, EventFilter, Match
+from sendwhen.domain.condition import EventScope
+from sendwhen.domain.customer import Customer
+from sendwhen.domain.decision import Decision, Kind
+from sendwhen.domain.properties import read_object
+from sendwhen.domain.record import recent_events
+from sendwhen.domain.run import Run
+from services.trigger.front_ports import SentEmail
+
+NAMES_MAX: Final = 8
+
+_REASON: Final = MappingProxyType(
+    {
+        "no_address": "no address is known of the customer",
+        "no_consent": "marketing mail needs the customer's attribute consent: true",
+        "guard": "the guard did not hold",
+        "cooldown": "the cooldown since the last time was not over",
+        "once": "the campaign acts once for each customer, and it has",
+        "stopped": "an event of stop_after had come before",
+        "paused": "the campaign was paused",
+        "expired": "it came later after its time than max_lateness allows",
+        "too_old": "the event was older than max_event_age allows",
+        "bad_duration": "the event does not say how long to wait",
+        "no_key": "the event gives the run no key",
+        "answered": "the awaited event came",
+        "exited": "an event of exit_on came",
+        "superseded": "a later start took its place",
+        "kept": "an earlier wait was open and stays",
+        "limit": "the customer has too many open runs",
+    }
+)
+_STATE: Final = MappingProxyType(
+    {
+        "pending": "it waits in sender",
+        "claimed": "sender is at work on it",
+        "attempted": "an attempt is under way",
+        "accepted": "the provider took it",
+        "rejected": "it was rejected",
+        "retry_at": "it will be tried again",
+        "in_doubt": "nobody can say whether the provider took it",
+        "gave_up": "sender gave up, being in doubt",
+        "suppressed": "the address is on the suppression list",
+        "expired": "its time was over before it could be sent",
+    }
+)
+
+
+def explain(
+    campaign: Campaign | None,
+    customer: Customer | None,
+    decisions: Sequence[Decision],
+    waiting: Sequence[Run],
+    emails: Mapping[str, SentEmail],
+    *,
+    paused: bool,
+) -> list[str]:
+    """Sentences for a person, in the order of what happened."""
+    if campaign is None:
+        return ["There is no campaign of that id."]
+    if customer is None:
+        return [
+            "Nobody is known by that id: no event of this customer has been applied. A customer's events are kept "
+            "under the first of user_id, anonymous_id and email that they carry; ask by that one."
+        ]
+    told = [_sentence(decision, emails) for decision in decisions]
+    told += [f"Waits until {_at(run.due_at_ms)}{_key(run.key)}; started at {_at(run.start_at_ms)}." for run in waiting]
+    if not decisions and not waiting:
+        told += _never_entered(campaign, customer)
+    if paused:
+        told.append("The campaign is paused: nothing starts, and what falls due is skipped.")
+    return told
+
+
+def _sentence(decision: Decision, emails: Mapping[str, SentEmail]) -> str:
+    at, key = _at(decision.at_ms), _key(decision.key)
+    why = decision.detail or _REASON.get(decision.reason, decision.reason)
+    because = f": {why}".rstrip(".") if why else ""
+    due = _at(decision.due_at_ms)
+    did = {
+        Kind.ENTERED: "entered",
+        Kind.WAITING: f"waits until {due}",
+        Kind.CANCELLED: "the wait ended without an email",
+        Kind.SEND: f"decided to send “{decision.template}”",
+        Kind.SKIPPED: "no email",
+        Kind.REFUSED: "did not enter",
+        Kind.RESET: f"started anew, waits until {due}",
+        Kind.FINISHED: "all steps are done",
+    }[decision.kind]
+    became = ""
+    if decision.kind is Kind.SEND:
+        email = emails.get(decision.send_id)
+        became = "; " + (_STATE.get(email.state, email.state) if email else "sender does not know it yet")
+        became += f" ({email.detail.rstrip('.')})" if email and email.detail else ""
+    return f"{at}: {did}{key}{because}{became}."
+
+
+def _never_entered(campaign: Campaign, customer: Customer) -> list[str]:
+    filters = _starts(campaign)
+    told = [f"Never entered. The campaign listens to {_listed([_filter(one) for one in filters])}."]
+    recent = recent_events(customer)
+    counts = Counter(event.name for event in recent)
+    for one in filters:
+        if not counts[one.event]:
+            told.append(f"Of the latest {len(recent)} events of the customer none is “{one.event}”.")
+            continue
+        if one.where is None:
+            told.append(
+                f"“{one.event}” came {counts[one.event]} times, as far as is remembered, perhaps before this campaign "
+                "was put."
+            )
+            continue
+        latest = [event for event in recent if event.name == one.event][-1]
+        scope = EventScope(
+            name=latest.name,
+            id=latest.event_id,
+            occurred_at_ms=latest.occurred_at_ms,
+            properties=read_object(latest.properties),
+        )
+        holds = one.where.test(scope, customer.scope(), None, latest.logged_at_ms)
+        shown = latest.properties.decode(errors="replace") or "{}"
+        told.append(
+            f"The latest “{one.event}” came at {_at(latest.logged_at_ms)} with {shown}; "
+            f"{one.where.source} is {'true' if holds else 'false'} of it."
+        )
+    did = [f"“{name}” ({count})" for name, count in counts.most_common(NAMES_MAX)]
+    told.append(f"The customer did: {', '.join(did)}." if did else "No event of the customer is remembered.")
+    return told
+
+
+def _starts(campaign: Campaign) -> Sequence[EventFilter]:
+    match campaign.trigger:
+        case Match(match=one):
+            return (one,)
+        case Absence(start=start):
+            return start
+
+
+def _filter(one: EventFilter) -> str:
+    return f"“{one.event}” where {one.where.source}" if one.where else f"“{one.event}”"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", then ".join(words)
+
+
+def _key(key: str) -> str:
+    return f" for {key}" if key else ""
+
+
+def _at(ms: int) -> str:
+    try:
+        return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, ValueError, OSError):
+        return f"{ms} ms"

@@ -1,0 +1,69 @@
+"""The front's parts, wired together over whatever adapters they are given."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sendwhen.chassis.clock import Clock
+from sendwhen.chassis.grpc_server import Access, GrpcServer
+from sendwhen.chassis.metrics import Meter
+from sendwhen.v1 import trigger_service_pb2_grpc
+from services.trigger.append import Appender
+from services.trigger.applied import AppliedWatch
+from services.trigger.campaigns import Campaigns
+from services.trigger.front_ports import CampaignChecker, CampaignShelf, Emails, Shards, StoreWatch
+from services.trigger.housekeeping import Housekeeping
+from services.trigger.lookup import Lookup
+from services.trigger.ports import Log
+from services.trigger.servicer import SERVICE, TriggerServicer
+from services.trigger.settings import Settings
+from services.trigger.why import WhyDesk
+
+SERVICES_METHODS: Final = ("Append", "WaitApplied")
+"""Other services call these; all others are an administrator's."""
+
+
+class Front:
+    """The front, ready to be started.
+
+    Attributes:
+        server: Its gRPC face.
+        campaigns: What it keeps.
+        housekeeping: What it does on its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        event_log: Log,
+        checker: CampaignChecker,
+        emails: Emails,
+        shelf: CampaignShelf,
+        watch: StoreWatch,
+        shards: Shards,
+        meter: Meter,
+        clock: Clock,
+    ) -> None:
+        partitions, event_clock = settings.partitions, settings.clock == "events"
+        self.campaigns = campaigns = Campaigns(event_log, checker, emails, shelf, clock, partitions=partitions, event_clock=event_clock)
+        servicer = TriggerServicer(
+            event_log=event_log,
+            appender=Appender(event_log, clock, watch, meter, partitions=partitions, event_clock=event_clock),
+            applied=AppliedWatch(event_log),
+            campaigns=campaigns,
+            why=WhyDesk(Lookup(event_log, partitions=partitions), campaigns, checker, emails),
+            watch=watch,
+            shards=shards,
+            event_clock=event_clock,
+        )
+        self.server = GrpcServer(
+            access=Access(
+                default=[settings.admin_key],
+                methods={f"/{SERVICE}/{method}": [settings.service_token] for method in SERVICES_METHODS},
+            ),
+            registers=[lambda server: trigger_service_pb2_grpc.add_TriggerServicer_to_server(servicer, server)],
+            services=[SERVICE],
+            listen=settings.listen,
+        )
+        self.housekeeping = Housekeeping(event_log, campaigns, shards, meter, partitions=partitions)

@@ -1,0 +1,133 @@
+"""The outbox relay: takes committed decisions to sender, in their order, and yields what it needs instead of doing it.
+
+Released rows come from memory. After a claim, after trouble, or when memory's limit was passed, a partition's rows are
+read from the outbox until nothing is left there; sender recognises what it has had before. Partitions are served in turn,
+and one whose rows sender does not take waits by itself.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, NoReturn
+
+from services.trigger.host_limits import RelayLimits
+from services.trigger.ports import (
+    DeleteOutbox,
+    OutboxRow,
+    Pause,
+    Push,
+    ReadOutbox,
+    RelayRequest,
+    SenderLost,
+    StoreLost,
+)
+
+Steps = Generator[RelayRequest, Any, None]
+
+
+class _Lane:
+    """The rows of one partition on their way."""
+
+    def __init__(self) -> None:
+        self.rows: deque[OutboxRow] = deque()
+        self.done = 0
+        self.reading = True
+        self.failures = 0
+        self.not_before_ms = 0
+
+    def claimed(self) -> None:
+        """Ordinals may stand for other decisions than before: the outbox alone knows."""
+        self.rows.clear()
+        self.done, self.reading = 0, True
+
+    def add(self, rows: Sequence[OutboxRow], rows_max: int) -> None:
+        """Released rows. While the outbox is read they are found there."""
+        if self.reading:
+            return
+        last = self.rows[-1].ordinal if self.rows else self.done
+        fresh = [row for row in rows if row.ordinal > last]
+        follows = not fresh or fresh[0].ordinal == last + 1
+        if not follows or len(self.rows) + len(fresh) > rows_max:
+            self.rows.clear()
+            self.reading = True
+        else:
+            self.rows.extend(fresh)
+
+
+class OutboxRelay:
+    """The relay of one shard actor."""
+
+    def __init__(self, *, monotonic_ms: Callable[[], int], limits: RelayLimits | None = None) -> None:
+        self._monotonic_ms = monotonic_ms
+        self._limits = limits or RelayLimits()
+        self._lanes: dict[int, _Lane] = {}
+        self._pushed = 0
+
+    @property
+    def pushed(self) -> int:
+        """Rows that sender has made durable since the start, repeated ones included."""
+        return self._pushed
+
+    def waiting(self) -> int:
+        """Rows released and not yet durable at sender, as far as they are in memory."""
+        return sum(len(lane.rows) for lane in tuple(self._lanes.values()))
+
+    def run(self) -> Generator[RelayRequest, Any, NoReturn]:
+        """The requests, for ever."""
+        wait_ms = 0
+        while True:
+            released: Mapping[int, Sequence[OutboxRow]] = yield Pause(at_most_ms=wait_ms)
+            self._take(released)
+            now_ms = self._monotonic_ms()
+            ready = [
+                (partition, lane)
+                for partition, lane in self._lanes.items()
+                if (lane.rows or lane.reading) and lane.not_before_ms <= now_ms
+            ]
+            for partition, lane in ready:
+                yield from self._serve(partition, lane)
+            wait_ms = self._wait_ms()
+
+    def _take(self, released: Mapping[int, Sequence[OutboxRow]]) -> None:
+        for partition, rows in released.items():
+            lane = self._lanes.setdefault(partition, _Lane())
+            if rows:
+                lane.add(rows, self._limits.memory_rows)
+            else:
+                lane.claimed()
+
+    def _wait_ms(self) -> int:
+        now_ms = self._monotonic_ms()
+        waits = [max(0, lane.not_before_ms - now_ms) for lane in self._lanes.values() if lane.rows or lane.reading]
+        return min([self._limits.pause_ms, *waits])
+
+    def _serve(self, partition: int, lane: _Lane) -> Steps:
+        try:
+            yield from self._push(partition, lane)
+        except (SenderLost, StoreLost):
+            # Whatever became of the rows: they stand in the outbox until they are deleted there.
+            lane.rows.clear()
+            lane.reading = True
+            pause_ms = min(self._limits.backoff_ms << min(lane.failures, 10), self._limits.backoff_max_ms)
+            lane.failures += 1
+            lane.not_before_ms = self._monotonic_ms() + pause_ms
+        else:
+            lane.failures = 0
+
+    def _push(self, partition: int, lane: _Lane) -> Steps:
+        rows: tuple[OutboxRow, ...]
+        if lane.reading:
+            rows = yield ReadOutbox(partition=partition, after_ordinal=lane.done, rows_max=self._limits.push_rows)
+            if not rows:
+                lane.reading = False
+                return
+        else:
+            rows = tuple(lane.rows[place] for place in range(min(len(lane.rows), self._limits.push_rows)))
+        yield Push(partition=partition, rows=rows)
+        self._pushed += len(rows)
+        last = rows[-1]
+        yield DeleteOutbox(partition=partition, up_to_ordinal=last.ordinal, lineage=last.lineage)
+        lane.done = last.ordinal
+        while lane.rows and lane.rows[0].ordinal <= last.ordinal:
+            lane.rows.popleft()

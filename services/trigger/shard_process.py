@@ -1,0 +1,111 @@
+"""Composition of a shard: what an actor's process is made of, without Ray."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+
+import structlog
+
+from sendwhen.campaigns import compile_campaign, fuse
+from sendwhen.chassis.clock import Clock
+from sendwhen.domain.campaign import Campaign
+from sendwhen.domain.changes import Changes
+from sendwhen.domain.decision import Send
+from sendwhen.domain.shard import Shard
+from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.v1 import log_pb2
+from sendwhen.wire.email import intent_of
+from sendwhen.wire.entry import entry_of
+from services.trigger.grpc_sender import GrpcSender
+from services.trigger.host_limits import HostLimits
+from services.trigger.hosted_partition import HostPorts
+from services.trigger.outbox_relay import OutboxRelay
+from services.trigger.shard_driver import Sender, ShardDriver
+from services.trigger.shard_host import ShardHost
+from services.trigger.shard_settings import DAY_MS, ShardSettings
+from services.trigger.valkey_shards import ValkeyShards
+
+log = structlog.get_logger()
+
+
+def compiled(source: bytes) -> Campaign:
+    """The campaign of a serialised sendwhen.v1.CampaignVersion."""
+    version = log_pb2.CampaignVersion.FromString(source)
+    return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)
+
+
+def host_ports(clock: Clock) -> HostPorts:
+    """Wire and clock, as the host uses them."""
+
+    def encode(send: Send, partition: int, read_at_us: int, decided_at_us: int) -> bytes:
+        intent = intent_of(send, partition=partition, shard_read_at_us=read_at_us, decided_at_us=decided_at_us)
+        return intent.SerializeToString()
+
+    return HostPorts(decode=entry_of, encode=encode, payload=_payload, now_us=clock.now_us)
+
+
+def _payload(body: bytes, index: int) -> bytes:
+    events = log_pb2.LogEntry.FromString(body).events.events
+    return events[index] if 0 <= index < len(events) else body
+
+
+def new_shards(
+    settings: ShardSettings, *, sharing: int, compile_source: Callable[[bytes], Campaign]
+) -> Callable[[int], Shard]:
+    """Makes empty shards, ``sharing`` of which share the memory allowed."""
+    limits = ShardLimits(live_bytes=settings.live_bytes // sharing, warm_bytes=settings.warm_bytes // sharing)
+
+    def new_shard(partition: int) -> Shard:
+        return Shard(
+            partition=partition,
+            send_key=settings.send_key.encode(),
+            compile_campaign=compile_source,
+            fuse=fuse,
+            event_clock=settings.clock == "events",
+            limits=limits,
+        )
+
+    return new_shard
+
+
+def build_driver(
+    settings: ShardSettings,
+    *,
+    shard: int,
+    generation: int,
+    clock: Clock,
+    died: Callable[[BaseException], None],
+    sender: Sender | None = None,
+) -> ShardDriver:
+    """A shard's host and relay on the real store and sender, not started."""
+    partitions = settings.partitions_of(shard)
+    event_clock = settings.clock == "events"
+    host = ShardHost(
+        partitions=partitions,
+        owner=f"shard-{shard}-{secrets.token_hex(6)}",
+        generation=generation,
+        new_shard=new_shards(settings, sharing=len(partitions), compile_source=compiled),
+        ports=host_ports(clock),
+        event_clock=event_clock,
+        # On the events' own time ten minutes may pass with each event.
+        limits=HostLimits(horizon_ms=DAY_MS) if event_clock else HostLimits(),
+        committed=_log_dead_letters,
+    )
+    return ShardDriver(
+        host=host,
+        relay=OutboxRelay(monotonic_ms=lambda: time.monotonic_ns() // 1_000_000),
+        host_store=ValkeyShards(settings.store_url, clock=clock, events_clock=event_clock),
+        relay_store=ValkeyShards(settings.store_url, clock=clock, events_clock=event_clock),
+        sender=sender or GrpcSender(settings.sender, service_token=settings.service_token),
+        now_us=clock.now_us,
+        died=died,
+    )
+
+
+def _log_dead_letters(partition: int, changes: Changes) -> None:
+    for letter in changes.dead_letters:
+        log.warning(
+            "event.dead_lettered", partition=partition, seq=letter.seq, index=letter.index, reason=letter.reason
+        )

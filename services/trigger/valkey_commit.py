@@ -1,0 +1,91 @@
+"""The arguments of the store's commit function: one round as flat values, in the order store_commit.lua documents."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import msgspec
+
+from sendwhen.domain.changes import Changes
+from sendwhen.v1 import log_pb2
+from services.trigger.ports import PartitionCommit
+from services.trigger.valkey_connection import Argument
+
+NONCE_BYTES = 8
+TICK_BODY = log_pb2.LogEntry(tick=log_pb2.TickEntry()).SerializeToString()
+
+
+def nonce() -> bytes:
+    """Of a new entry."""
+    return os.urandom(NONCE_BYTES)
+
+
+def commit_arguments(round_: PartitionCommit, *, given_ms: int | None, ids_expire_ms: int) -> list[Argument]:
+    """The round as arguments. ``given_ms``: our clock, for skip entries; None on the events' own time.
+
+    Raises:
+        ValueError: Ordinals of the outbox rows have gaps.
+    """
+    changes = round_.changes
+    first_ordinal = round_.outbox[0].ordinal if round_.outbox else 0
+    if any(row.ordinal != first_ordinal + n for n, row in enumerate(round_.outbox)):
+        raise ValueError("ordinals of outbox rows must go on without gaps")
+    groups = (*_customers(changes), *_others(round_))
+    return [
+        round_.epoch,
+        round_.owner,
+        round_.from_position,
+        round_.to_position,
+        round_.to_nonce,
+        changes.clock_ms,
+        changes.counters.applied,
+        changes.counters.duplicates,
+        ",".join(customer.uid for customer in changes.customers),
+        ids_expire_ms,
+        "" if given_ms is None else given_ms,
+        first_ordinal,
+        *(len(values) // width for values, width in groups),
+        *(value for values, _ in groups for value in values),
+    ]
+
+
+def _customers(changes: Changes) -> Iterable[tuple[list[Argument], int]]:
+    records: list[Argument] = []
+    due: list[Argument] = []
+    not_due: list[Argument] = []
+    appended: list[Argument] = []
+    replaced: list[Argument] = []
+    for customer in changes.customers:
+        records += (customer.uid, customer.record)
+        if customer.due_at_ms is None:
+            not_due.append(customer.uid)
+        else:
+            due += (customer.due_at_ms, customer.uid)
+        if customer.seen_replace is not None:
+            replaced += (customer.uid, customer.seen_replace)
+        elif customer.seen_append:
+            appended += (customer.uid, customer.seen_append)
+    return (records, 2), (due, 2), (not_due, 1), (appended, 2), (replaced, 2)
+
+
+def _others(round_: PartitionCommit) -> Iterable[tuple[list[Argument], int]]:
+    changes = round_.changes
+    outbox: list[Argument] = []
+    for row in round_.outbox:
+        outbox += (row.lineage, row.intent)
+    letters: list[Argument] = [msgspec.msgpack.encode(letter) for letter in changes.dead_letters]
+    kept: list[Argument] = []
+    gone: list[Argument] = []
+    for campaign in changes.campaigns:
+        field = f"{campaign.campaign_id}/{campaign.version}"
+        if campaign.source:
+            kept += (field, msgspec.msgpack.encode(campaign))
+        else:
+            gone.append(field)
+    skips: list[Argument] = []
+    for letter in changes.dead_letters:
+        if letter.logged:
+            skip = log_pb2.SkipEntry(seq=letter.seq, index=letter.index, reason=letter.reason)
+            skips += (nonce(), log_pb2.LogEntry(skip=skip).SerializeToString())
+    return (outbox, 2), (letters, 1), (kept, 2), (gone, 1), (skips, 2)

@@ -1,0 +1,72 @@
+"""One synchronous connection to one node, that never comes back by itself.
+
+redis-py's client takes connections from a pool and re-makes broken ones unseen. A shard must see every break, because
+behind a new connection may be a store that lost its tail; and raw replies are all it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+
+from sendwhen.chassis.store_pool import open_store
+from services.trigger.ports import StoreLost
+from services.trigger.store_errors import in_our_words, store_errors
+
+Argument = str | bytes | int
+Command = Sequence[Argument]
+TIMEOUT_S = 5.0
+"""A store that does not answer for so long counts as lost."""
+
+
+class ValkeyConnection:
+    """Connects when made. Not for several threads."""
+
+    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
+        client = open_store(url, timeout_s=timeout_s)
+        # Any: redis-py leaves its connections untyped.
+        connection: Any = client.connection_pool.make_connection()
+        self._connection = connection
+        with store_errors():
+            self._connection.connect()
+
+    @property
+    def is_open(self) -> bool:
+        """False once anything went wrong."""
+        return bool(self._connection.is_connected)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._connection.disconnect()
+
+    def call(self, commands: Sequence[Command], *, waits_s: float = 0.0) -> list[Any]:
+        """Pipeline commands and answer their raw replies. ``waits_s``: how long the last may block in the store.
+
+        Raises:
+            StoreLost: The connection broke, or the store cannot act; which commands were carried out is unknown.
+            redis.ResponseError: A command is wrong; all replies were read and the connection is good.
+        """
+        if not self.is_open:
+            raise StoreLost("The connection to the store is closed.", remedy="Claim anew.")
+        try:
+            self._connection.send_packed_command(self._connection.pack_commands(commands), check_health=False)
+            replies = [self._reply(waits_s) for _ in commands]
+        except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+            self.close()
+            raise in_our_words(error) from error
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raised = in_our_words(reply)
+                if isinstance(raised, StoreLost):
+                    self.close()
+                raise raised
+        return replies
+
+    def _reply(self, waits_s: float) -> Any:
+        try:
+            return self._connection.read_response(disable_decoding=True, timeout=self._timeout_s + waits_s)
+        except redis.ResponseError as error:
+            return error

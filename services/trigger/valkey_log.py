@@ -1,0 +1,167 @@
+"""The front's Log on Valkey or Redis, one node.
+
+Appends of one call go in one MULTI, so the store syncs once for all of them. In a cluster a MULTI stays on one slot:
+there ``_call`` becomes one pipeline for each node, joined again in the order asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import redis
+from redis.asyncio import Redis
+
+from sendwhen.chassis.clock import Clock
+from sendwhen.domain.changes import CampaignRow, DeadLetter
+from services.trigger import store_keys
+from services.trigger.ports import Append, Appended, Lagging, PartitionHead, StoreLost
+from services.trigger.store_clock import StoreClock
+from services.trigger.store_errors import in_our_words, store_errors
+from services.trigger.store_library import store_library
+from services.trigger.valkey_commit import nonce
+from services.trigger.valkey_library import load_library
+
+TRIM_KEEP_MS = 3_600_000
+"""So much log time stays behind the committed position, until an archive has it."""
+
+TRIM_KEEP_BYTES = 256 * 1024 * 1024
+"""But no more than this for the store; every partition has an equal share of it."""
+
+TRIM_STEP_ENTRIES = 2_000
+"""Deleted in one step: the store does nothing else meanwhile."""
+
+_HEAD = (
+    "owner", "epoch", "generation", "seq", "ts", "position", "events", "events_applied", "ordinal", "out_acked", "dead",
+    "duplicates", "applied",
+)  # fmt: skip
+_ROWS = msgspec.msgpack.Decoder(CampaignRow)
+_LETTERS = msgspec.msgpack.Decoder(DeadLetter)
+
+
+class ValkeyLog:
+    """See the port Log. ``client`` comes from ``open_async_store`` and is closed by whoever opened it.
+
+    Attributes of the installation: ``partitions`` (for each one's share of what is kept) and ``events_clock``. A
+    partition whose lag has reached ``lag_max_events`` is refused.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        *,
+        clock: Clock,
+        partitions: int,
+        events_clock: bool = False,
+        lag_max_events: int = 1_000_000,
+        trim_keep_bytes: int = TRIM_KEEP_BYTES,
+    ) -> None:
+        self._client: Any = client
+        self._clock = clock
+        self._functions = store_library()
+        self._store_clock = StoreClock(clock)
+        self._own_time = "1" if events_clock else ""
+        self._lag_max_events = lag_max_events
+        self._keep_bytes = trim_keep_bytes // partitions
+        self._has_functions = False
+
+    @property
+    def clock_difference_ms(self) -> int:
+        """The store's clock less ours, as last seen; an alarm when it is over a second."""
+        return self._store_clock.difference_ms
+
+    async def append(self, appends: Sequence[Append]) -> Sequence[Appended | Lagging]:
+        """See the port. Raises Overloaded where the store's memory is full."""
+        if len({append.partition for append in appends}) != len(appends):
+            raise ValueError("appends must be to distinct partitions")
+        sent_ms = self._clock.now_ms()
+        replies = await self._call([self._append_command(append) for append in appends])
+        answers: list[Appended | Lagging] = []
+        for append, reply in zip(appends, replies, strict=True):
+            if reply[0]:
+                answers.append(Appended(partition=append.partition, seq=reply[1], at_ms=reply[2]))
+                self._store_clock.heard(sent_ms=sent_ms, store_ms=reply[3])
+            else:
+                answers.append(Lagging(partition=append.partition, lag_events=reply[1]))
+        return answers
+
+    def _append_command(self, append: Append) -> tuple[Any, ...]:
+        head = store_keys.head(append.partition)
+        entry = (append.at_ms, append.events, nonce(), append.body)
+        return ("FCALL", self._functions.append, 1, head, *entry, self._lag_max_events, self._own_time)
+
+    async def heads(self, partitions: Sequence[int]) -> Sequence[PartitionHead]:
+        """See the port."""
+        replies = await self._call([("HMGET", store_keys.head(partition), *_HEAD) for partition in partitions])
+        return [_head(partition, reply) for partition, reply in zip(partitions, replies, strict=True)]
+
+    async def campaigns(self, partition: int) -> Sequence[CampaignRow]:
+        """See the port."""
+        (rows,) = await self._call([("HVALS", store_keys.campaigns(partition))])
+        return [_ROWS.decode(row) for row in rows]
+
+    async def record(self, partition: int, uid: str) -> bytes | None:
+        """See the port."""
+        (record,) = await self._call([("HGET", store_keys.records(partition), uid)])
+        return record if record is None else bytes(record)
+
+    async def dead_letters(self, partition: int, limit: int) -> Sequence[DeadLetter]:
+        """See the port."""
+        (rows,) = await self._call([("XREVRANGE", store_keys.dead_letters(partition), "+", "-", "COUNT", limit)])
+        return [_LETTERS.decode(fields[b"d"]) for _, fields in rows]
+
+    async def trim(self, partition: int) -> int:
+        """See the port. The last hour of log time stays, within this partition's share of the bytes kept."""
+        gone: int = 0
+        head = store_keys.head(partition)
+        keep = (TRIM_KEEP_MS, self._keep_bytes, TRIM_STEP_ENTRIES)
+        while True:
+            (step,) = await self._call([("FCALL", self._functions.trim, 1, head, *keep)])
+            gone += int(step)
+            if step < TRIM_STEP_ENTRIES:
+                return gone
+
+    async def _call(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        with store_errors():
+            if not self._has_functions:
+                await load_library(self._client)
+                self._has_functions = True
+            if len(commands) == 1:
+                replies = [await self._answer(commands[0])]
+            else:
+                pipeline = self._client.pipeline(transaction=True)
+                for command in commands:
+                    pipeline.execute_command(*command)
+                replies = await pipeline.execute(raise_on_error=False)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raised = in_our_words(reply)
+                # The functions may have gone with a lost tail or a failover; so they are loaded before the next call.
+                self._has_functions = not isinstance(raised, StoreLost)
+                raise raised
+        return replies
+
+    async def _answer(self, command: tuple[Any, ...]) -> Any:
+        try:
+            return await self._client.execute_command(*command)
+        except redis.ResponseError as error:
+            return error
+
+
+def _head(partition: int, reply: Sequence[bytes | None]) -> PartitionHead:
+    head = dict(zip(_HEAD[1:], (int(value or 0) for value in reply[1:]), strict=True))
+    return PartitionHead(
+        partition=partition,
+        owner=(reply[0] or b"").decode(),
+        epoch=head["epoch"],
+        generation=head["generation"],
+        head_seq=head["seq"],
+        head_at_ms=head["ts"],
+        position=head["position"],
+        lag_events=head["events"] - head["events_applied"],
+        outbox=head["ordinal"] - head["out_acked"],
+        dead_letters=head["dead"],
+        duplicates=head["duplicates"],
+        applied=head["applied"],
+    )

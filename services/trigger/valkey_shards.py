@@ -1,0 +1,277 @@
+"""ShardStore on Valkey or Redis: two connections to one node, one for reading that may wait, one for everything else.
+
+Reading is one XREAD over all streams asked for. In a cluster its streams live in several slots, so there it becomes one
+reading connection for each node or partition; ``_read_entries`` and ``_call`` are the places.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import redis
+
+from sendwhen.chassis.clock import Clock
+from sendwhen.domain.changes import CampaignRow
+from services.trigger import store_keys
+from services.trigger.ports import (
+    AppendTick,
+    Claim,
+    Claimed,
+    Commit,
+    DeleteOutbox,
+    Due,
+    DueAnswer,
+    Load,
+    MarkTrying,
+    OutboxRow,
+    RawEntry,
+    Read,
+    ReadAnswer,
+    ReadOutbox,
+    Refusal,
+    StoreLost,
+    Why,
+)
+from services.trigger.store_clock import StoreClock
+from services.trigger.store_library import store_library
+from services.trigger.valkey_commit import TICK_BODY, commit_arguments, nonce
+from services.trigger.valkey_connection import TIMEOUT_S, Command, ValkeyConnection
+from services.trigger.valkey_library import is_already_loaded
+
+IDS_EXPIRE_MS = 73 * 3_600_000
+"""Seen ids of a customer without events for so long go; dedupe promises 72 h. Not on the events' own time."""
+
+_COMPARE_CLOCKS_S = 5.0
+_REFUSALS = {1: Refusal(why=Why.FENCED), 2: Refusal(why=Why.MOVED), 3: Refusal(why=Why.LOST)}
+_ROWS = msgspec.msgpack.Decoder(CampaignRow)
+
+
+class ValkeyShards:
+    """One owner's connections. Blocking; not for several threads.
+
+    A break of any connection raises StoreLost, and again for every request on a partition until that is claimed anew;
+    the outbox, which needs no claim, can be read again at once.
+    """
+
+    def __init__(self, url: str, *, clock: Clock, events_clock: bool = False, timeout_s: float = TIMEOUT_S) -> None:
+        self._url = url
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._events_clock = events_clock
+        self._functions = store_library()
+        self._store_clock = StoreClock(clock)
+        self._compared_at_s = 0.0
+        self._commands: ValkeyConnection | None = None
+        self._reader: ValkeyConnection | None = None
+        self._claimed: set[int] = set()
+
+    @property
+    def clock_difference_ms(self) -> int:
+        """The store's clock less ours, as last seen."""
+        return self._store_clock.difference_ms
+
+    def close(self) -> None:
+        """Disconnect; partitions must be claimed anew after this."""
+        for connection in (self._commands, self._reader):
+            if connection is not None:
+                connection.close()
+        self._commands = self._reader = None
+        self._claimed.clear()
+
+    # --- ShardStore ---
+
+    def claim(self, request: Claim) -> Mapping[int, Claimed | Refusal]:
+        """See the port. Connects where there is no connection."""
+        sent_ms = self._clock.now_ms()
+        replies = self._call(
+            ("FCALL", self._functions.claim, 1, store_keys.head(partition), request.owner, request.generation)
+            for partition in request.partitions
+        )
+        answers: dict[int, Claimed | Refusal] = {}
+        for partition, reply in zip(request.partitions, replies, strict=True):
+            if isinstance(reply, int):
+                answers[partition] = _REFUSALS[reply]
+                continue
+            self._store_clock.heard(sent_ms=sent_ms, store_ms=reply[6])
+            answers[partition] = _claimed(reply)
+            self._claimed.add(partition)
+        return answers
+
+    def read(self, request: Read) -> ReadAnswer:
+        """See the port."""
+        self._check_claimed(request.after)
+        self._compare_clocks()
+        found = self._read_entries(request)
+        now_us = self._clock.now_us()
+        now_ms = 0 if self._events_clock else self._store_clock.bounded_ms(now_us // 1_000)
+        return ReadAnswer(entries=found, now_ms=now_ms, now_us=now_us)
+
+    def _read_entries(self, request: Read) -> dict[int, tuple[RawEntry, ...]]:
+        partitions = {store_keys.log(partition).encode(): partition for partition in request.after}
+        command: list[str | bytes | int] = ["XREAD", "COUNT", request.entries_max]
+        if request.block_ms > 0:
+            command += ["BLOCK", request.block_ms]
+        command += ["STREAMS", *partitions, *(f"{after}-0" for after in request.after.values())]
+        assert self._reader is not None
+        (reply,) = self._on(self._reader, [command], waits_s=request.block_ms / 1_000)
+        return {partitions[key]: tuple(_entry(row) for row in rows) for key, rows in reply or ()}
+
+    def load(self, request: Load) -> Mapping[int, tuple[tuple[bytes | None, bytes], ...]]:
+        """See the port."""
+        self._check_claimed(request.uids)
+        asked = [(partition, uids) for partition, uids in request.uids.items() if uids]
+        commands: list[Command] = []
+        for partition, uids in asked:
+            commands.append(("HMGET", store_keys.records(partition), *uids))
+            commands.append(("MGET", *(store_keys.seen_ids(partition, uid) for uid in uids)))
+        replies = iter(self._call(commands))
+        answers: dict[int, tuple[tuple[bytes | None, bytes], ...]] = dict.fromkeys(request.uids, ())
+        for partition, _ in asked:
+            records, seen = next(replies), next(replies)
+            answers[partition] = tuple((record, ids or b"") for record, ids in zip(records, seen, strict=True))
+        return answers
+
+    def due(self, request: Due) -> Mapping[int, DueAnswer]:
+        """See the port."""
+        self._check_claimed(request.up_to_ms)
+        at_most = request.customers_max
+        replies = self._call(
+            _range(partition, "-inf", up_to_ms, "LIMIT", 0, at_most + 1)
+            for partition, up_to_ms in request.up_to_ms.items()
+        )
+        answers: dict[int, DueAnswer] = {}
+        for (partition, up_to_ms), reply in zip(request.up_to_ms.items(), replies, strict=True):
+            rows = _due_rows(reply)
+            complete_to_ms = up_to_ms
+            if len(rows) > at_most:
+                cut_ms = rows[-1][0]
+                rows = [row for row in rows if row[0] < cut_ms]
+                complete_to_ms = cut_ms - 1
+                if not rows:
+                    rows = _due_rows(self._call([_range(partition, cut_ms, cut_ms)])[0])
+                    complete_to_ms = cut_ms
+            answers[partition] = DueAnswer(customers=tuple(rows), complete_to_ms=complete_to_ms)
+        return answers
+
+    def commit(self, request: Commit) -> Mapping[int, Refusal | None]:
+        """See the port. One pipeline; the store syncs once for all of it."""
+        self._check_claimed(round_.partition for round_ in request.rounds)
+        given_ms = None if self._events_clock else self._clock.now_ms()
+        expire_ms = 0 if self._events_clock else IDS_EXPIRE_MS
+        replies = self._call(
+            (
+                "FCALL",
+                self._functions.commit,
+                1,
+                store_keys.head(round_.partition),
+                *commit_arguments(round_, given_ms=given_ms, ids_expire_ms=expire_ms),
+            )
+            for round_ in request.rounds
+        )
+        return {round_.partition: _REFUSALS.get(reply) for round_, reply in zip(request.rounds, replies, strict=True)}
+
+    def append_tick(self, request: AppendTick) -> bool | Refusal:
+        """See the port. On the events' own time a tick leaves the time as it is."""
+        self._check_claimed((request.partition,))
+        head = store_keys.head(request.partition)
+        fence = (request.epoch, request.owner, request.after_seq)
+        own_time = "1" if self._events_clock else ""
+        entry = (self._clock.now_ms(), nonce(), TICK_BODY, own_time)
+        (reply,) = self._call([("FCALL", self._functions.tick, 1, head, *fence, *entry)])
+        return _REFUSALS.get(reply, True)
+
+    def mark_trying(self, request: MarkTrying) -> int | Refusal:
+        """See the port."""
+        self._check_claimed((request.partition,))
+        head = store_keys.head(request.partition)
+        fence = (request.epoch, request.owner, request.seq)
+        (reply,) = self._call([("FCALL", self._functions.mark_trying, 1, head, *fence)])
+        return _REFUSALS[reply[0]] if reply[0] else int(reply[1])
+
+    def read_outbox(self, request: ReadOutbox) -> tuple[OutboxRow, ...]:
+        """See the port."""
+        start = f"{request.after_ordinal + 1}-0"
+        (rows,) = self._call([("XRANGE", store_keys.outbox(request.partition), start, "+", "COUNT", request.rows_max)])
+        return tuple(
+            OutboxRow(ordinal=int(row_id.partition(b"-")[0]), lineage=fields[1].decode(), intent=fields[3])
+            for row_id, fields in rows
+        )
+
+    def delete_outbox(self, request: DeleteOutbox) -> None:
+        """See the port."""
+        head = store_keys.head(request.partition)
+        self._call([("FCALL", self._functions.acknowledge_outbox, 1, head, request.up_to_ordinal, request.lineage)])
+
+    # --- connections ---
+
+    def _call(self, commands: Iterable[Command]) -> list[Any]:
+        if self._commands is None:
+            self._connect()
+        assert self._commands is not None
+        return self._on(self._commands, list(commands))
+
+    def _on(self, connection: ValkeyConnection, commands: Sequence[Command], *, waits_s: float = 0.0) -> list[Any]:
+        if not commands:
+            return []
+        try:
+            return connection.call(commands, waits_s=waits_s)
+        except StoreLost:
+            self.close()
+            raise
+
+    def _connect(self) -> None:
+        self._commands = ValkeyConnection(self._url, timeout_s=self._timeout_s)
+        try:
+            self._reader = ValkeyConnection(self._url, timeout_s=self._timeout_s)
+            self._commands.call([("FUNCTION", "LOAD", self._functions.source)])
+        except StoreLost:
+            self.close()
+            raise
+        except redis.ResponseError as error:
+            if not is_already_loaded(error):
+                self.close()
+                raise
+
+    def _check_claimed(self, partitions: Iterable[int]) -> None:
+        if self._reader is None or not self._claimed.issuperset(partitions):
+            raise StoreLost("The connection to the store was lost or made anew.", remedy="Claim anew.")
+
+    def _compare_clocks(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s - self._compared_at_s < _COMPARE_CLOCKS_S:
+            return
+        self._compared_at_s = now_s
+        sent_ms = self._clock.now_ms()
+        ((seconds, micros),) = self._call([("TIME",)])
+        self._store_clock.heard(sent_ms=sent_ms, store_ms=int(seconds) * 1_000 + int(micros) // 1_000)
+
+
+def _claimed(reply: list[Any]) -> Claimed:
+    return Claimed(
+        epoch=reply[0],
+        position=reply[1],
+        position_nonce=reply[2],
+        clock_ms=reply[3],
+        campaigns=tuple(_ROWS.decode(row) for row in reply[7]),
+        next_ordinal=reply[4] + 1,
+        lineage=secrets.token_hex(8),
+        claims_without_progress=reply[5],
+    )
+
+
+def _entry(row: Any) -> RawEntry:
+    entry_id, fields = row
+    return RawEntry(
+        seq=int(entry_id[:-2]), at_ms=int(fields[3]), appended_at_us=int(fields[5]), nonce=fields[1], body=fields[11]
+    )
+
+
+def _range(partition: int, low: Any, high: int, *more: Any) -> Command:
+    return ("ZRANGE", store_keys.due(partition), low, high, "BYSCORE", *more, "WITHSCORES")
+
+
+def _due_rows(reply: list[bytes]) -> list[tuple[int, str]]:
+    return [(int(score), uid.decode()) for uid, score in zip(reply[::2], reply[1::2], strict=True)]

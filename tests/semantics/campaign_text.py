@@ -1,0 +1,125 @@
+"""A neutral rule in sendwhen's own campaign language."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from io import StringIO
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tests.semantics.cases import Unsupported, milliseconds
+
+TEMPLATE = "hello"
+_OPERATORS = {">", ">=", "<", "<=", "==", "!="}
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+def campaign_text(campaign_id: str, rule: Mapping[str, Any]) -> bytes:
+    """The rule as campaign.yaml of one transactional email."""
+    campaign: dict[str, Any] = {"campaign": campaign_id, "trigger": _trigger(rule)}
+    if "per" in rule:
+        campaign["per"] = _property("event", rule["per"])
+    if "guard_at_fire" in rule:
+        campaign["guard"] = _guard(rule["guard_at_fire"])
+    if "stop_after" in rule:
+        campaign["stop_after"] = _filters(rule["stop_after"])
+    campaign["steps"] = [{"send": TEMPLATE}]
+    if "reentry" in rule:
+        campaign["reentry"] = _reentry(rule["reentry"])
+    campaign["send"] = {"category": "transactional"}
+    if "max_event_age" in rule:
+        campaign["max_event_age"] = _duration(rule["max_event_age"])
+    lateness = rule.get("max_lateness")
+    campaign["max_lateness"] = "none" if lateness is None else _duration(lateness)
+    text = StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.width = 1_000
+    yaml.sort_base_mapping_type_on_output = False
+    yaml.dump(campaign, text)
+    return text.getvalue().encode()
+
+
+def _trigger(rule: Mapping[str, Any]) -> dict[str, Any]:
+    if rule["kind"] == "match":
+        return {"match": _filter(rule["match"])}
+    absence: dict[str, Any] = {}
+    if "start_sequence" in rule:
+        absence["start"] = {"sequence": _filters(rule["start_sequence"])}
+        within = rule.get("start_within", rule.get("within"))
+        if within is not None:
+            absence["start"]["within"] = _duration(within)
+    else:
+        absence["start"] = _filter(rule["start"])
+    absence["unless"] = _filters(rule.get("unless", []))
+    if "for_prop" in rule:
+        absence["for"] = {"property": _property("event", rule["for_prop"]), "unit": "seconds", "at_most": "365d"}
+    else:
+        absence["for"] = _duration(rule["for"])
+    if "on_restart" in rule:
+        absence["on_restart"] = rule["on_restart"]
+    return {"absence": absence}
+
+
+def _filters(given: Any) -> list[dict[str, Any]]:
+    return [_filter(one) for one in (given if isinstance(given, list) else [given])]
+
+
+def _filter(given: Mapping[str, Any]) -> dict[str, Any]:
+    for name in given:
+        if name not in {"event", "where"}:
+            raise Unsupported(f"filter option {name}")
+    written: dict[str, Any] = {"event": given["event"]}
+    if given.get("where"):
+        written["where"] = " && ".join(_comparison(*one) for one in given["where"])
+    return written
+
+
+def _comparison(name: str, operator: str, value: Any) -> str:
+    if operator not in _OPERATORS:
+        raise Unsupported(f"operator {operator}")
+    return f"{_property('event', name)} {operator} {_operand(value)}"
+
+
+def _operand(value: Any) -> str:
+    if isinstance(value, Mapping):
+        root, _, name = str(value["ref"]).partition(".")
+        if root not in {"start", "event"} or not name:
+            raise Unsupported(f"reference {value['ref']}")
+        return _property(root, name)
+    if isinstance(value, list):
+        raise Unsupported("a list to compare with")
+    return json.dumps(value)
+
+
+def _property(root: str, name: str) -> str:
+    return f"{root}.properties.{name}" if _NAME.match(name) else f"{root}.properties[{json.dumps(name)}]"
+
+
+def _guard(given: Mapping[str, Any]) -> str:
+    words = set(given)
+    place = f"customer[{json.dumps(given.get('attr'))}]"
+    if _NAME.match(str(given.get("attr", ""))):
+        place = f"customer.{given['attr']}"
+    for word, operator in (("equals", "=="), ("not_equals", "!="), ("at_least", ">="), ("below", "<")):
+        if words == {"attr", word}:
+            return f"{place} {operator} {json.dumps(given[word])}"
+    raise Unsupported(f"guard {sorted(words)}")
+
+
+def _reentry(given: Any) -> Any:
+    if isinstance(given, Mapping):
+        if set(given) != {"cooldown"}:
+            raise Unsupported(f"reentry {sorted(given)}")
+        return {"cooldown": _duration(given["cooldown"])}
+    if given not in {"always", "once"}:
+        raise Unsupported(f"reentry {given}")
+    return given
+
+
+def _duration(text: Any) -> str:
+    milliseconds(text)
+    return str(text)

@@ -1,0 +1,34 @@
+"""The neutral cases that sendwhen promises, wherever their file is at hand; and a few of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.semantics.cases import families
+from tests.semantics.judging import judge, judge_all
+
+SHARED = Path(__file__).parents[3] / "shared" / "semantics" / "cases.yaml"
+OWN = Path(__file__).parent / "cases.yaml"
+PROMISED = set(
+    "A01 A02 C01 C02 C04 C05 C07 C08 C10 C11 C13 C14 F01 F02 F04 F10 G04 J01 J05 L01 L02 L04".split()  # noqa: SIM905
+)
+
+
+@pytest.mark.parametrize("family", list(families(OWN)), ids=lambda family: family.case_id)
+def test_a_case_of_our_own_fires_as_it_says(family) -> None:
+    verdict = judge(family)
+
+    assert verdict.unsupported == ""
+    assert verdict.differences == []
+
+
+def test_every_promised_neutral_case_passes() -> None:
+    if not SHARED.is_file():
+        pytest.skip("the neutral cases are not at hand")
+
+    verdicts = {verdict.case_id: verdict for verdict in judge_all(SHARED)}
+
+    assert {case_id for case_id, verdict in verdicts.items() if verdict.differences} == set()
+    assert {case_id for case_id, verdict in verdicts.items() if not verdict.unsupported} >= PROMISED
