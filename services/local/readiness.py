@@ -26,11 +26,7 @@ class GrpcReady:
             options = [("grpc.max_reconnect_backoff_ms", 100), ("grpc.initial_reconnect_backoff_ms", 50)]
             self._stub = health_pb2_grpc.HealthStub(grpc.aio.insecure_channel(self._target, options=options))
         try:
-            answer = await self._stub.Check(health_pb2.HealthCheckRequest(), timeout=from sendwhen.chassis.grpc_channel import open_channel
-from sendwhen.v1.trigger_service_pb2 import GetStatusRequest
-from sendwhen.v1.trigger_service_pb2_grpc import TriggerStub
-
-ASK_WITHIN_S)
+            answer = await self._stub.Check(health_pb2.HealthCheckRequest(), timeout=ASK_WITHIN_S)
         except grpc.aio.AioRpcError:
             return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
