@@ -148,8 +148,10 @@ class RayShards:
     def _status(self, number: int) -> tuple[str, Mapping[str, Any]]:
         try:
             self._connect()
-            actor = ray.get_actor(_name(number), namespace=NAMESPACE)
-            return "running", ray.get(actor.status.remote(), timeout=ANSWER_WITHIN_S)
+            # Any: Ray's types know no methods of an actor found by name.
+            actor: Any = ray.get_actor(_name(number), namespace=NAMESPACE)
+            details: Mapping[str, Any] = ray.get(actor.status.remote(), timeout=ANSWER_WITHIN_S)
+            return "running", details
         except (ValueError, GetTimeoutError):
             return "starting", {}
         except (RayError, SendwhenError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, assert_never
 
 import msgspec
@@ -223,8 +223,3 @@ class ShardDriver:
         trace = email_pb2.TraceStamps(committed_at_us=self._now_us())
         stamp = email_pb2.SendIntent(trace=trace).SerializeToString()
         return msgspec.structs.replace(row, intent=row.intent + stamp)
-
-
-def seconds_after(failures: Sequence[float], *, first_s: float, longest_s: float) -> float:
-    """How long to wait before a process that failed so often lately ends, so that its restarts do not follow in a flood."""
-    return min(first_s * 2 ** min(len(failures), 10), longest_s)

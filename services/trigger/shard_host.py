@@ -5,9 +5,10 @@
                       │  a tick where a timer is due and nothing moves the clock
                       └─ rounds: load absent customers → apply → commit → release
 
-Nothing leaves before the commit that holds it is durable. Whoever drives this generator may stop between any two requests
-for ever: what was committed is what a next owner starts from. ``StoreLost``, thrown in at any request, means that nothing
-in memory is trusted any more; the stored position then tells whether a commit whose answer was lost had been done.
+Nothing leaves before the commit that holds it is durable. Whoever drives this generator may stop between any two
+requests for ever: what was committed is what a next owner starts from. ``StoreLost``, thrown in at any request, means
+that nothing in memory is trusted any more; the stored position then tells whether a commit whose answer was lost had
+been done.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ class ShardHost:
         )
         self._take(answer)
         if not self._event_clock:
-            yield from self._pages.know({held: self._now_ms for held in self._held.values()}, ahead=True)
+            yield from self._pages.know(dict.fromkeys(self._held.values(), self._now_ms), ahead=True)
             yield from self._tick()
         while work := self._next_work():
             yield from self._round(work)

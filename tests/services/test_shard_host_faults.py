@@ -1,0 +1,232 @@
+"""What a shard host does when it dies, is not alone, or stands before another store than the one it knew."""
+
+from __future__ import annotations
+
+import pytest
+
+from sendwhen.errors import Fenced, Precondition
+from services.trigger.host_limits import HostLimits
+from services.trigger.ports import AppendTick, Claim, Commit, MarkTrying, Read
+from tests.builders import HOUR_MS, a_match, an_abandoned_cart, an_event
+from tests.services.shard_world import Owner, World
+
+VIEWED = a_match("Product Viewed")
+CART = an_abandoned_cart()
+
+
+def a_busy_world() -> World:
+    world = World(CART, VIEWED)
+    for number in range(6):
+        for who in ("ada", "bob", "cyd"):
+            now_ms = world.clock.now_ms()
+            world.happens(
+                an_event("Product Added", who, at_ms=now_ms, event_id=f"a{number}"),
+                an_event("Product Viewed", who, at_ms=now_ms, event_id=f"v{number}"),
+            )
+        world.clock.advance(1_000)
+    return world
+
+
+def the_end(world: World, owner: Owner) -> tuple[object, ...]:
+    owner.settle()
+    world.clock.advance(2 * HOUR_MS)
+    owner.settle()
+    partition = world.store.partitions[0]
+    sends = [(row.ordinal, who) for row, who in zip(partition.outbox.values(), world.sent(), strict=True)]
+    return sends, partition.records, partition.due, partition.applied, partition.duplicates
+
+
+SMALL = HostLimits(round_events=6, round_partition_events=6, page_customers=1)
+
+
+def test_an_owner_may_die_between_any_two_requests() -> None:
+    untouched = a_busy_world()
+    expected = the_end(untouched, untouched.owner(limits=SMALL))
+
+    for steps in range(40):
+        world = a_busy_world()
+        first = world.owner("first", limits=SMALL)
+        for _ in range(steps):
+            first.step()
+        ended = the_end(world, world.owner("second", limits=SMALL))
+        assert ended == expected, f"died after {steps} requests"
+
+
+def test_any_request_may_be_lost_or_its_answer() -> None:
+    untouched = a_busy_world()
+    expected = the_end(untouched, untouched.owner(limits=SMALL))
+
+    for steps in range(40):
+        for reply in (False, True):
+            world = a_busy_world()
+            owner = world.owner("only", limits=SMALL)
+            for _ in range(steps):
+                owner.step()
+            if reply:
+                owner.connection.lose_next_reply()
+            else:
+                owner.connection.lose_next_request()
+            assert the_end(world, owner) == expected, f"lost {'reply' if reply else 'request'} {steps}"
+
+
+def test_a_commit_whose_answer_was_lost_is_recognised_and_its_rows_are_left_to_the_outbox() -> None:
+    world = a_busy_world()
+    owner = world.owner()
+    owner.until(Commit)
+
+    owner.connection.lose_next_reply()
+    owner.step()
+    owner.settle()
+
+    assert len(world.sent()) == 18
+    assert owner.released == []
+    assert owner.claims_seen == 2
+
+
+def test_an_owner_that_another_has_replaced_is_refused_and_ends() -> None:
+    world = a_busy_world()
+    stale = world.owner("stale")
+    stale.until(Commit)
+
+    fresh = world.owner("fresh")
+    fresh.settle()
+
+    with pytest.raises(Fenced):
+        stale.step()
+    assert stale.released == []
+    assert len(world.sent()) == 18
+
+
+def test_an_owner_of_an_older_generation_cannot_claim() -> None:
+    world = a_busy_world()
+    world.owner("fresh", generation=2).settle()
+    stale = world.owner("stale", generation=1)
+
+    assert isinstance(stale.pending, Claim)
+    with pytest.raises(Fenced):
+        stale.step()
+
+
+def test_a_tick_of_a_stale_owner_is_refused_and_ends_it() -> None:
+    world = World(CART)
+    world.happens(an_event("Product Added", "ada", at_ms=world.clock.now_ms()))
+    stale = world.owner("stale")
+    stale.settle()
+    world.clock.advance(HOUR_MS)
+    stale.until(AppendTick)
+
+    fresh = world.owner("fresh")
+    fresh.settle()
+    seq = world.store.partitions[0].seq
+
+    with pytest.raises(Fenced):
+        stale.step()
+    assert world.store.partitions[0].seq == seq
+    assert world.sent() == ["ada"]
+
+
+@pytest.mark.parametrize("quietly", [False, True])
+@pytest.mark.parametrize("refilled", [False, True])
+def test_a_lost_tail_is_noticed_and_what_stands_in_the_log_now_is_applied(quietly: bool, refilled: bool) -> None:
+    world = World(VIEWED)
+    world.happens(an_event("Product Viewed", "kept"))
+    owner = world.owner()
+    owner.settle()
+    before = world.store.snapshot()
+    world.happens(an_event("Product Viewed", "lost"))
+    owner.settle()
+    assert world.sent() == ["kept", "lost"]
+
+    world.store.restore(before, quietly=quietly)
+    if refilled:
+        world.happens(an_event("Product Viewed", "other"))
+    owner.settle()
+    world.happens(an_event("Product Viewed", "new"), an_event("Product Viewed", "newer"))
+    world.happens(an_event("Product Viewed", "newest"))
+    owner.settle()
+
+    after = ["other"] if refilled else []
+    assert world.sent() == ["kept", *after, "new", "newer", "newest"]
+
+
+def test_a_tail_that_was_lost_while_a_round_was_under_way_commits_nothing_of_it() -> None:
+    world = World(VIEWED)
+    world.owner("earlier").settle()
+    before = world.store.snapshot()
+    world.happens(an_event("Product Viewed", "lost"))
+    owner = world.owner()
+    owner.until(Commit)
+
+    world.store.restore(before, quietly=True)
+    partition = world.store.partitions[0]
+    # The claim went with the tail; only position and nonce can tell what is missing.
+    partition.epoch, partition.owner = partition.epoch + 1, "a"
+    world.happens(an_event("Product Viewed", "other"))
+    owner.settle()
+
+    assert world.sent() == ["other"]
+
+
+def test_a_lost_tail_with_a_timer_due_does_not_leave_the_owner_ticking_in_vain() -> None:
+    world = World(CART)
+    world.happens(an_event("Product Added", "ada", at_ms=world.clock.now_ms()))
+    owner = world.owner()
+    owner.settle()
+    before = world.store.snapshot()
+    world.happens(an_event("Product Added", "bob", at_ms=world.clock.now_ms()))
+    owner.settle()
+
+    world.store.restore(before, quietly=True)
+    world.clock.advance(HOUR_MS)
+    owner.settle()
+
+    assert world.sent() == ["ada"]
+
+
+def test_entries_that_are_missing_behind_the_position_stop_the_owner_with_a_reason() -> None:
+    world = World(VIEWED)
+    for number in range(3):
+        world.happens(an_event("Product Viewed", "ada", event_id=str(number)))
+    del world.store.partitions[0].log[1]
+    owner = world.owner()
+
+    with pytest.raises(Precondition, match="misses entries"):
+        owner.settle()
+
+
+def test_an_entry_that_owners_die_of_is_set_aside_after_three_tries_and_no_other() -> None:
+    world = World(VIEWED)
+    world.happens(an_event("Product Viewed", "ada"))
+    world.happens(an_event("Product Viewed", "killer"))
+    world.happens(an_event("Product Viewed", "bob"))
+    tried = 0
+
+    for life in range(12):
+        owner = world.owner(f"life {life}")
+        while True:
+            owner.step()
+            done = owner.requests[-1]
+            tried += isinstance(done, MarkTrying) and done.seq == 3
+            deadly = isinstance(owner.pending, Commit) and any(
+                send.email.startswith("killer") for part in owner.pending.rounds for send in part.changes.sends
+            )
+            if deadly or world.store.partitions[0].position == world.store.partitions[0].seq == 5:
+                break
+        if not deadly:
+            break
+
+    [letter] = world.store.partitions[0].dead_letters
+    assert (letter.seq, letter.index, letter.reason) == (3, -1, "quarantined")
+    assert letter.payload
+    assert tried == 4
+    assert world.sent() == ["ada", "bob"]
+
+
+def test_without_a_death_no_entry_is_tried_alone() -> None:
+    world = a_busy_world()
+    owner = world.owner()
+
+    owner.settle()
+
+    assert not any(isinstance(request, MarkTrying) for request in owner.requests)
+    assert isinstance(owner.pending, Read)
