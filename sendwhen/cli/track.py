@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import typer
 
-from sendwhen.chassis.clock import SystemClock
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.targets import Targets
 from sendwhen.cli.terminal import call, fail, out, run
@@ -37,7 +36,7 @@ def track(
         user_id=user_id,
         anonymous_id=anonymous_id,
         email=email,
-        occurred_at_ms=occurred_at_ms or SystemClock().now_ms(),
+        occurred_at_ms=occurred_at_ms,
         properties_json=_json("--properties", properties),
         attributes_json=_json("--attributes", attributes),
     )
