@@ -9,7 +9,7 @@ import asyncio
 import statistics
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import uvloop
 
@@ -18,12 +18,23 @@ from bench.own_store import own_store
 from sendwhen.chassis.clock import SystemClock
 from sendwhen.chassis.store_pool import open_async_store, open_store
 from sendwhen.domain.changes import Changes, Counters, CustomerChange
-from services.trigger.ports import Append, Appended, Claim, Claimed, Commit, OutboxRow, PartitionCommit, Read
+from services.trigger.ports import (
+    Append,
+    Appended,
+    Claim,
+    Claimed,
+    Commit,
+    OutboxRow,
+    PartitionCommit,
+    PartitionHead,
+    Read,
+)
 from services.trigger.valkey_log import ValkeyLog
 from services.trigger.valkey_shards import ValkeyShards
 
 EVENT_BYTES = 250
 PARTITIONS = 16
+READ = 8
 ROUNDS = 300
 SEEN_BYTES = 16
 
@@ -143,12 +154,12 @@ def _changes(to: int, customers: tuple[CustomerChange, ...]) -> Changes:
 
 def _wake_up(url: str) -> list[Figure]:
     """From the append's sending to the entry in the waiting shard's hands, and to the append's own answer."""
-    partitions = tuple(range(8))
+    partitions = tuple(range(READ))
     store = ValkeyShards(url, clock=SystemClock())
     store.claim(Claim(partitions=partitions, owner="reader", generation=1))
     woken: dict[tuple[int, int], int] = {}
     stop = threading.Event()
-    after = dict.fromkeys(partitions, 0)
+    after = {partition: head.head_seq for partition, head in zip(partitions, uvloop.run(_heads(url)), strict=True)}
 
     def read() -> None:
         while not stop.is_set():
@@ -178,6 +189,11 @@ def _wake_up(url: str) -> list[Figure]:
     ]
 
 
+async def _heads(url: str) -> Sequence[PartitionHead]:
+    async with open_async_store(url) as client:
+        return await ValkeyLog(client, clock=SystemClock(), partitions=PARTITIONS).heads(range(READ))
+
+
 async def _send_singly(url: str) -> tuple[dict[tuple[int, int], int], list[int]]:
     sent: dict[tuple[int, int], int] = {}
     answered: list[int] = []
@@ -185,7 +201,9 @@ async def _send_singly(url: str) -> tuple[dict[tuple[int, int], int], list[int]]
         log = ValkeyLog(client, clock=SystemClock(), partitions=PARTITIONS, lag_max_events=10**12)
         for number in range(500):
             started = time.perf_counter_ns()
-            append = Append(partition=number % 8, body=bytes(EVENT_BYTES), events=1, at_ms=time.time_ns() // 1_000_000)
+            append = Append(
+                partition=number % READ, body=bytes(EVENT_BYTES), events=1, at_ms=time.time_ns() // 1_000_000
+            )
             (answer,) = await log.append([append])
             answered.append(time.perf_counter_ns() - started)
             assert isinstance(answer, Appended)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from sendwhen.campaigns.conditions import read_condition, read_expression
 from sendwhen.campaigns.durations import DURATION_LIMIT_MS
@@ -213,7 +213,8 @@ class CampaignReader:
             return ()
         entries = self.words.list(node, "'steps'", "[{send: reminder}]")
         steps: tuple[Step, ...] = self.words.each(entries, self._step)
-        if not any(isinstance(step, SendStep) for step in steps) and len(steps) == len(entries):
+        is_list = isinstance(node, SequenceNode)
+        if is_list and not any(isinstance(step, SendStep) for step in steps) and len(steps) == len(entries):
             self.words.refuse(node, "No step sends anything", "Add '- send: …' with the name of a template.")
         return steps
 

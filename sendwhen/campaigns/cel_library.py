@@ -69,10 +69,12 @@ def _flaws(text: str, message: str, roots: Collection[str]) -> list[Flaw]:
         problem, remedy = _translated(words.replace("[INVALID_ARGUMENT]", "").strip(), roots)
         if not any(flaw.offset == offset for flaw in flaws):
             flaws.append(Flaw(min(offset, len(text)), problem, remedy))
+    if not flaws and "recursion limit" in message:
+        return [Flaw(0, "The expression is nested too deep", "Write it flatter.")]
     return flaws[:3] or [Flaw(0, f"This is not CEL ({shortened(message, 120)})", "Write a CEL expression.")]
 
 
-def _translated(words: str, roots: Collection[str]) -> tuple[str, str]:
+def _translated(words: str, roots: Collection[str]) -> tuple[str, str]:  # noqa: PLR0911  one for each kind of message
     if match := _UNDECLARED.search(words):
         return _unknown(match[1], roots)
     if match := _OVERLOAD.search(words):
@@ -85,6 +87,8 @@ def _translated(words: str, roots: Collection[str]) -> tuple[str, str]:
             "Compare like with like: text in quotes, decimal numbers with a point (5.0), conversions by int(), "
             "double(), string().",
         )
+    if "recursion" in words:
+        return "The expression is nested too deep", "Write it flatter."
     if "<EOF>" in words and "mismatched input '<EOF>'" in words:
         return "The expression ends too early", "Complete it."
     if words.startswith("Syntax error"):
@@ -98,7 +102,7 @@ def _translated(words: str, roots: Collection[str]) -> tuple[str, str]:
 def _unknown(name: str, roots: Collection[str]) -> tuple[str, str]:
     root, _, rest = name.partition(".")
     if root in ROOTS and root not in roots:
-        return f"'{root}' is not known here", f"Here there are {listed(r for r in ROOTS if r in roots)}."
+        return f"'{root}' is not known here", f"Here there are {listed((r for r in ROOTS if r in roots), 'and')}."
     if root in ("event", "start"):
         field = rest.split(".")[0] or "price"
         return (

@@ -180,8 +180,10 @@ def _templates(files: Mapping[str, bytes], problems: list[Problem]) -> dict[str,
 
 
 def _stranger(file: str) -> Problem:
-    remedy = "Name templates <name>.subject.liquid, <name>.text.liquid and <name>.html.liquid with a-z, 0-9 and - in "
-    "the name; move other files away."
+    remedy = (
+        "Name templates <name>.subject.liquid, <name>.text.liquid or <name>.html.liquid, with a-z, 0-9 and - in "
+        "the name; keep other files elsewhere."
+    )
     if file.lower().startswith(("campaign.", "campaigns.")):
         remedy = f"Name it {YAML_NAME}."
     elif close := nearest(file, [file.rsplit(".", 2)[0] + f".{part}.liquid" for part in ("subject", "text", "html")]):

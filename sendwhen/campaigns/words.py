@@ -53,13 +53,14 @@ class Reader:
                 found[word] = value
             else:
                 found[word] = value
+        meant = {nearest(key.value, known) for key, _ in node.value if isinstance(key, ScalarNode)}
         for word in required:
-            if word not in found:
+            if word not in found and word not in meant:
                 self.refuse(node, f"{what} needs '{word}'", f"Add '{word}: …'.")
         return {word: value for word, value in found.items() if not _empty(value)}
 
     def _unknown(self, key: Node, word: str, known: Sequence[str], what: str) -> None:
-        there = f"{what} knows {listed(known)}."
+        there = f"{what} knows {listed(known, 'and')}."
         if not word:
             self.refuse(key, "A map's word must be plain text", f"Write one of {listed(known)}.")
         elif word in LATER_WORDS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import grpc
@@ -70,13 +70,24 @@ def status_of(error: SendwhenError) -> status_pb2.Status:
 def error_of(call_error: grpc.RpcError) -> SendwhenError:
     """What a failed call to another service means here. A code we never send becomes Unavailable."""
     code = call_error.code()
-    message = call_error.details() or code.name
-    kind = _ERROR_OF.get(code.value[0], Unavailable)
     status = rpc_status.from_call(call_error) if hasattr(call_error, "trailing_metadata") else None
+    return error_from(
+        code.value[0],
+        call_error.details() or code.name,
+        violations=_violations(status),
+        retry_after_ms=_retry_after_ms(status),
+    )
+
+
+def error_from(
+    code: int, message: str, *, violations: Sequence[Violation] = (), retry_after_ms: int = 1_000
+) -> SendwhenError:
+    """The error of a google.rpc.Code, its message (which holds the remedy) and its details."""
+    kind = _ERROR_OF.get(code, Unavailable)
     if kind is Invalid:
-        return Invalid(message, violations=_violations(status))
+        return Invalid(message, violations=violations)
     if kind is Overloaded:
-        return Overloaded(message, remedy=" ", retry_after_ms=_retry_after_ms(status))
+        return Overloaded(message, remedy=" ", retry_after_ms=retry_after_ms or 1_000)
     return kind(message)
 
 

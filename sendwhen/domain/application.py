@@ -54,7 +54,7 @@ class Application:
         hashed = id_hash(event.event_id)
         now_ms = moment.now_ms
         seen = resident.seen
-        if hashed in seen.packed and (known := self._known(seen, hashed, event, now_ms)):
+        if seen.may_know(hashed) and (known := self._known(seen, hashed, event, now_ms)):
             if known is Seen.SAME:
                 out.counters.duplicates += 1
             else:

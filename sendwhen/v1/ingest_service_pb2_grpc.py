@@ -84,6 +84,8 @@ class IngestServicer:
     def TrackStream(self, request_iterator, context):
         """Takes batches for as long as the stream is open. Acknowledgements come in order, one for each request. When too
         many are on their way the server stops reading, so a writer is slowed instead of refused.
+        A partition of which an event was refused for overload stays refused until the stream ends: send what was refused
+        again, in order, on a new one. An error that is not about single events ends the stream.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

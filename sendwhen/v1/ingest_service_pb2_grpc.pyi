@@ -48,6 +48,8 @@ class IngestStub:
     TrackStream: _grpc.StreamStreamMultiCallable[_ingest_service_pb2.TrackStreamRequest, _ingest_service_pb2.TrackStreamResponse]
     """Takes batches for as long as the stream is open. Acknowledgements come in order, one for each request. When too
     many are on their way the server stops reading, so a writer is slowed instead of refused.
+    A partition of which an event was refused for overload stays refused until the stream ends: send what was refused
+    again, in order, on a new one. An error that is not about single events ends the stream.
     """
 
 @_typing.type_check_only
@@ -70,6 +72,8 @@ class IngestAsyncStub(IngestStub):
     TrackStream: _aio.StreamStreamMultiCallable[_ingest_service_pb2.TrackStreamRequest, _ingest_service_pb2.TrackStreamResponse]  # type: ignore[assignment]
     """Takes batches for as long as the stream is open. Acknowledgements come in order, one for each request. When too
     many are on their way the server stops reading, so a writer is slowed instead of refused.
+    A partition of which an event was refused for overload stays refused until the stream ends: send what was refused
+    again, in order, on a new one. An error that is not about single events ends the stream.
     """
 
 class IngestServicer(metaclass=_abc_1.ABCMeta):
@@ -107,6 +111,8 @@ class IngestServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_ingest_service_pb2.TrackStreamResponse], _abc.AsyncIterator[_ingest_service_pb2.TrackStreamResponse]]:
         """Takes batches for as long as the stream is open. Acknowledgements come in order, one for each request. When too
         many are on their way the server stops reading, so a writer is slowed instead of refused.
+        A partition of which an event was refused for overload stays refused until the stream ends: send what was refused
+        again, in order, on a new one. An error that is not about single events ends the stream.
         """
 
 def add_IngestServicer_to_server(servicer: IngestServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import MappingProxyType
-from typing import Final
 
 import grpc
-from google.rpc import code_pb2
 
-from sendwhen.chassis.grpc_status import error_of
-from sendwhen.errors import Invalid, Overloaded, SendwhenError, TooLate, Unavailable, Violation
+from sendwhen.chassis.grpc_status import error_from, error_of
+from sendwhen.errors import Overloaded, TooLate, Unavailable, Violation
 from sendwhen.v1 import ingest_service_pb2, trigger_service_pb2, trigger_service_pb2_grpc
 from services.ingest.ports import LogEvent, LogPosition, Outcome, Refused
-
-_KIND: Final = MappingProxyType({code_pb2.UNAVAILABLE: Unavailable, code_pb2.DEADLINE_EXCEEDED: TooLate})
 
 
 class GrpcLog:
@@ -72,14 +67,12 @@ class GrpcLog:
 def _outcome_of(result: ingest_service_pb2.EventResult) -> Outcome:
     if result.HasField("position"):
         return LogPosition(partition=result.position.partition, seq=result.position.seq)
-    return Refused(error=_error_of(result.error))
-
-
-def _error_of(error: ingest_service_pb2.EventError) -> SendwhenError:
-    if error.code == code_pb2.RESOURCE_EXHAUSTED:
-        return Overloaded(error.message, remedy=" ", retry_after_ms=error.retry_after_ms or 1_000)
-    if error.code == code_pb2.INVALID_ARGUMENT:
-        return Invalid(
-            error.message, violations=[Violation(field=v.field, description=v.description) for v in error.violations]
+    error = result.error
+    return Refused(
+        error=error_from(
+            error.code,
+            error.message,
+            violations=[Violation(field=v.field, description=v.description) for v in error.violations],
+            retry_after_ms=error.retry_after_ms,
         )
-    return _KIND.get(error.code, Unavailable)(error.message)
+    )

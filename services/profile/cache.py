@@ -66,6 +66,11 @@ class NearCache:
     def __len__(self) -> int:
         return len(self._known)
 
+    @property
+    def is_open(self) -> bool:
+        """Changes are followed."""
+        return self._open
+
     def find(self, uid: str) -> Known | None:
         """What is known, or None: load it."""
         known = self._known.get(uid)

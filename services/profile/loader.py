@@ -82,7 +82,7 @@ class Loader:
                 wanted.setdefault(place, []).append(load.uid)
         before_s = time.perf_counter()
         try:
-            answers = await self._records.read(wanted)
+            answers = await self._records.load(wanted)
         except Exception as error:  # noqa: BLE001  whatever it is, those who wait must hear of it
             for load in batch:
                 self._settle(load, error)

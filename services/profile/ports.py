@@ -47,7 +47,7 @@ class Change:
 class Records(Protocol):
     """Committed records; read only. Every method raises Unavailable when the store cannot be reached."""
 
-    async def read(self, uids: Mapping[int, Sequence[str]]) -> Mapping[int, Sequence[bytes | None]]:
+    async def load(self, uids: Mapping[int, Sequence[str]]) -> Mapping[int, Sequence[bytes | None]]:
         """Records by partition, in the order asked; None where the partition has no such customer."""
         ...
 

@@ -38,7 +38,7 @@ class ValkeyChanges(Changes):
         try:
             connection: AbstractConnection = self._pool.make_connection()  # type: ignore[no-untyped-call]  # untyped there
             self._connection = connection
-            await connection.connect()
+            await connection.connect()  # type: ignore[no-untyped-call]  # untyped there
             for partition in self._partitions:
                 await connection.send_command(*head_command(partition))
             answers = [await connection.read_response() for _ in self._partitions]

@@ -20,7 +20,7 @@ class ValkeyRecords(Records):
     def __init__(self, store: Redis) -> None:
         self._store = store
 
-    async def read(self, uids: Mapping[int, Sequence[str]]) -> Mapping[int, Sequence[bytes | None]]:
+    async def load(self, uids: Mapping[int, Sequence[str]]) -> Mapping[int, Sequence[bytes | None]]:
         """Records by partition, in the order asked, in one round trip."""
         try:
             async with self._store.pipeline(transaction=False) as pipeline:

@@ -71,6 +71,7 @@ class Appender:
 
     Attributes:
         partitions: Of the installation.
+        queued_events: How many events wait for the store.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Appender:
         self._meter = meter
         self._event_clock = event_clock
         self._waiting: dict[int, deque[_Chunk]] = {}
-        self._queued_events = 0
+        self.queued_events = 0
         self._task: asyncio.Task[None] | None = None
         self._alarmed_at_s = float("-inf")
         self.partitions = partitions
@@ -99,7 +100,7 @@ class Appender:
         call = _Call([None] * len(events), len(events), asyncio.get_running_loop().create_future())
         for chunk in self._chunks(call, events, routing_hashes, occurred_at_ms):
             self._waiting.setdefault(chunk.partition, deque()).append(chunk)
-        self._queued_events += len(events)
+        self.queued_events += len(events)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._drain())
         await call.done
@@ -110,7 +111,7 @@ class Appender:
         if state.refusing:
             self._meter.count("sendwhen_appends_refused_total", reason=state.reason)
             return Overloaded(state.refusing, retry_after_ms=state.retry_after_ms)
-        if self._queued_events + events > QUEUED_EVENTS_MAX:
+        if self.queued_events + events > QUEUED_EVENTS_MAX:
             self._meter.count("sendwhen_appends_refused_total", reason="store")
             return Overloaded("Too many events wait for the store.", retry_after_ms=QUEUE_FULL_RETRY_MS)
         return None
@@ -160,7 +161,7 @@ class Appender:
                     break
                 taken.append(chunk)
             queue.popleft()
-            self._queued_events -= len(chunk.payloads)
+            self.queued_events -= len(chunk.payloads)
             if refusal is not None:
                 chunk.call.settle(chunk, refusal)
         if not queue:

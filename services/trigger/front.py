@@ -28,6 +28,7 @@ class Front:
 
     Attributes:
         server: Its gRPC face.
+        appender: What appends events.
         campaigns: What it keeps.
         housekeeping: What it does on its own.
     """
@@ -46,10 +47,13 @@ class Front:
         clock: Clock,
     ) -> None:
         partitions, event_clock = settings.partitions, settings.clock == "events"
-        self.campaigns = campaigns = Campaigns(event_log, checker, emails, shelf, clock, partitions=partitions, event_clock=event_clock)
+        self.campaigns = campaigns = Campaigns(
+            event_log, checker, emails, shelf, clock, partitions=partitions, event_clock=event_clock
+        )
+        self.appender = Appender(event_log, clock, watch, meter, partitions=partitions, event_clock=event_clock)
         servicer = TriggerServicer(
             event_log=event_log,
-            appender=Appender(event_log, clock, watch, meter, partitions=partitions, event_clock=event_clock),
+            appender=self.appender,
             applied=AppliedWatch(event_log),
             campaigns=campaigns,
             why=WhyDesk(Lookup(event_log, partitions=partitions), campaigns, checker, emails),

@@ -31,6 +31,10 @@ NAMESPACE = "sendwhen"
 ANSWER_WITHIN_S = 2.0
 GONE_WITHIN_S = 10.0
 LOOK_AGAIN_S = 0.1
+SILENCES_MAX = 3
+"""So often in a row may an actor not answer ``ensure``; then it counts as hung (a stopped process) and is ended."""
+CPUS = 0.01
+"""Anything above none keeps shards off the front's own node, which joins Ray with no CPU."""
 
 
 class ShardActor:
@@ -82,6 +86,7 @@ class RayShards:
         self._generation = generation
         self._lock = threading.Lock()
         self._remote: Any = ray.remote(ShardActor)
+        self._silences: dict[int, int] = {}
 
     async def ensure(self) -> None:
         """Have every shard running with this generation. Idempotent; several drivers may do it at once.
@@ -95,7 +100,12 @@ class RayShards:
         """How the shards are. Never raises: what does not answer is unreachable."""
         found = await asyncio.gather(*(asyncio.to_thread(self._status, n) for n in range(self._settings.shards)))
         return [
-            ShardStatus(name=_name(number), partitions=self._settings.partitions_of(number), state=state)
+            ShardStatus(
+                name=_name(number),
+                partitions=self._settings.partitions_of(number),
+                # Ray cannot tell an actor that is not placed yet from one that hangs.
+                state="starting" if state == "silent" else state,
+            )
             for number, (state, _) in enumerate(found)
         ]
 
@@ -133,12 +143,16 @@ class RayShards:
         if state == "running" and details.get("generation") != self._generation:
             log.info("shard.replaced", shard=number, generation=self._generation)
             self._remove(number)
+        self._silences[number] = self._silences.get(number, 0) + 1 if state == "silent" else 0
+        if self._silences[number] >= SILENCES_MAX:
+            log.warning("shard.hung", shard=number)
+            self._kill(number)
         self._remote.options(
             name=_name(number),
             namespace=NAMESPACE,
             lifetime="detached",
             get_if_exists=True,
-            num_cpus=0,
+            num_cpus=CPUS,
             max_restarts=-1,
             # The loop has threads of its own; these are for control calls.
             max_concurrency=3,
@@ -152,8 +166,10 @@ class RayShards:
             actor: Any = ray.get_actor(_name(number), namespace=NAMESPACE)
             details: Mapping[str, Any] = ray.get(actor.status.remote(), timeout=ANSWER_WITHIN_S)
             return "running", details
-        except (ValueError, GetTimeoutError):
+        except ValueError:
             return "starting", {}
+        except GetTimeoutError:
+            return "silent", {}
         except (RayError, SendwhenError):
             return "unreachable", {}
 
@@ -169,6 +185,9 @@ class RayShards:
             ray.get(actor.drain.remote(), timeout=GONE_WITHIN_S)
         except (ValueError, GetTimeoutError, RayActorError):
             log.info("shard.not_drained", shard=number)
+        self._kill(number)
+
+    def _kill(self, number: int) -> None:
         deadline = time.monotonic() + GONE_WITHIN_S
         while time.monotonic() < deadline:
             try:

@@ -1,4 +1,4 @@
-"""What the code's shape promises: module size, import contracts, no clock in the domain, stubs that the pins can load."""
+"""What the code's shape promises: module size, import contracts, no clock in the domain, stubs that pins can load."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ class Outboxes:
     def decide(self, partition: int, ordinals: Sequence[int], *, lineage: str = "l1", release: bool = True) -> None:
         rows = tuple(OutboxRow(ordinal=n, lineage=lineage, intent=b"") for n in ordinals)
         self.rows.setdefault(partition, []).extend(rows)
-        if release:
+        # As ReleasedRows does: after a claim the outbox tells, not what was released.
+        if release and self.released.get(partition) != ():
             self.released[partition] = (*self.released.get(partition, ()), *rows)
 
     def claim(self, partition: int) -> None:

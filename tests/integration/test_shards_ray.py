@@ -1,0 +1,203 @@
+"""Shards as Ray actors on a local Ray cluster: their actor, their node and their launcher may go; they come back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from services.local.ray_head import RayHead, RayHeadSettings
+from tests.integration.shard_kit import VIEWED, Front, RecordingSender, settings, wait_until
+from tests.integration.valkey_process import ValkeyServer
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+RAY = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
+
+
+class Node:
+    """One more node of the cluster, in a session of its own."""
+
+    def __init__(self, head: RayHead, folder: Path, name: str) -> None:
+        self._log = (folder / f"{name}.log").open("wb")
+        self.process = subprocess.Popen(
+            [
+                *RAY,
+                f"--address={head.address}",
+                "--node-ip-address=127.0.0.1",
+                "--num-cpus=1",
+                "--object-store-memory=80000000",
+                "--min-worker-port=0",
+                "--max-worker-port=0",
+                "--include-log-monitor=false",
+            ],
+            env={**os.environ, **head.environment},
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+
+    def processes(self) -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if os.getsid(process.pid) == self.process.pid and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except ProcessLookupError:
+                continue
+        return found
+
+    def holds(self, pid: int) -> bool:
+        return any(process.pid == pid for process in self.processes())
+
+    def kill(self) -> None:
+        """The whole node at once, as when its machine loses power."""
+        for process in self.processes():
+            process.kill()
+        self.process.wait()
+        self._log.close()
+
+
+class Cluster:
+    """Head, store, sender, front, and the launcher of shards."""
+
+    def __init__(self, *, cpus: int, shards: int) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="sw-")
+        folder = Path(self._folder.name)
+        self.folder = folder
+        self.valkey = ValkeyServer.in_folder(folder / "store")
+        self.valkey.start()
+        self.sender = RecordingSender()
+        self.front = Front(self.valkey.url, partitions=2)
+        self.front.put(VIEWED)
+        self.head = RayHead(RayHeadSettings(folder=folder / "ray", cpus=cpus))
+        self.head.start()
+        self.nodes: list[Node] = []
+        # Ray reads these when it is imported.
+        os.environ.update(self.head.environment)
+        self.settings = settings(self.valkey.url, self.sender, partitions=2, shards=shards)
+        self.shards = self.launcher(generation=1)
+
+    def launcher(self, *, generation: int) -> Any:
+        from services.trigger.ray_shards import RayShards
+
+        return RayShards(self.head.address, settings=self.settings, generation=generation)
+
+    def add_node(self) -> Node:
+        self.nodes.append(Node(self.head, self.folder, f"node{len(self.nodes)}"))
+        return self.nodes[-1]
+
+    def ensure(self) -> None:
+        asyncio.run(self.shards.ensure())
+
+    def details(self) -> list[Mapping[str, Any]]:
+        return asyncio.run(self.shards.details())
+
+    def running(self) -> bool:
+        return all(details.get("positions") for details in self.details())
+
+    def works(self, name: str) -> bool:
+        """Whether an event in each partition becomes an email."""
+        for partition in range(2):
+            self.front.happens("Product Viewed", [f"{name}{partition}"], partition)
+        wait_until(lambda: all(self.sender.who()[f"{name}{p}"] == 1 for p in range(2)), f"emails to {name}", within_s=30)
+        return True
+
+    def close(self) -> None:
+        import ray
+
+        ray.shutdown()
+        for node in self.nodes:
+            node.kill()
+        self.head.stop()
+        self.front.close()
+        self.sender.close()
+        self.valkey.stop()
+        self._folder.cleanup()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    cluster = Cluster(cpus=2, shards=2)
+    yield cluster
+    cluster.close()
+
+
+def test_shards_run_are_ensured_once_and_start_again_when_their_process_is_killed(cluster: Cluster) -> None:
+    cluster.ensure()
+    wait_until(cluster.running, "both shards run")
+    assert cluster.works("before")
+    pids = [details["pid"] for details in cluster.details()]
+    cluster.ensure()
+    assert [details["pid"] for details in cluster.details()] == pids
+
+    os.kill(pids[0], signal.SIGKILL)
+
+    assert cluster.works("after")
+    wait_until(cluster.running, "both shards run again")
+    after = [details["pid"] for details in cluster.details()]
+    assert (after[0] != pids[0], after[1]) == (True, pids[1])
+    cluster.head.check_listeners()
+    assert set(cluster.sender.who().values()) == {1}
+
+
+def test_a_shard_whose_process_hangs_is_replaced(cluster: Cluster) -> None:
+    cluster.ensure()
+    wait_until(cluster.running, "both shards run")
+    hung = cluster.details()[0]["pid"]
+
+    os.kill(hung, signal.SIGSTOP)
+    for _ in range(3):
+        cluster.ensure()
+
+    assert cluster.works("replaced")
+    wait_until(lambda: not psutil.pid_exists(hung) or psutil.Process(hung).status() == "zombie", "the hung one is gone")
+
+
+def test_a_new_generation_replaces_the_shards_and_an_older_one_cannot_take_them_back(cluster: Cluster) -> None:
+    cluster.ensure()
+    wait_until(cluster.running, "both shards run")
+    pids = {details["pid"] for details in cluster.details()}
+
+    newer = cluster.launcher(generation=2)
+    asyncio.run(newer.ensure())
+    wait_until(lambda: all(d.get("generation") == 2 and d["positions"] for d in cluster.details()), "generation 2 runs")
+
+    assert cluster.works("newer")
+    assert pids.isdisjoint({details["pid"] for details in cluster.details()})
+    assert {head.generation for head in cluster.front.heads()} == {2}
+    asyncio.run(newer.stop())
+    assert cluster.details() == [{}, {}]
+
+
+def test_a_shard_whose_node_is_killed_goes_on_on_another_within_seconds() -> None:
+    cluster = Cluster(cpus=0, shards=1)
+    try:
+        first = cluster.add_node()
+        cluster.ensure()
+        wait_until(cluster.running, "the shard runs", within_s=40)
+        assert first.holds(cluster.details()[0]["pid"])
+        assert cluster.works("before")
+        second = cluster.add_node()
+        wait_until(lambda: any("raylet" in p.name() for p in second.processes()), "the second node runs")
+        time_to_join = time.monotonic() + 3
+        wait_until(lambda: time.monotonic() > time_to_join, "it has joined")
+
+        cluster.nodes.remove(first)
+        first.kill()
+
+        assert cluster.works("after")
+        wait_until(cluster.running, "the shard answers again")
+        assert second.holds(cluster.details()[0]["pid"])
+        assert set(cluster.sender.who().values()) == {1}
+    finally:
+        cluster.close()
