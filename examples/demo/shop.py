@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sendwhen.client import Client
+from sendwhen.client import Client, connect
 
 from sendwhen.errors import SendwhenError
 
@@ -113,7 +113,7 @@ async def main() -> None:
     parser.add_argument("--shoppers", type=int, default=2_000, help="so many, then the shop closes")
     given = parser.parse_args()
     print(*sentences(), sep="\n", flush=True)
-    async with Client(os.environ["SENDWHEN_INGEST"], write_key=os.environ["SENDWHEN_WRITE_KEY"]) as client:
+    async with connect(os.environ["SENDWHEN_INGEST"], write_key=os.environ["SENDWHEN_WRITE_KEY"]) as client:
         await shop(client, given.state, seed=given.seed, shoppers_max=given.shoppers)
 
 
