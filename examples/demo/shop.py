@@ -22,7 +22,7 @@ from sendwhen.errors import SendwhenError
 
 FIRST_NAMES = ("Ada", "Bela", "Chidi", "Dunja", "Emre", "Farah", "Goran", "Hana", "Ines", "Jonas", "Kira", "Luis")
 BICYCLES = (("Gravel Fox", 1490), ("City Heron", 890), ("Cargo Badger", 3290), ("Bell", 9), ("Lamp", 45), ("Lock", 79))
-PAUSE_S = 0.4
+PAUSE_S = 0.7
 AWAY_PAUSE_S = 1.0
 LEAVES_CART, BUYS = 0.45, 0.35
 

@@ -14,6 +14,8 @@ from sendwhen.cli.context import targets_of
 from sendwhen.cli.terminal import ask_trigger, instant, out, run
 from sendwhen.v1.trigger_service_pb2 import GetStatusRequest, GetStatusResponse
 
+TABLE_WIDTH = 130
+
 
 def status(
     context: typer.Context,
@@ -39,27 +41,15 @@ def _show(answer: GetStatusResponse) -> None:
         held = ", ".join(str(number) for number in shard.partitions)
         out.print(f"{escape(shard.name)}  [{colour}]{escape(shard.state)}[/]  partitions {held}")
     table = Table(box=None, pad_edge=False)
-    for name in (
-        "partition",
-        "owner",
-        "epoch",
-        "head",
-        "position",
-        "lag",
-        "log time",
-        "applied",
-        "duplicates",
-        "dead",
-        "outbox",
-    ):
-        table.add_column(name, justify="left" if name in {"owner", "log time"} else "right")
+    for name in ("partition", "owner", "log time", "head", "position", "lag", "applied", "repeated", "dead", "outbox"):
+        table.add_column(name, justify="left" if name in {"owner", "log time"} else "right", no_wrap=True)
     for p in answer.partitions:
         table.add_row(
-            str(p.partition), escape(p.owner) or "[red]nobody[/]", str(p.epoch), str(p.head_seq), str(p.position),
-            str(p.lag_events), instant(p.head_at_ms), str(p.applied), str(p.duplicates), str(p.dead_letters),
-            str(p.outbox),
+            str(p.partition), escape(p.owner) or "[red]nobody[/]", instant(p.head_at_ms), str(p.head_seq),
+            str(p.position), str(p.lag_events), str(p.applied), str(p.duplicates), str(p.dead_letters), str(p.outbox),
         )  # fmt: skip
-    out.print(table)
+    # Wider than a narrow terminal rather than with values cut off.
+    out.print(table, width=max(out.width, TABLE_WIDTH), crop=False)
     total = answer.partitions
     out.print(
         f"in all: {sum(p.applied for p in total):,} events applied, {sum(p.lag_events for p in total):,} waiting, "
