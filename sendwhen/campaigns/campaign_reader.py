@@ -70,8 +70,8 @@ class CampaignReader:
     words: Reader = field(default_factory=Reader)
     used: dict[str, Node] = field(default_factory=dict)
 
-    def read(self, version: str) -> Campaign | None:
-        """The campaign; None where something is wrong."""
+    def read(self) -> Campaign | None:
+        """The campaign, still without its version; None where something is wrong."""
         assert self.document.root is not None
         entries = self.words.map(
             self.document.root, _WORDS, required=("campaign", "trigger", "steps"), what="A campaign"
@@ -97,7 +97,7 @@ class CampaignReader:
         }
         if trigger is None or any(not flaw.warning for flaw in self.words.flaws):
             return None
-        return Campaign(version=version, trigger=trigger, reentry=reentry, cooldown_ms=cooldown_ms, **parts)  # type: ignore[arg-type]  # each part is of its field's type
+        return Campaign(version="", trigger=trigger, reentry=reentry, cooldown_ms=cooldown_ms, **parts)  # type: ignore[arg-type]  # each part is of its field's type
 
     def _id(self, node: Node | None) -> str | None:
         name = self.words.text(node, "campaign", "abandoned-cart")

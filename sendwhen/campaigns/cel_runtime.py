@@ -51,5 +51,6 @@ RUNTIME: dict[str, Any] = {
     "str": str,
     "bool": bool,
     "dict": dict,
+    "Exception": Exception,
     "__builtins__": {},
 }

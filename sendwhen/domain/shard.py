@@ -6,7 +6,8 @@ replayed from the start, or resumed from any committed state. For each entry the
 1. makes the customers in ``absent(entry)`` resident (``admit``),
 2. makes all deadlines up to the last of ``instants(entry)`` known (``expect``) and the customers in ``due_absent`` of
    it resident; where they are many, in chunks, by ``advance`` up to an instant not beyond the first of ``instants``,
-3. calls ``apply``; and, once for many entries, ``collect``, commits, and calls ``evict``.
+3. calls ``apply``; and, once for many entries, ``collect``, commits, and calls ``evict``. What was resident before may
+   have left then: the host asks ``absent`` and ``due_absent`` again.
 """
 
 from __future__ import annotations
@@ -241,13 +242,7 @@ class Shard:
 
     def _move_to(self, now_ms: int, batch: EventBatch) -> Moment:
         self._advance(now_ms, now_ms, batch)
-        return Moment(
-            now_ms=now_ms,
-            at_ms=now_ms,
-            seq=batch.seq,
-            front_received_at_us=batch.front_received_at_us,
-            appended_at_us=batch.appended_at_us,
-        )
+        return Moment.of(batch, now_ms=now_ms, at_ms=now_ms)
 
     def _advance(self, to_ms: int, at_ms: int, entry: Entry) -> None:
         while (timer := self._wakes.take_due(to_ms)) is not None:
@@ -256,14 +251,7 @@ class Shard:
             run = resident.customer.run_due(due_ms, armed)
             if run is None:
                 continue
-            batch = entry if isinstance(entry, EventBatch) else None
-            moment = Moment(
-                now_ms=due_ms,
-                at_ms=at_ms,
-                seq=entry.seq,
-                front_received_at_us=batch.front_received_at_us if batch else 0,
-                appended_at_us=batch.appended_at_us if batch else 0,
-            )
+            moment = Moment.of(entry, now_ms=due_ms, at_ms=at_ms)
             self._application.deadline(resident, run, moment, self._round)
             self._touched(uid, resident)
         self.clock_ms = max(self.clock_ms, to_ms)

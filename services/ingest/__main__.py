@@ -11,11 +11,13 @@ from sendwhen.chassis.clock import SystemClock
 from sendwhen.chassis.grpc_channel import open_channel
 from sendwhen.chassis.grpc_server import Access, GrpcServer, serve_until
 from sendwhen.chassis.logs import configure_logs
+from sendwhen.chassis.metrics import Metrics, serve_metrics
 from sendwhen.chassis.process import run
 from sendwhen.chassis.settings import read_settings
 from sendwhen.v1 import ingest_service_pb2_grpc
 from services.ingest.grpc_log import GrpcLog
 from services.ingest.intake import Intake
+from services.ingest.metering import Metering
 from services.ingest.servicer import SERVICE, IngestServicer
 from services.ingest.settings import Settings
 
@@ -26,19 +28,22 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until ``stop`` is set."""
     event_clock = settings.clock == "events"
     channel = open_channel(settings.trigger, key=settings.service_token)
-    intake = Intake(GrpcLog(channel, event_clock=event_clock), SystemClock(), event_clock=event_clock)
-    servicer = IngestServicer(intake)
+    clock, metrics = SystemClock(), Metrics()
+    intake = Intake(GrpcLog(channel, event_clock=event_clock), clock, event_clock=event_clock)
+    servicer = IngestServicer(intake, Metering(metrics, clock))
     server = GrpcServer(
         access=Access(default=settings.write_keys),
         registers=[lambda grpc_server: ingest_service_pb2_grpc.add_IngestServicer_to_server(servicer, grpc_server)],
         services=[SERVICE],
         listen=settings.listen,
     )
+    scrape = serve_metrics(metrics, settings.metrics_listen)
     await server.start()
     log.info("ingest.started", listen=settings.listen, trigger=settings.trigger, clock=settings.clock)
     try:
         await serve_until(server, stop)
     finally:
+        scrape.close()
         await channel.close()
 
 

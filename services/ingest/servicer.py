@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, TypeAlias
 
 import grpc
 
 from sendwhen.chassis.grpc_status import code_of
 from sendwhen.errors import Invalid, Overloaded, SendwhenError, Violation
+from sendwhen.v1 import event_pb2, ingest_service_pb2_grpc
 from sendwhen.v1 import ingest_service_pb2 as pb
-from sendwhen.v1 import ingest_service_pb2_grpc
 from services.ingest.intake import Intake, batch_complaint
 from services.ingest.lane import Order
+from services.ingest.metering import Metering
 from services.ingest.ports import LogPosition, Outcome, Refused
 
 SERVICE: Final = "sendwhen.v1.Ingest"
@@ -28,14 +29,23 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class IngestServicer(ingest_service_pb2_grpc.IngestServicer):
     """Track, TrackBatch, TrackStream."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Intake, metering: Metering) -> None:
         self._intake = intake
+        self._metering = metering
 
     async def Track(self, request: pb.TrackRequest, context: Context) -> pb.TrackResponse:  # noqa: N802  the proto's name
         """Take one event."""
         event = request.event
         traceparent = "" if event.traceparent else _traceparent_of(context)
-        position = await self._intake.track(event, source=SOURCE, traceparent=traceparent)
+        started_s = self._metering.now_s()
+        try:
+            position = await self._intake.track(event, source=SOURCE, traceparent=traceparent)
+        except SendwhenError as error:
+            self._metering.event(SOURCE, error)
+            self._metering.called("Track", started_s, error)
+            raise
+        self._metering.event(SOURCE)
+        self._metering.called("Track", started_s)
         if request.wait_until == pb.WAIT_UNTIL_APPLIED:
             await self._intake.wait_applied([position], deadline_s=_remaining_s(context))
         return pb.TrackResponse(position=pb.LogPosition(partition=position.partition, seq=position.seq))
@@ -45,7 +55,7 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServicer):
     ) -> pb.TrackBatchResponse:
         """Take several events, each answered by itself."""
         _check_batch(request, "events")
-        outcomes = await self._intake.track_many(request.events, source=SOURCE, traceparent=_traceparent_of(context))
+        outcomes = await self._take("TrackBatch", request.events, _traceparent_of(context), None)
         if request.wait_until == pb.WAIT_UNTIL_APPLIED:
             positions = [outcome for outcome in outcomes if isinstance(outcome, LogPosition)]
             await self._intake.wait_applied(positions, deadline_s=_remaining_s(context))
@@ -88,8 +98,21 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServicer):
 
     async def _answer(self, request: pb.TrackStreamRequest, order: Order, traceparent: str) -> pb.TrackStreamResponse:
         _check_batch(request, "events")
-        outcomes = await self._intake.track_many(request.events, source=SOURCE, traceparent=traceparent, order=order)
+        outcomes = await self._take("TrackStream", request.events, traceparent, order)
         return pb.TrackStreamResponse(batch_number=request.batch_number, results=map(_result_of, outcomes))
+
+    async def _take(
+        self, method: str, events: Sequence[event_pb2.Event], traceparent: str, order: Order | None
+    ) -> list[Outcome]:
+        started_s = self._metering.now_s()
+        try:
+            outcomes = await self._intake.track_many(events, source=SOURCE, traceparent=traceparent, order=order)
+        except SendwhenError as error:
+            self._metering.called(method, started_s, error)
+            raise
+        self._metering.events(SOURCE, outcomes)
+        self._metering.called(method, started_s)
+        return outcomes
 
 
 def _check_batch(request: pb.TrackBatchRequest | pb.TrackStreamRequest, field: str) -> None:

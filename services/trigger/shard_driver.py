@@ -169,26 +169,27 @@ class ShardDriver:
 
     def _carry_out(self, request: ShardRequest) -> object:
         store = self._host_store
+        answer: object = None
         match request:
             case Read():
-                return store.read(request)
+                answer = store.read(request)
             case Load():
-                return store.load(request)
+                answer = store.load(request)
             case Commit():
-                return store.commit(request)
+                answer = store.commit(request)
             case Release():
                 self._released.put({p: tuple(map(self._stamped, rows)) for p, rows in request.rows.items()})
-                return None
             case Due():
-                return store.due(request)
+                answer = store.due(request)
             case Claim():
-                return store.claim(request)
+                answer = store.claim(request)
             case AppendTick():
-                return store.append_tick(request)
+                answer = store.append_tick(request)
             case MarkTrying():
-                return store.mark_trying(request)
+                answer = store.mark_trying(request)
             case _:
                 assert_never(request)
+        return answer
 
     def _run_relay(self) -> None:
         steps = self.relay.run()

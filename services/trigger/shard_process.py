@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import structlog
 
 from sendwhen.campaigns import compile_campaign, fuse
 from sendwhen.chassis.clock import Clock
+from sendwhen.chassis.metrics import Meter
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import Changes
+from sendwhen.domain.condition import Condition, Fused
 from sendwhen.domain.decision import Send
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.shard_limits import ShardLimits
@@ -21,7 +24,9 @@ from sendwhen.wire.entry import entry_of
 from services.trigger.grpc_sender import GrpcSender
 from services.trigger.host_limits import HostLimits
 from services.trigger.hosted_partition import HostPorts
+from services.trigger.metered_shard import MeteredSender, MeteredShardStore
 from services.trigger.outbox_relay import OutboxRelay
+from services.trigger.ports import ShardStore
 from services.trigger.shard_driver import Sender, ShardDriver
 from services.trigger.shard_host import ShardHost
 from services.trigger.shard_settings import DAY_MS, ShardSettings
@@ -30,10 +35,25 @@ from services.trigger.valkey_shards import ValkeyShards
 log = structlog.get_logger()
 
 
+COMPILED_MAX = 1_024
+
+
+# All partitions of an actor get the same versions, and one compilation takes as long as a thousand events.
+@lru_cache(maxsize=COMPILED_MAX)
 def compiled(source: bytes) -> Campaign:
-    """The campaign of a serialised sendwhen.v1.CampaignVersion."""
+    """The campaign of a serialised sendwhen.v1.CampaignVersion; the latest 1,024 are remembered."""
     version = log_pb2.CampaignVersion.FromString(source)
     return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)
+
+
+def fused(conditions: Sequence[Condition]) -> Fused:
+    """One function of many conditions; as with ``compiled``, partitions share it."""
+    return _fused(tuple(conditions))
+
+
+@lru_cache(maxsize=COMPILED_MAX)
+def _fused(conditions: tuple[Condition, ...]) -> Fused:
+    return fuse(conditions)
 
 
 def host_ports(clock: Clock) -> HostPorts:
@@ -62,7 +82,7 @@ def new_shards(
             partition=partition,
             send_key=settings.send_key.encode(),
             compile_campaign=compile_source,
-            fuse=fuse,
+            fuse=fused,
             event_clock=settings.clock == "events",
             limits=limits,
         )
@@ -78,6 +98,7 @@ def build_driver(
     clock: Clock,
     died: Callable[[BaseException], None],
     sender: Sender | None = None,
+    metrics: Meter | None = None,
 ) -> ShardDriver:
     """A shard's host and relay on the real store and sender, not started."""
     partitions = settings.partitions_of(shard)
@@ -93,12 +114,17 @@ def build_driver(
         limits=HostLimits(horizon_ms=DAY_MS) if event_clock else HostLimits(),
         committed=_log_dead_letters,
     )
+    host_store: ShardStore = ValkeyShards(settings.store_url, clock=clock, events_clock=event_clock)
+    to_sender: Sender = sender or GrpcSender(settings.sender, service_token=settings.service_token)
+    if metrics is not None:
+        host_store = MeteredShardStore(host_store, metrics)
+        to_sender = MeteredSender(to_sender, metrics)
     return ShardDriver(
         host=host,
         relay=OutboxRelay(monotonic_ms=lambda: time.monotonic_ns() // 1_000_000),
-        host_store=ValkeyShards(settings.store_url, clock=clock, events_clock=event_clock),
+        host_store=host_store,
         relay_store=ValkeyShards(settings.store_url, clock=clock, events_clock=event_clock),
-        sender=sender or GrpcSender(settings.sender, service_token=settings.service_token),
+        sender=to_sender,
         now_us=clock.now_us,
         died=died,
     )

@@ -146,7 +146,8 @@ def test_the_report_names_folders_and_places(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "ms"),
-    [("1h", 3_600_000), ("1d2h3m4s5ms", 93_784_005), ("59m59.999s", 3_599_999), ("0.5s", 500), ("1.0005s", None), ("1", None), ("h", None),
+    [("1h", 3_600_000), ("1d2h3m4s5ms", 93_784_005), ("59m59.999s", 3_599_999), ("0.5s", 500), ("1.0005s", None),
+     ("1", None), ("h", None),
      ("1 h", None), ("1h ", None), ("", None), ("1w", None), ("-1h", None), ("1e3s", None), ("0s", 0)],
 )  # fmt: skip
 def test_durations(text: str, ms: int | None) -> None:
@@ -158,7 +159,7 @@ def test_durations(text: str, ms: int | None) -> None:
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(
     st.dictionaries(
-        st.sampled_from(["campaign.yaml", "reminder.subject.liquid", "reminder.html.liquid", "x"]),
+        st.sampled_from(["campaign.yaml", "a.subject.liquid", "a.html.liquid", "x"]),
         st.binary(max_size=80),
     )
 )
@@ -168,9 +169,9 @@ def test_any_bytes_are_answered(files: dict[str, bytes]) -> None:
 
 def test_a_campaign_with_random_damage_is_answered_with_places() -> None:
     rng = random.Random(7)
-    alphabet = list("{}[]:,&*!|>'\"%@`#-\t\n ?\x00é") + ["where", ": ", "- ", "event", "\n  "]
+    alphabet = [*"{}[]:,&*!|>'\"%@`#-\t\n ?\x00é", "where", ": ", "- ", "event", "\n  "]
     refused = 0
-    for _ in range(1_500):
+    for _ in range(400):
         text = FULL.decode()
         for _ in range(rng.choice([1, 1, 2, 4])):
             at = rng.randrange(len(text))
@@ -183,4 +184,4 @@ def test_a_campaign_with_random_damage_is_answered_with_places() -> None:
             if problem.file == "campaign.yaml":
                 assert 1 <= problem.line <= len(lines) + 1, (text, problem)
                 assert 1 <= problem.column <= max(map(len, lines)) + 2, (text, problem)
-    assert refused > 500
+    assert refused > 150

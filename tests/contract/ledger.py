@@ -75,6 +75,17 @@ class LedgerContract(ABC):
 
         self.tell(story)
 
+    def test_the_highest_ordinal_of_a_lineage_counts_not_the_first(self) -> None:
+        async def story(ledger: Ledger) -> None:
+            for number in (4, 9):
+                await ledger.submit(submit(a_new_email(f"e{number}", ordinal=number)))
+
+            answer = await ledger.submit(submit(a_new_email("other", ordinal=9)))
+
+            assert (answer.accepted, answer.repeated) == (0, 1)
+
+        self.tell(story)
+
     def test_ordinals_count_anew_in_another_lineage_and_the_last_sixteen_are_remembered(self) -> None:
         async def story(ledger: Ledger) -> None:
             for number in range(17):
@@ -102,12 +113,13 @@ class LedgerContract(ABC):
 
         self.tell(story)
 
-    def test_a_claim_whose_lease_is_over_goes_to_another_worker_and_the_first_may_not_attempt(self) -> None:
+    @pytest.mark.parametrize("worker", ["w2", "w1"])
+    def test_a_claim_whose_lease_is_over_goes_to_another_and_the_first_may_not_attempt(self, worker: str) -> None:
         async def story(ledger: Ledger) -> None:
             first = await one_claimed(ledger)
 
-            assert (await ledger.claim_due(claim_due(NOW_MS + LEASE_MS - 1, worker="w2"))).claimed == ()
-            (second,) = (await ledger.claim_due(claim_due(NOW_MS + LEASE_MS, worker="w2"))).claimed
+            assert (await ledger.claim_due(claim_due(NOW_MS + LEASE_MS - 1, worker=worker))).claimed == ()
+            (second,) = (await ledger.claim_due(claim_due(NOW_MS + LEASE_MS, worker=worker))).claimed
 
             assert not (await ledger.begin(begin(first))).granted
             assert (await ledger.begin(begin(second))).granted

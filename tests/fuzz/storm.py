@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
@@ -35,7 +36,7 @@ async def storm(
     Returns:
         By method's name, how often which status came back.
     """
-    print(f"storm on {service.full_name}: seed {seed}")
+    sys.stdout.write(f"storm on {service.full_name}: seed {seed}\n")
     codes: dict[str, Counter[grpc.StatusCode]] = {}
     options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
     async with grpc.aio.insecure_channel(target, options=options) as channel:

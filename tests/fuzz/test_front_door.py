@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 
 import grpc
 import pytest
@@ -39,7 +40,8 @@ async def weathered(running: Running, service: str) -> dict[str, dict[grpc.Statu
     running.store.restore(empty)
     gc.collect()
     growth = rss_bytes() - before
-    print({method: {code.name: count for code, count in counts.items()} for method, counts in codes.items()}, growth)
+    told = {method: {code.name: count for code, count in counts.items()} for method, counts in codes.items()}
+    sys.stdout.write(f"{told} {growth}\n")
     assert growth < GROWTH_BYTES_MAX, f"memory grew by {growth} bytes"
     return {method: dict(counts) for method, counts in codes.items()}
 

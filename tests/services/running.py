@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
@@ -14,6 +14,7 @@ from sendwhen.chassis.metrics import Metrics
 from sendwhen.v1 import ingest_service_pb2_grpc, trigger_service_pb2_grpc
 from services.ingest.grpc_log import GrpcLog
 from services.ingest.intake import Intake
+from services.ingest.metering import Metering
 from services.ingest.servicer import SERVICE, IngestServicer
 from services.trigger.front import Front
 from services.trigger.ports import Append, Appended, Lagging
@@ -27,19 +28,28 @@ WRITE_KEY, TOKEN, ADMIN = "write", "token", "admin"
 
 
 class HeldLog:
-    """The store's log; while ``go`` is cleared, appends wait."""
+    """The store's log; while ``go`` is cleared, appends wait. ``arrived`` tells that one came."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self.go = asyncio.Event()
         self.go.set()
+        self.arrived = asyncio.Event()
 
     async def append(self, appends: Sequence[Append]) -> Sequence[Appended | Lagging]:
+        self.arrived.set()
         await self.go.wait()
         return await self._store.append(appends)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something that no event tells has come about."""
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110  what is waited for has no event of its own
+            await asyncio.sleep(0.002)
 
 
 class Running:
@@ -55,6 +65,7 @@ class Running:
         self.store = MemoryStore(
             partitions=partitions, clock=self.clock, events_clock=self.event_clock, lag_max_events=lag_max_events
         )
+        self.metrics = Metrics()
         self.log = HeldLog(self.store)
         self.emails, self.shelf, self.watch = MemoryEmails(), MemoryShelf(), SettableWatch()
         self.settings = Settings(
@@ -78,13 +89,13 @@ class Running:
             shelf=self.shelf,
             watch=self.watch,
             shards=NoShards(),
-            meter=Metrics(),
+            meter=self.metrics,
             clock=self.clock,
         )
         await self.front.server.start()
         log = GrpcLog(self._channel(self.front.server.port, TOKEN), event_clock=self.event_clock)
         self.intake = Intake(log, self.clock, event_clock=self.event_clock)
-        servicer = IngestServicer(self.intake)
+        servicer = IngestServicer(self.intake, Metering(self.metrics, self.clock))
         self.server = GrpcServer(
             access=Access(default=[WRITE_KEY]),
             registers=[lambda server: ingest_service_pb2_grpc.add_IngestServicer_to_server(servicer, server)],

@@ -16,7 +16,7 @@ from sendwhen.v1 import ingest_service_pb2 as pb
 from sendwhen.v1.trigger_service_pb2 import AppendRequest
 from sendwhen.wire.entry import entry_of
 from services.trigger.front_ports import StoreState
-from tests.services.running import TOKEN, WRITE_KEY, Running
+from tests.services.running import TOKEN, WRITE_KEY, Running, until
 
 pytestmark = pytest.mark.integration
 
@@ -168,8 +168,7 @@ async def test_waiting_until_applied_answers_after_the_commit() -> None:
     async with Running() as running:
         request = pb.TrackRequest(event=an_event(), wait_until=pb.WAIT_UNTIL_APPLIED)
         call = asyncio.ensure_future(running.ingest().Track(request, timeout=10))
-        while not logged(running):
-            await asyncio.sleep(0.001)
+        await until(lambda: bool(logged(running)))
         await asyncio.sleep(0.02)
         assert not call.done()
         for partition in running.store.partitions.values():

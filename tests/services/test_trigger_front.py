@@ -19,7 +19,7 @@ from sendwhen.v1 import trigger_service_pb2 as pb
 from sendwhen.wire.entry import entry_of
 from services.trigger.front_ports import SentEmail
 from tests.fakes.memory_store import MemoryStore
-from tests.services.running import TOKEN, Running
+from tests.services.running import TOKEN, Running, until
 
 pytestmark = pytest.mark.integration
 
@@ -134,9 +134,10 @@ async def test_calls_that_come_while_the_store_is_at_work_go_together() -> None:
     async with Running(partitions=1) as running:
         running.log.go.clear()
         stub = running.trigger(TOKEN)
-        calls = [asyncio.ensure_future(stub.Append(append_of((str(n), "u")))) for n in range(20)]
-        while running.front.appender.queued_events < 19:
-            await asyncio.sleep(0.001)
+        calls = [asyncio.ensure_future(stub.Append(append_of(("0", "u"))))]
+        await running.log.arrived.wait()
+        calls += [asyncio.ensure_future(stub.Append(append_of((str(n), "u")))) for n in range(1, 20)]
+        await until(lambda: running.front.appender.queued_events == 19)
         running.log.go.set()
         await asyncio.gather(*calls)
         assert [stored.events for stored in running.store.partitions[0].log.values()] == [1, 20]

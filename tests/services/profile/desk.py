@@ -20,26 +20,10 @@ from services.profile.loader import Loader
 from services.profile.lookup import Lookup
 from services.profile.record_message import record_message
 from tests.fakes.profile_store import MemoryProfileStore
+from tests.fakes.tally import Tally
 
 PARTITIONS = 4
 NOW_MS = 1_700_000_000_000
-
-
-class Tally:
-    """Metrics that are remembered."""
-
-    def __init__(self) -> None:
-        self.counts: dict[tuple[str, ...], float] = {}
-
-    def count(self, name: str, amount: float = 1, **labels: str) -> None:
-        key = (name, *labels.values())
-        self.counts[key] = self.counts.get(key, 0) + amount
-
-    def observe(self, name: str, value: float, trace_id: str | None = None, **labels: str) -> None:
-        self.count(name, **labels)
-
-    def set(self, name: str, value: float, **labels: str) -> None:
-        self.counts[name, *labels.values()] = value
 
 
 def home(user_id: str) -> tuple[str, int]:
