@@ -11,32 +11,42 @@ import sys
 from pathlib import Path
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-SERVICES = ("ingest", "trigger", "profile", "sender")
+MODULES = (
+    ("ingest", "services.ingest.settings"),
+    ("trigger", "services.trigger.settings"),
+    ("trigger", "services.trigger.shard_settings"),
+    ("profile", "services.profile.settings"),
+    ("sender", "services.sender.settings"),
+)
 BEGIN = "<!-- settings: written by `python -m tools.readme_settings` -->"
 END = "<!-- end of settings -->"
 
 
-def settings_of(service: str) -> type:
-    """The dataclass that holds a service's settings."""
-    module = importlib.import_module(f"services.{service}.settings")
+def settings_of(module_name: str) -> type:
+    """The dataclass that holds the settings of a process."""
+    module = importlib.import_module(module_name)
     found = [
         kind
         for name, kind in inspect.getmembers(module, dataclasses.is_dataclass)
         if name.endswith("Settings") and kind.__module__ == module.__name__
     ]
     if len(found) != 1:
-        raise LookupError(f"services.{service}.settings must hold one dataclass whose name ends in Settings.")
+        raise LookupError(f"{module_name} must hold one dataclass whose name ends in Settings.")
     return found[0]
 
 
 def table() -> str:
     """All settings as a table in Markdown."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
-    for service in SERVICES:
-        kind = settings_of(service)
+    listed: set[str] = set()
+    for service, module_name in MODULES:
+        kind = settings_of(module_name)
         meanings = _meanings(kind)
         for field in dataclasses.fields(kind):
             variable = f"SENDWHEN_{service.upper()}_{field.name.upper()}"
+            if variable in listed:
+                continue
+            listed.add(variable)
             lines.append(f"| `{variable}` | {_default(field)} | {meanings.get(field.name, '').replace('|', '/')} |")
     return "\n".join(lines)
 
