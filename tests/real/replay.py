@@ -36,11 +36,12 @@ def emails_of(data: DataSet, *, events: Path, last_ms: int, partitions: int, wor
         installation.start()
         for campaign in sorted({answer.campaign for answer in data.answers}):
             installation.cli("campaigns", "put", str(CAMPAIGNS / campaign))
-        for answer in data.answers:
-            until_ms = last_ms + answer.after_last_ms
-            installation.cli("replay", str(events), "--advance-to", str(until_ms), within_s=240)
+        for after_last_ms in sorted({answer.after_last_ms for answer in data.answers}):
+            installation.cli("replay", str(events), "--advance-to", str(last_ms + after_last_ms), within_s=240)
             counts = _agreed_counts(installation)
-            found[answer.name] = counts.get(answer.campaign.replace("_", "-"), 0)
+            for answer in data.answers:
+                if answer.after_last_ms == after_last_ms:
+                    found[answer.name] = counts.get(answer.campaign.replace("_", "-"), 0)
     finally:
         installation.stop()
     return found
