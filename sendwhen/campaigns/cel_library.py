@@ -2,6 +2,10 @@
 
 The library (Google's cel-cpp) parses and type-checks. Its answers are ours only when conditions are compiled and in the
 differential test; on the hot path only ``matches`` still asks it, because its regular expressions take linear time.
+
+Careful with its values: version 0.1.3 gives away a reference to None that it does not own each time ``value()``
+or ``plain_value()`` of a null is read, which ends the process sooner or later. So only results known not to be null are
+read.
 """
 
 from __future__ import annotations

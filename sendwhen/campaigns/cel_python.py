@@ -24,6 +24,7 @@ from sendwhen.campaigns.cel_refusals import (
     unsupported_function,
     unsupported_literal,
 )
+from sendwhen.campaigns.cel_runtime import ARITHMETIC, FUNCTIONS, ORDERINGS
 from sendwhen.campaigns.cel_tree import Node, flattened, macro_of
 from sendwhen.campaigns.problem import Flaw
 
@@ -31,25 +32,6 @@ DEPTH_LIMIT = 32
 """Nesting of a condition."""
 MACRO_DEPTH_LIMIT = 2
 """Macros within macros: one goes through a list for each element of a list, and no further."""
-
-_ORDERINGS = {"_<_": ("<", "_lt"), "_<=_": ("<=", "_le"), "_>_": (">", "_gt"), "_>=_": (">=", "_ge")}
-_ARITHMETIC = ("_+_", "_-_", "_*_", "_/_", "_%_")
-_FUNCTIONS = {
-    **dict(zip(_ARITHMETIC, (("_add", 2), ("_sub", 2), ("_mul", 2), ("_div", 2), ("_mod", 2)), strict=True)),
-    "-_": ("_neg", 1),
-    "_[_]": ("_i", 2),
-    "@in": ("_in", 2),
-    "size": ("_size", 1),
-    "startsWith": ("_starts", 2),
-    "endsWith": ("_ends", 2),
-    "contains": ("_contains", 2),
-    "int": ("_int", 1),
-    "double": ("_double", 1),
-    "string": ("_text", 1),
-    "timestamp": ("_time", 1),
-    "duration": ("_span", 1),
-}
-"""Functions by their name in the tree: ours, and how many operands it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +136,14 @@ class Writer:
         write = {
             "_&&_": self._logic, "_||_": self._logic, "!_": self._negation, "_==_": self._equality, "_!=_":
             self._equality,
-            "matches": self._match, "_?_:_": self._choice, "dyn": self._unchanged, **dict.fromkeys(_ORDERINGS,
+            "matches": self._match, "_?_:_": self._choice, "dyn": self._unchanged, **dict.fromkeys(ORDERINGS,
             self._order),
         }.get(node.value, self._function)  # fmt: skip
         return write(node)
 
     def _unchanged(self, node: Node) -> Code:
-        return self.write(node.children[0])
+        inner = self.write(node.children[0])
+        return Code(f"_same({inner.text})", inner.safe, inner.truth)
 
     def _negation(self, node: Node) -> Code:
         self._negations += 1
@@ -172,9 +155,9 @@ class Writer:
 
     def _function(self, node: Node) -> Code:
         name = node.value
-        if name in _ARITHMETIC and any(c.type == "dyn" and c.kind == "select" for c in node.children):
+        if name in ARITHMETIC and any(c.type == "dyn" and c.kind == "select" for c in node.children):
             self.warnings.append(arithmetic_warning(node))
-        short, arguments = _FUNCTIONS.get(name, ("", 0))
+        short, arguments = FUNCTIONS.get(name, ("", 0))
         if not short or len(node.children) != arguments:
             raise unsupported_function(node)
         if name == "string" and node.children[0].type in ("timestamp", "duration"):
@@ -228,7 +211,7 @@ class Writer:
             left, right = right, left
         negated = node.value == "_!=_"
         part = self.write(left)
-        if right.kind != "literal" or not part.safe or right.type in ("uint", "bytes"):
+        if right.kind != "literal" or left.kind == "literal" or not part.safe or right.type in ("uint", "bytes"):
             other = self.write(right)
             return Code(f"{'_ne' if negated else '_eq'}({part.text}, {other.text})", False, True)
         if right.type in ("null", "bool"):
@@ -242,7 +225,7 @@ class Writer:
 
     def _order(self, node: Node) -> Code:
         left, right = node.children
-        sign, general = _ORDERINGS[node.value]
+        sign, general = ORDERINGS[node.value]
         if self._negations and "dyn" in (left.type, right.type):
             self.warnings.append(ordering_warning(node.offset, sign))
         a, b = self.write(left), self.write(right)

@@ -12,6 +12,7 @@ RUNTIME: dict[str, Any] = {
     "_N": cel_values.NUMBERS,
     "_T": cel_values.Timestamp,
     "_D": cel_values.Duration,
+    "_same": cel_values.same,
     "_s": cel_values.select,
     "_h": cel_values.has,
     "_map": cel_values.mapping,
@@ -54,3 +55,22 @@ RUNTIME: dict[str, Any] = {
     "Exception": Exception,
     "__builtins__": {},
 }
+
+ORDERINGS = {"_<_": ("<", "_lt"), "_<=_": ("<=", "_le"), "_>_": (">", "_gt"), "_>=_": (">=", "_ge")}
+ARITHMETIC = ("_+_", "_-_", "_*_", "_/_", "_%_")
+FUNCTIONS = {
+    **dict(zip(ARITHMETIC, (("_add", 2), ("_sub", 2), ("_mul", 2), ("_div", 2), ("_mod", 2)), strict=True)),
+    "-_": ("_neg", 1),
+    "_[_]": ("_i", 2),
+    "@in": ("_in", 2),
+    "size": ("_size", 1),
+    "startsWith": ("_starts", 2),
+    "endsWith": ("_ends", 2),
+    "contains": ("_contains", 2),
+    "int": ("_int", 1),
+    "double": ("_double", 1),
+    "string": ("_text", 1),
+    "timestamp": ("_time", 1),
+    "duration": ("_span", 1),
+}
+"""Functions by their name in the tree: ours, and how many operands it takes."""

@@ -46,6 +46,11 @@ DEPTH_LIMIT = 32
 """Nesting of lists and maps that ``==`` compares; deeper ones are an error."""
 
 
+def same(value: Any) -> Any:
+    """``dyn(value)``: means something to the type checker only."""
+    return value
+
+
 def select(value: Any, name: str) -> Any:
     """``value.name``; null where there is none."""
     if value.__class__ is dict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,26 @@ def test_any_text_is_compiled_or_refused_with_a_place(text: str) -> None:
 def test_regular_expressions_take_linear_time() -> None:
     event = EventScope(name="A", id="1", occurred_at_ms=0, properties={"s": "a" * 20_000 + "!"})
     assert not compile_condition('event.properties.s.matches("^(a+)+$")').test(event, {}, None, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 == null",
+        "null == null",
+        "true == true",
+        "dyn(5)",
+        "dyn(5) == null",
+        "'a' in ['a']",
+        "true ? false : true",
+        "[1] == null",
+    ],
+)
+def test_conditions_of_literals_alone_compile_without_a_warning(text: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        condition, _ = read_condition(text, ("event",))
+    assert condition is None or fuse([condition, condition])(EVENT, {}, 0) in (0, 3)
 
 
 def test_warnings_stand_where_they_belong() -> None:

@@ -21,7 +21,14 @@ CONTEXTS = 3
 
 def the_librarys_answer(expression: Any, values: dict[str, Any]) -> Any:
     answer = expression.eval(data=values)
-    return "error" if answer.type() == cel.Type.ERROR else answer.plain_value()
+    if answer.type() == cel.Type.ERROR:
+        return "error"
+    # Reading a null takes a reference to None away from the interpreter (see cel_library), so only these are read.
+    return (
+        answer.plain_value()
+        if answer.type() in (cel.Type.BOOL, cel.Type.INT, cel.Type.DOUBLE, cel.Type.STRING)
+        else None
+    )
 
 
 def compiled(pair: Pair) -> Condition | None:
@@ -95,8 +102,8 @@ def test_expressions_give_the_values_of_the_library(seed: int) -> None:
             context = generator.context()
             ours = expression.value(context["event"], context["customer"], context["start"], context["now"])
             expected = the_librarys_answer(mapped, activation(context))
-            if expected == "error" or not isinstance(expected, (str, int, float)):
-                expected = None if not isinstance(expected, str) or expected == "error" else expected
+            if expected == "error":
+                expected = None
             compared += ours is not None
             assert same(ours, expected), (
                 f"seed {seed}\n{pair.ours}\n{pair.theirs}\n{context}\nours {ours!r} expected {expected!r}"

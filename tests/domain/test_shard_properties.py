@@ -65,19 +65,23 @@ NAMES = ("Product Viewed", "Product Added", "Order Completed", "Left", "Noise")
 PEOPLE = ("ada", "bob", "cy")
 
 
-def make_shard(limits: ShardLimits | None = None) -> Shard:
+def make_shard(limits: ShardLimits | None = None, *, event_clock: bool = False) -> Shard:
     return Shard(
         partition=0,
         send_key=b"key",
         compile_campaign=Catalogue(*CAMPAIGNS, SECOND_VERSION),
         fuse=fuse,
         limits=limits or ShardLimits(),
+        event_clock=event_clock,
     )
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[Entry]:
-    """Steps of time are drawn from the campaigns' own constants: other steps let mutants live."""
+def histories(draw: st.DrawFn, *, spread: bool = False) -> list[Entry]:
+    """Steps of time are drawn from the campaigns' own constants: other steps let mutants live.
+
+    ``spread``: time passes within entries too, and some events come unsorted.
+    """
     entries: list[Entry] = [put(campaign, seq=seq) for seq, campaign in enumerate(CAMPAIGNS, 1)]
     at_ms = T0_MS
     steps = st.sampled_from([0, 0, 1, STEP_MS, WAIT_MS - 1, WAIT_MS, COOLDOWN_MS])
@@ -86,17 +90,19 @@ def histories(draw: st.DrawFn) -> list[Entry]:
         seq = len(entries) + 1
         match draw(st.sampled_from(["events"] * 6 + ["tick", "pause", "edit"])):
             case "events":
-                events = [
-                    an_event(
-                        draw(st.sampled_from(NAMES)),
-                        draw(st.sampled_from(PEOPLE)),
-                        event_id=f"{number}/{place}/{draw(st.sampled_from(['', '', 'again']))}",
-                        at_ms=at_ms,
-                        properties={"sku": draw(st.sampled_from(["a", "b"]))},
-                        attributes={"number": number},
+                events = []
+                for place in range(draw(st.integers(1, 4))):
+                    at_ms += draw(steps) if spread else 0
+                    events.append(
+                        an_event(
+                            draw(st.sampled_from(NAMES)),
+                            draw(st.sampled_from(PEOPLE)),
+                            event_id=f"{number}/{place}/{draw(st.sampled_from(['', '', 'again']))}",
+                            at_ms=at_ms - (draw(st.sampled_from([0, 0, 0, 1])) if spread else 0),
+                            properties={"sku": draw(st.sampled_from(["a", "b"]))},
+                            attributes={"number": number},
+                        )
                     )
-                    for place in range(draw(st.integers(1, 4)))
-                ]
                 events += draw(st.sampled_from([(), events[:1]]))
                 entries.append(EventBatch(seq=seq, at_ms=at_ms, events=tuple(events)))
             case "pause":
@@ -109,8 +115,8 @@ def histories(draw: st.DrawFn) -> list[Entry]:
     return entries
 
 
-def uninterrupted(history: list[Entry]) -> Host:
-    host = Host(make_shard, horizon_ms=10**9)
+def uninterrupted(history: list[Entry], *, event_clock: bool = False) -> Host:
+    host = Host(lambda: make_shard(event_clock=event_clock), horizon_ms=10**9)
     for entry in history:
         host.apply(entry)
     host.commit()
@@ -124,8 +130,23 @@ def test_a_shard_resumed_from_commits_decides_as_if_it_had_never_stopped(
 ) -> None:
     """Kills: a run, cool-down, partial, stop, pause or seen id missing in the record; a timer lost by eviction, by the
     horizon of known deadlines or in a commit between two timers of one entry; an order of arming that starts anew."""
+    _resumed_alike(history, data, event_clock=False)
+
+
+@settings(max_examples=80)
+@given(histories(spread=True), st.data())
+def test_on_the_events_own_time_it_is_resumed_alike(history: list[Entry], data: st.DataObject) -> None:
+    """Kills: a clock that moves once for each entry; an unsorted event that is applied after a restart."""
+    _resumed_alike(history, data, event_clock=True)
+
+
+def _resumed_alike(history: list[Entry], data: st.DataObject, *, event_clock: bool) -> None:
     cramped = ShardLimits(live_bytes=data.draw(st.sampled_from([0, 2_000, 10**9])), warm_bytes=0)
-    host = Host(lambda: make_shard(cramped), horizon_ms=data.draw(st.sampled_from([0, WAIT_MS, 10**9])), at_once=1)
+    host = Host(
+        lambda: make_shard(cramped, event_clock=event_clock),
+        horizon_ms=data.draw(st.sampled_from([0, WAIT_MS, 10**9])),
+        at_once=1,
+    )
     for entry in history:
         host.apply(entry, commit_between=data.draw(st.booleans()))
         action = data.draw(st.sampled_from(["go on", "commit", "commit and restart", "restart"]))
@@ -136,10 +157,11 @@ def test_a_shard_resumed_from_commits_decides_as_if_it_had_never_stopped(
             for missed in history[host.shard.position : entry.seq]:
                 host.apply(missed)
     host.commit()
+    whole = uninterrupted(history, event_clock=event_clock).kept
 
-    assert host.kept.outputs_by_kind() == uninterrupted(history).kept.outputs_by_kind()
-    assert host.kept.records == uninterrupted(history).kept.records
-    assert host.kept.due == uninterrupted(history).kept.due
+    assert host.kept.outputs_by_kind() == whole.outputs_by_kind()
+    assert host.kept.records == whole.records
+    assert host.kept.due == whole.due
 
 
 @settings(max_examples=60)
