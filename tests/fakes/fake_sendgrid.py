@@ -90,7 +90,7 @@ class FakeSendgrid:
         self.release.set()
         if self._server is not None:
             self._server.close()
-            self._server.close_clients()if hasattr(self._server, "close_clients") else None
+            self._server.close_clients() if hasattr(self._server, "close_clients") else None
             self._server = None
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

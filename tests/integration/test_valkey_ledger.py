@@ -127,7 +127,11 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=80, phases=[Phase.explicit, Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(steps=STEPS)
 def test_the_store_and_the_memory_answer_alike(valkey: ValkeyServer, steps: list[tuple[str, int, Signal, int]]) -> None:
     """Kills any difference between the Lua functions and the table, such as a doubt that is not taken back."""

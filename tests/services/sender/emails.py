@@ -13,7 +13,9 @@ NOW_MS = 1_800_000_000_000
 LEASE_MS = 10_000
 EVIDENCE_MS = 900_000
 ADDRESSES = AddressBook("a key that only tests have")
-CONTEXT = b'{"event":{"name":"Product Added","id":"e","occurred_at_ms":1,"properties":{"product":"Lamp"}},"customer":{}}'
+CONTEXT = (
+    b'{"event":{"name":"Product Added","id":"e","occurred_at_ms":1,"properties":{"product":"Lamp"}},"customer":{}}'
+)
 
 
 def an_intent(name: str = "first", *, address: str = "ada@example.invalid", **fields: object) -> email_pb2.SendIntent:
@@ -42,7 +44,12 @@ def an_intent(name: str = "first", *, address: str = "ada@example.invalid", **fi
 
 
 def a_new_email(
-    name: str = "first", *, ordinal: int = 1, lineage: str = "l1", address: str = "ada@example.invalid", **fields: object
+    name: str = "first",
+    *,
+    ordinal: int = 1,
+    lineage: str = "l1",
+    address: str = "ada@example.invalid",
+    **fields: object,
 ) -> NewEmail:
     return NewEmail(
         partition=3,
@@ -58,9 +65,7 @@ def submit(*emails: NewEmail, claim_max: int = 100, worker: str = "w1", at_ms: i
 
 
 def claim_due(at_ms: int, *, worker: str = "w1", emails_max: int = 6_400) -> ClaimDue:
-    return ClaimDue(
-        worker=worker, emails_max=emails_max, now_ms=at_ms, lease_ms=LEASE_MS, evidence_wait_ms=EVIDENCE_MS
-    )
+    return ClaimDue(worker=worker, emails_max=emails_max, now_ms=at_ms, lease_ms=LEASE_MS, evidence_wait_ms=EVIDENCE_MS)
 
 
 def begin(claimed: Claimed, *, at_ms: int = NOW_MS, look_at_expiry: bool = True) -> BeginAttempt:

@@ -39,7 +39,10 @@ class Folder:
 
     def texts(self) -> Sequence[tuple[str, str, str, str]]:
         messages = [read(path) for path in self.folder.glob("*.eml")] if self.folder.is_dir() else []
-        return [(str(m["To"]), str(m["Subject"]), part(m, "plain"), part(m, "html").rstrip("\n") + _end(m)) for m in messages]
+        return [
+            (str(m["To"]), str(m["Subject"]), part(m, "plain"), part(m, "html").rstrip("\n") + _end(m))
+            for m in messages
+        ]
 
     async def away(self) -> None:
         shutil.rmtree(self.folder)
