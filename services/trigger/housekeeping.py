@@ -62,6 +62,8 @@ class Housekeeping:
         return went
 
     async def look(self) -> None:
-        """Report how far shards are behind."""
-        for head in await self._log.heads(self._partitions):
+        """Report how far shards and their outboxes are behind."""
+        heads = await self._log.heads(self._partitions)
+        for head in heads:
             self._meter.set("sendwhen_log_lag_events", head.lag_events, partition=str(head.partition))
+        self._meter.set("sendwhen_outbox_rows", sum(head.outbox for head in heads))
