@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from services.sender.ledger_gauges import LedgerGauges
 from services.sender.ledger import State
+from services.sender.ledger_gauges import LedgerGauges
 from services.sender.ledger_port import Count
 from tests.fakes.tally import Tally
 
