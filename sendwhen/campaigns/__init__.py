@@ -1,4 +1,4 @@
-"""The campaign language: a folder of text to a Campaign, with places for everything that is wrong; CEL and Liquid included."""
+"""The campaign language: a folder of text to a Campaign, with the place of everything that is wrong."""
 
 from sendwhen.campaigns.checker import Checked, check, check_lines, compile_campaign
 from sendwhen.campaigns.conditions import compile_condition, compile_expression, fuse

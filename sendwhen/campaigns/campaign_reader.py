@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from sendwhen.campaigns.conditions import read_condition, read_expression
 from sendwhen.campaigns.durations import DURATION_LIMIT_MS
@@ -70,8 +70,8 @@ class CampaignReader:
     words: Reader = field(default_factory=Reader)
     used: dict[str, Node] = field(default_factory=dict)
 
-    def read(self, version: str) -> Campaign | None:
-        """The campaign; None where something is wrong."""
+    def read(self) -> Campaign | None:
+        """The campaign, still without its version; None where something is wrong."""
         assert self.document.root is not None
         entries = self.words.map(
             self.document.root, _WORDS, required=("campaign", "trigger", "steps"), what="A campaign"
@@ -97,7 +97,7 @@ class CampaignReader:
         }
         if trigger is None or any(not flaw.warning for flaw in self.words.flaws):
             return None
-        return Campaign(version=version, trigger=trigger, reentry=reentry, cooldown_ms=cooldown_ms, **parts)  # type: ignore[arg-type]  # each part is of its field's type
+        return Campaign(version="", trigger=trigger, reentry=reentry, cooldown_ms=cooldown_ms, **parts)  # type: ignore[arg-type]  # each part is of its field's type
 
     def _id(self, node: Node | None) -> str | None:
         name = self.words.text(node, "campaign", "abandoned-cart")
@@ -212,8 +212,9 @@ class CampaignReader:
         if node is None:
             return ()
         entries = self.words.list(node, "'steps'", "[{send: reminder}]")
-        steps = self.words.each(entries, self._step)
-        if not any(isinstance(step, SendStep) for step in steps) and len(steps) == len(entries):
+        steps: tuple[Step, ...] = self.words.each(entries, self._step)
+        is_list = isinstance(node, SequenceNode)
+        if is_list and not any(isinstance(step, SendStep) for step in steps) and len(steps) == len(entries):
             self.words.refuse(node, "No step sends anything", "Add '- send: …' with the name of a template.")
         return steps
 

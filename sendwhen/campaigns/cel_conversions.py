@@ -69,7 +69,7 @@ def to_text(value: Any) -> Any:
 
 
 def _decimal_text(value: float) -> str:
-    """The shortest digits that give the number back; with an exponent from 1e6 on and below 1e-4, as the CEL library does."""
+    """The shortest digits that give the number back; exponents from 1e6 on and below 1e-4, as in the library."""
     if not math.isfinite(value):
         return str(value)
     if value == 0:

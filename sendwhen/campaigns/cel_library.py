@@ -2,6 +2,10 @@
 
 The library (Google's cel-cpp) parses and type-checks. Its answers are ours only when conditions are compiled and in the
 differential test; on the hot path only ``matches`` still asks it, because its regular expressions take linear time.
+
+Careful with its values: version 0.1.3 gives away a reference to None that it does not own each time ``value()``
+or ``plain_value()`` of a null is read, which ends the process sooner or later. So only results known not to be null are
+read.
 """
 
 from __future__ import annotations
@@ -42,9 +46,14 @@ def _environment(roots: frozenset[str]) -> Any:
     return cel.NewEnv(variables=variables)
 
 
+def library_environment(roots: Collection[str]) -> Any:
+    """The library's environment with our variables; the differential test and the benchmark ask it too."""
+    return _environment(frozenset(roots))
+
+
 def library_expression(text: str, roots: Collection[str]) -> Any:
-    """The library's own compiled form; raises RuntimeError with the library's words. For ``check`` and the differential test."""
-    return _environment(frozenset(roots)).compile(text)
+    """The library's own compiled form; raises RuntimeError with the library's words."""
+    return library_environment(roots).compile(text)
 
 
 def check_text(text: str, roots: Collection[str]) -> Node | list[Flaw]:
@@ -64,10 +73,12 @@ def _flaws(text: str, message: str, roots: Collection[str]) -> list[Flaw]:
         problem, remedy = _translated(words.replace("[INVALID_ARGUMENT]", "").strip(), roots)
         if not any(flaw.offset == offset for flaw in flaws):
             flaws.append(Flaw(min(offset, len(text)), problem, remedy))
+    if not flaws and "recursion limit" in message:
+        return [Flaw(0, "The expression is nested too deep", "Write it flatter.")]
     return flaws[:3] or [Flaw(0, f"This is not CEL ({shortened(message, 120)})", "Write a CEL expression.")]
 
 
-def _translated(words: str, roots: Collection[str]) -> tuple[str, str]:
+def _translated(words: str, roots: Collection[str]) -> tuple[str, str]:  # noqa: PLR0911  one for each kind of message
     if match := _UNDECLARED.search(words):
         return _unknown(match[1], roots)
     if match := _OVERLOAD.search(words):
@@ -77,13 +88,16 @@ def _translated(words: str, roots: Collection[str]) -> tuple[str, str]:
             return f"'{name}()' does not take ({types})", "See docs/campaigns.md for what each function takes."
         return (
             f"'{name}' does not go with {types.replace(', ', ' and ')}",
-            "Compare like with like: text in quotes, decimal numbers with a point (5.0), conversions by int(), double(), string().",
+            "Compare like with like: text in quotes, decimal numbers with a point (5.0), conversions by int(), "
+            "double(), string().",
         )
+    if "recursion" in words:
+        return "The expression is nested too deep", "Write it flatter."
     if "<EOF>" in words and "mismatched input '<EOF>'" in words:
         return "The expression ends too early", "Complete it."
     if words.startswith("Syntax error"):
         return (
-            f"This is not CEL ({shortened(words.split(' expecting ')[0], 90)})",
+            f"This is not CEL ({shortened(words.split(' expecting ', maxsplit=1)[0], 90)})",
             'Write it as in: event.properties.price > 10 && customer.plan == "pro".',
         )
     return f"This is not CEL ({shortened(words, 120)})", "See docs/campaigns.md for what conditions may say."
@@ -92,7 +106,7 @@ def _translated(words: str, roots: Collection[str]) -> tuple[str, str]:
 def _unknown(name: str, roots: Collection[str]) -> tuple[str, str]:
     root, _, rest = name.partition(".")
     if root in ROOTS and root not in roots:
-        return f"'{root}' is not known here", f"Here there are {listed(r for r in ROOTS if r in roots)}."
+        return f"'{root}' is not known here", f"Here there are {listed((r for r in ROOTS if r in roots), 'and')}."
     if root in ("event", "start"):
         field = rest.split(".")[0] or "price"
         return (

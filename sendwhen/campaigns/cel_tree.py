@@ -22,7 +22,8 @@ class Node:
         kind: "literal", "name", "select", "has", "call", "list", "map" or "fold".
         type: "bool", "int", "uint", "double", "string", "bytes", "null", "timestamp", "duration", "list", "map", "dyn".
         value: The literal's value, or the name, field or function.
-        children: Operand of a select; target (when ``member``) and arguments of a call; elements of a list; keys and values
+        children: Operand of a select; target (when ``member``) and arguments of a call; elements of a list; keys and
+        values
             of a map in turn; range, start, condition, step and result of a fold.
         member: A call with a target.
         names: Variables of a fold: the element and the accumulator.
@@ -83,10 +84,10 @@ class _Reader:
                 kind, body = number, value
         return self._built(ident, kind, list(_fields(body)))
 
-    def _built(self, ident: int, kind: int, fields: list[Field]) -> Node:
+    def _built(self, ident: int, kind: int, fields: list[Field]) -> Node:  # noqa: PLR0911  one return for each kind of node
         offset, type_ = self.offsets.get(ident, 0), self.types.get(ident, "dyn")
         if kind == 3:
-            literal, value = _literal(fields)
+            literal, value = _literal(*(fields[0] if fields else (1, 0)))
             return Node(ident, offset, "literal", literal, value)
         if kind == 4:
             return Node(ident, offset, "name", type_, self.names.get(ident) or _text(fields, 1))
@@ -111,6 +112,24 @@ class _Reader:
         return Node(ident, offset, "fold", type_, None, children, False, (_text(fields, 1), _text(fields, 3)))
 
 
+def flattened(node: Node, name: str) -> list[Node]:
+    """The operands of a chain of one operator, however it is nested."""
+    if node.kind == "call" and node.value == name:
+        return [leaf for child in node.children for leaf in flattened(child, name)]
+    return [node]
+
+
+def macro_of(start: Node, step: Node, accumulator: str) -> tuple[str, Node]:
+    """Which macro a fold was written as, and what it asks of an element."""
+    if step.kind != "call" or start.kind != "literal":
+        return "", step
+    if step.value == "_||_" and start.value is False and step.children[0].value == accumulator:
+        return "_any", step.children[1]
+    if step.value == "_&&_" and start.value is True and step.children[0].value == accumulator:
+        return "_all", step.children[1]
+    return ("_one", step.children[0]) if step.value == "_?_:_" and start.type == "int" else ("", step)
+
+
 def _type(message: bytes) -> str:
     for number, value in _fields(message):
         if number == 2:
@@ -124,8 +143,7 @@ def _type(message: bytes) -> str:
     return "dyn"
 
 
-def _literal(fields: list[Field]) -> tuple[str, Any]:
-    number, value = fields[0] if fields else (1, 0)
+def _literal(number: int, value: Any) -> tuple[str, Any]:
     kind = _LITERALS.get(number, "bytes")
     if kind == "int":
         return kind, value - (1 << 64) if value >> 63 else value

@@ -1,10 +1,13 @@
 """What compiled conditions calculate with: CEL's operations as total Python functions.
 
-None of these raises. Where CEL has an error, they answer ``ERROR``, which every operation passes on and only ``&&``, ``||``
-and the macros may absorb, as in CEL. Values are what JSON gives (None, bool, int, float, str, list, dict), and Timestamp and
+None of these raises. Where CEL has an error, they answer ``ERROR``, which every operation passes on and only ``&&``,
+``||``
+and the macros may absorb, as in CEL. Values are what JSON gives (None, bool, int, float, str, list, dict), and
+Timestamp and
 Duration. Classes are compared with ``is``, so that a bool is never taken for a number.
 
-There is one deviation from CEL, on purpose: an absent property is null, and an ordering with null or between types is false
+There is one deviation from CEL, on purpose: an absent property is null, and an ordering with null or between types
+is false
 instead of an error.
 """
 
@@ -41,6 +44,11 @@ INNER_LIST_LIMIT = 100
 """The same for a macro within a macro."""
 DEPTH_LIMIT = 32
 """Nesting of lists and maps that ``==`` compares; deeper ones are an error."""
+
+
+def same(value: Any) -> Any:
+    """``dyn(value)``: means something to the type checker only."""
+    return value
 
 
 def select(value: Any, name: str) -> Any:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from sendwhen.campaigns.campaign_reader import NAME, CampaignReader
 from sendwhen.campaigns.folder import (
     BYTES_LIMIT,
@@ -79,10 +81,9 @@ def check(files: CampaignFiles | Mapping[str, bytes]) -> Checked:
         return _refused(problems)
     kept = {name: hashes[name] for name in sorted(used)}
     version = _version(source, kept)
-    campaign, _, _ = _read(source, hashes, version)
     return Checked(
         problems=_sorted(problems),
-        campaign=campaign,
+        campaign=replace(campaign, version=version),
         version=version,
         template_hashes=kept,
         templates={hashes[name]: templates[name] for name in kept},
@@ -95,20 +96,21 @@ def compile_campaign(source_yaml: bytes, template_hashes: Mapping[str, str], *, 
 
     ``version`` is computed from the text and the templates that it uses where it is not given.
     """
-    campaign, used, problems = _read(source_yaml, template_hashes, version)
+    campaign, used, problems = _read(source_yaml, template_hashes)
     if campaign is None:
         errors = [p for p in problems if not p.warning]
         raise Invalid.of(
             [Violation(field=f"{p.file}:{p.line}:{p.column}", description=f"{p.problem}. {p.remedy}") for p in errors]
         )
-    if version:
-        return campaign
-    computed = _version(source_yaml, {name: template_hashes[name] for name in sorted(used)})
-    return compile_campaign(source_yaml, template_hashes, version=computed)
+    computed = version or _version(source_yaml, {name: template_hashes[name] for name in sorted(used)})
+    return replace(campaign, version=computed)
 
 
 def check_lines(path: str | Path) -> tuple[list[str], bool]:
-    """A report on one campaign's folder, or on a folder of them: ``file:line:column: problem. remedy``; and whether all is well."""
+    """A report on one campaign's folder or a folder of them, a line each; and whether all is well.
+
+    Problems read ``file:line:column: problem. remedy``.
+    """
     lines: list[str] = []
     well = True
     names: dict[str, Path] = {}
@@ -129,14 +131,12 @@ def check_lines(path: str | Path) -> tuple[list[str], bool]:
     return lines, well
 
 
-def _read(
-    source: bytes, hashes: Mapping[str, str], version: str = ""
-) -> tuple[Campaign | None, set[str], list[Problem]]:
+def _read(source: bytes, hashes: Mapping[str, str]) -> tuple[Campaign | None, set[str], list[Problem]]:
     document = read_document(source)
     if document.root is None or document.flaws:
         return None, set(), _placed(YAML_NAME, document.text, document.flaws)
     reader = CampaignReader(document, hashes)
-    campaign = reader.read(version)
+    campaign = reader.read()
     return campaign, set(reader.used), _placed(YAML_NAME, document.text, reader.words.flaws)
 
 
@@ -177,7 +177,10 @@ def _templates(files: Mapping[str, bytes], problems: list[Problem]) -> dict[str,
 
 
 def _stranger(file: str) -> Problem:
-    remedy = "Name templates <name>.subject.liquid, <name>.text.liquid and <name>.html.liquid with a-z, 0-9 and - in the name; move other files away."
+    remedy = (
+        "Name templates <name>.subject.liquid, <name>.text.liquid or <name>.html.liquid, with a-z, 0-9 and - in "
+        "the name; keep other files elsewhere."
+    )
     if file.lower().startswith(("campaign.", "campaigns.")):
         remedy = f"Name it {YAML_NAME}."
     elif close := nearest(file, [file.rsplit(".", 2)[0] + f".{part}.liquid" for part in ("subject", "text", "html")]):

@@ -8,7 +8,9 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sendwhen.campaigns.cel_library import ROOTS, check_text
-from sendwhen.campaigns.cel_python import RUNTIME, Code, Refused, Writer
+from sendwhen.campaigns.cel_python import Code, Writer
+from sendwhen.campaigns.cel_refusals import Refused
+from sendwhen.campaigns.cel_runtime import RUNTIME
 from sendwhen.campaigns.problem import Flaw, shortened
 from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Expression, Fused
 from sendwhen.errors import Invalid
@@ -26,7 +28,10 @@ def compile_condition(text: str, *, roots: Collection[str] = ROOTS) -> Condition
 
 
 def compile_expression(text: str, *, roots: Collection[str] = ROOTS) -> Expression:
-    """An expression that gives text, a number or a bool (anything else: None); raises Invalid where the text is wrong."""
+    """An expression for text, a number or a bool (anything else gives None).
+
+    Raises Invalid where the text is wrong.
+    """
     expression, flaws = read_expression(text, roots)
     if expression is None:
         raise _invalid(text, flaws)
@@ -47,8 +52,8 @@ def read_condition(text: str, roots: Collection[str]) -> tuple[Condition | None,
             )
         ]
     python = code.text if code.safe and code.truth else f"({code.text} is True)"
-    test = _function(python, writer.roots)
-    condition = Condition(source=text, python=python, needs_start="start" in writer.roots, test=_total(test, False))
+    test = _function(python, writer.roots, "False")
+    condition = Condition(source=text, python=python, needs_start="start" in writer.roots, test=test)
     return condition, writer.warnings
 
 
@@ -59,7 +64,7 @@ def read_expression(text: str, roots: Collection[str]) -> tuple[Expression | Non
         return None, flaws
     if type_ not in ("bool", "int", "double", "string", "dyn"):
         return None, [Flaw(0, f"This gives {_named(type_)}", "Write an expression that gives text or a number.")]
-    value = _total(_function(code.text, writer.roots), None)
+    value = _function(code.text, writer.roots, "None")
 
     def plain(event: EventScope | None, customer: CustomerScope, start: EventScope | None, now_ms: int) -> Any:
         result = value(event, customer, start, now_ms)
@@ -80,19 +85,23 @@ def fuse(conditions: Sequence[Condition]) -> Fused:
         bits[condition.python] = bits.get(condition.python, 0) | 1 << bit
     trees = [ast.parse(python, mode="eval").body for python in bits]
     shared = _shared_reads(trees)
-    lines = ["def fused(event, customer, now):", " ep = event.properties", " found = 0"]
-    lines += [f" {name} = {read}" for read, name in shared.items()]
+    lines = ["  ep = event.properties", "  found = 0", *(f"  {name} = {read}" for read, name in shared.items())]
     for tree, value in zip(trees, bits.values(), strict=True):
-        lines.append(f" if {ast.unparse(_SharedReads(shared).visit(tree))}: found |= {value}")
-    lines.append(" return found")
-    quick: Fused = _executed("\n".join(lines), "fused")
+        lines.append(f"  if {ast.unparse(_SharedReads(shared).visit(tree))}: found |= {value}")
+    # Values that no JSON has may raise; then each condition answers for itself, and none takes its neighbours along.
+    body = [
+        "def fused(event, customer, now):",
+        " try:",
+        *lines,
+        "  return found",
+        " except Exception:",
+        "  return _each(event, customer, now)",
+    ]
 
-    def fused(event: EventScope, customer: CustomerScope, now_ms: int) -> int:
-        try:
-            return quick(event, customer, now_ms)
-        except Exception:  # noqa: BLE001  values no JSON has; each condition answers for itself, so that one cannot take others along
-            return sum(1 << bit for bit, c in enumerate(conditions) if c.test(event, customer, None, now_ms))
+    def each(event: EventScope, customer: CustomerScope, now_ms: int) -> int:
+        return sum(1 << bit for bit, c in enumerate(conditions) if c.test(event, customer, None, now_ms))
 
+    fused: Fused = _executed("\n".join(body), "fused", {"_each": each})
     return fused
 
 
@@ -114,26 +123,26 @@ def _written(text: str, roots: Collection[str]) -> tuple[Code | None, Writer, st
         return None, writer, "", [refused.flaw]
 
 
-def _function(python: str, roots: Collection[str]) -> Callable[..., Any]:
-    lines = ["def test(event, customer, start, now):"]
-    lines += [f" {root[0]}p = {root}.properties" for root in ("event", "start") if root in roots]
-    return _executed("\n".join([*lines, f" return {python}"]), "test")  # type: ignore[no-any-return]  # just defined so
+def _function(python: str, roots: Collection[str], otherwise: str) -> Callable[..., Any]:
+    # An error in a condition makes it false, whatever the error is; the operations of ``cel_values`` answer ERROR, but
+    # values that no JSON has may raise.
+    reads = [f"  {root[0]}p = {root}.properties" for root in ("event", "start") if root in roots]
+    body = [
+        "def test(event, customer, start, now):",
+        " try:",
+        *reads,
+        f"  return {python}",
+        " except Exception:",
+        f"  return {otherwise}",
+    ]
+    function: Callable[..., Any] = _executed("\n".join(body), "test", {})
+    return function
 
 
-def _executed(source: str, name: str) -> Any:
-    names = dict(RUNTIME)
+def _executed(source: str, name: str, more: dict[str, Any]) -> Any:
+    names = {**RUNTIME, **more}
     exec(compile(source, "<condition>", "exec"), names)  # noqa: S102  made of own names and literals only; see cel_python
     return names[name]
-
-
-def _total(function: Callable[..., Any], otherwise: Any) -> Callable[..., Any]:
-    def total(event: EventScope | None, customer: CustomerScope, start: EventScope | None, now_ms: int) -> Any:
-        try:
-            return function(event, customer, start, now_ms)
-        except Exception:  # noqa: BLE001  an error in a condition makes it false, whatever the error: that is CEL's contract here
-            return otherwise
-
-    return total
 
 
 def _shared_reads(trees: Sequence[ast.expr]) -> dict[str, str]:
@@ -152,7 +161,7 @@ class _SharedReads(ast.NodeTransformer):
     def __init__(self, names: dict[str, str]) -> None:
         self._names = names
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802  the name that ast asks for
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         """Put the variable in the place of the read."""
         name = self._names.get(ast.unparse(node)) if _is_read(node) else None
         return ast.Name(name, ast.Load()) if name else self.generic_visit(node)

@@ -1,6 +1,7 @@
 """The Liquid that templates may use: no files, no clock, and a bound on everything.
 
-python-liquid bounds loops, output and nesting; what one filter alone could make of its arguments (``replace`` of nothing, a
+python-liquid bounds loops, output and nesting; what one filter alone could make of its arguments (``replace`` of
+nothing, a
 range of a billion, ever longer numbers) is bounded here.
 """
 
@@ -10,10 +11,12 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any
+from typing import Any, TextIO
 
-from liquid import Environment, Mode, Undefined
+from liquid import Environment, Mode, RenderContext, Undefined
+from liquid.builtin.output import Output, OutputNode
 from liquid.exceptions import LiquidError
+from liquid.stringify import to_liquid_string
 
 from sendwhen.errors import Invalid
 
@@ -33,9 +36,10 @@ NUMBER_LIMIT = 1e18
 """Numbers that a filter makes stay below it."""
 ROOTS = ("event", "start", "customer", "now")
 _REFUSED_TAGS = ("include", "render")
-_REFUSED_FILTERS = ("safe", "escapejs")
+# The last two take a list for text that is escaped already.
+_REFUSED_FILTERS = ("safe", "escapejs", "replace_last", "remove_last")
 _DIRECTIVES = re.compile(r"(?:[^%]|%[-_0^]?[aAbBcdDeFHIjklmMnpRStTuUvwWxXyYZz%])*\Z")
-_REPLACERS = ("replace", "replace_first", "replace_last")
+_REPLACERS = ("replace", "replace_first")
 
 
 class MissingValue(Invalid):
@@ -83,6 +87,24 @@ class Missing(Undefined):
         raise MissingValue.at(self.path)
 
 
+class PlainOutput(OutputNode):
+    """Prints text, numbers and lists of them; a whole object would come out as program text."""
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        """Print the value of the expression."""
+        value = self.expression.evaluate(context)
+        inner = value if isinstance(value, list) else [value]
+        if any(isinstance(each, Mapping) and not isinstance(each, Undefined) for each in inner):
+            raise RenderLimit("it prints a whole object; name one of its properties", token=self.token)
+        return buffer.write(to_liquid_string(value, context.autoescape))
+
+
+class PlainOutputTag(Output):
+    """``{{ … }}``."""
+
+    node_class = PlainOutput
+
+
 class SandboxEnvironment(Environment):
     """Liquid within bounds."""
 
@@ -98,6 +120,7 @@ def sandbox(*, autoescape: bool) -> Environment:
     environment = SandboxEnvironment(
         tolerance=Mode.STRICT, undefined=Missing, strict_filters=True, autoescape=autoescape
     )
+    environment.add_tag(PlainOutputTag)
     for tag in _REFUSED_TAGS:
         environment.tags.pop(tag)
     for name in _REFUSED_FILTERS:
@@ -150,7 +173,7 @@ def _date(value: Any, pattern: str = "%Y-%m-%d") -> str:
         raise RenderLimit(f"a date written as {str(pattern)[:40]!r}", token=None)
     moment = _moment(value)
     if moment is None:
-        raise RenderLimit("a date of what is no date", token=None)
+        raise RenderLimit("date takes ISO 8601 text or seconds since 1970", token=None)
     return moment.strftime(str(pattern))
 
 

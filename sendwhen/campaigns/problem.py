@@ -34,7 +34,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """A problem within a text that does not know which file it stands in: an offset in characters instead of a place."""
+    """A problem within a text that does not know its file: an offset in characters instead of a place."""
 
     offset: int
     problem: str
@@ -54,10 +54,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return close[0] if close else ""
 
 
-def listed(words: Iterable[str]) -> str:
+def listed(words: Iterable[str], last: str = "or") -> str:
     """Words for a sentence: "a, b or c"."""
     names = list(words)
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " or " + names[-1]
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" {last} " + names[-1]
 
 
 def shortened(text: str, limit: int = 40) -> str:

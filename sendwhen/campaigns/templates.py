@@ -54,7 +54,7 @@ class Rendered:
 
 
 class NotRendered(Invalid):
-    """A template did not come to an end with these values: a limit, or a value of the wrong kind. The email is skipped."""
+    """A limit was reached or a value is of the wrong kind, so that the email is skipped."""
 
 
 def template_hash(template: Template) -> str:
@@ -128,8 +128,12 @@ def render(template: Template, context: Mapping[str, Any]) -> Rendered:
     values = _values(context)
     parts = {part: _rendered(part, source, values) for part, source in template.parts()}
     html = parts.get("html", "")
-    text = parts.get("text") or (get_text(html, _AS_TEXT).strip() + "\n" if html else "")
+    text = parts.get("text") or (_as_text(html) if html else "")
     return Rendered(subject=" ".join(parts.get("subject", "").split())[:SUBJECT_LIMIT], text=text, html=html)
+
+
+def _as_text(html: str) -> str:
+    return "\n".join(line.rstrip() for line in get_text(html, _AS_TEXT).strip().split("\n")) + "\n"
 
 
 def _rendered(part: str, source: str, values: Mapping[str, Any]) -> str:

@@ -15,13 +15,13 @@ from sendwhen.campaigns.durations import DURATION_LIMIT_MS, duration_ms, duratio
 from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
 
 T = TypeVar("T")
-LATER_WORDS = frozenset(
-    {
-        "goal", "branch", "split", "quiet_hours", "cap", "priority", "holdout", "fresh", "sequence", "count", "sum", "distinct", "segment",
-        "session_end", "quiet_then", "nth", "recency", "attribute_change", "date", "wait_until", "webhook", "exit", "window", "not_between",
-        "if", "else", "then", "schedule", "zone", "audience", "cases", "tests", "provider", "from", "reply_to",
-    }
-)  # fmt: skip
+_LATER = """
+goal branch split quiet_hours cap priority holdout fresh sequence count sum distinct segment session_end quiet_then nth
+recency attribute_change date wait_until webhook exit window not_between if else then schedule zone audience cases tests
+provider
+"""
+LATER_WORDS = frozenset(_LATER.split())
+"""Words of the language to come, so that their refusal can say so."""
 LIST_LIMIT = 50
 """Entries of any list of a campaign."""
 
@@ -53,13 +53,14 @@ class Reader:
                 found[word] = value
             else:
                 found[word] = value
+        meant = {nearest(key.value, known) for key, _ in node.value if isinstance(key, ScalarNode)}
         for word in required:
-            if word not in found:
+            if word not in found and word not in meant:
                 self.refuse(node, f"{what} needs '{word}'", f"Add '{word}: …'.")
         return {word: value for word, value in found.items() if not _empty(value)}
 
     def _unknown(self, key: Node, word: str, known: Sequence[str], what: str) -> None:
-        there = f"{what} knows {listed(known)}."
+        there = f"{what} knows {listed(known, 'and')}."
         if not word:
             self.refuse(key, "A map's word must be plain text", f"Write one of {listed(known)}.")
         elif word in LATER_WORDS:

@@ -1,21 +1,21 @@
 """A YAML text as a tree that knows where everything stands.
 
 YAML 1.2 by ruamel.yaml (where ``on`` and ``off`` are plain words), and only the part of it that a campaign needs: one
-document, no anchors, no tags, nothing nested deeper than a campaign can be. Scalars stay text; what they mean is up to the
+document, no anchors, no tags, nothing nested deeper than a campaign can be. Scalars stay text; what they mean is up
+to the
 reader of campaigns.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError, YAMLStreamError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
+from ruamel.yaml.nodes import Node, ScalarNode
 from ruamel.yaml.reader import ReaderError
 
 from sendwhen.campaigns.problem import Flaw, place
@@ -36,7 +36,7 @@ class Document:
     flaws: tuple[Flaw, ...] = ()
 
 
-def read_document(content: bytes) -> Document:
+def read_document(content: bytes) -> Document:  # noqa: PLR0911  one return for each way to be no campaign
     """The tree of a YAML text, or what is wrong with it; never raises."""
     if len(content) > YAML_BYTES_LIMIT:
         return _refused(
@@ -59,7 +59,7 @@ def read_document(content: bytes) -> Document:
     try:
         if flaw := _forbidden(text):
             return Document(text, None, (flaw,))
-        root = YAML(typ="rt", pure=True).compose(text)
+        root = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         return _refused(text, *_translated(text, error))
     except (ReaderError, YAMLStreamError, YAMLError, ValueError, RecursionError) as error:
@@ -71,7 +71,7 @@ def read_document(content: bytes) -> Document:
         )
     if root is None:
         return _refused(text, 0, "The file is empty", "Write a campaign; docs/campaigns.md shows one.")
-    return Document(text, root, tuple(_tags(root)))
+    return Document(text, root)
 
 
 def _refused(text: str, offset: int, problem: str, remedy: str) -> Document:
@@ -80,12 +80,18 @@ def _refused(text: str, offset: int, problem: str, remedy: str) -> Document:
 
 def _forbidden(text: str) -> Flaw | None:
     depth = 0
-    for event in YAML(typ="rt", pure=True).parse(text):
+    for event in YAML(typ="safe", pure=True).parse(text):
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
             return Flaw(
                 event.start_mark.index,
                 "Anchors and aliases (& and *) are not supported",
                 "Write the value out, or quote a text that begins so.",
+            )
+        if getattr(event, "ctag", None) is not None or (isinstance(event, ScalarEvent) and event.tag == "!"):
+            return Flaw(
+                event.start_mark.index,
+                "A value that begins with '!' is a tag to YAML, which is not supported",
+                "Put a condition that begins so into quotes.",
             )
         if isinstance(event, CollectionStartEvent):
             depth += 1
@@ -106,27 +112,15 @@ def _translated(text: str, error: MarkedYAMLError) -> tuple[int, str, str]:
     problem = str(error.problem or error)
     if "mapping values are not allowed" in problem:
         return offset, "A second ': ' in one line", "Put the text after the first ':' into quotes, or begin a new line."
-    if "single document" in problem:
+    if "another document" in problem or "single document" in problem:
         return offset, "A second document begins here", "Write one campaign per file."
     if "cannot start any token" in problem:
         return offset, f"A value cannot begin with {text[offset : offset + 1]!r}", "Put it into quotes."
+    if "expected ',' or" in problem:
+        return offset, f"A bracket is still open ({problem})", "Close it before this."
     if "expected <block end>" in problem:
         return offset, "This does not line up with the lines above", "Indent it like its neighbours."
     return offset, f"This is not YAML ({problem})", "Correct the indentation or the quotes here."
-
-
-def _tags(root: Node) -> Iterator[Flaw]:
-    nodes = [root]
-    while nodes:
-        node = nodes.pop()
-        if str(node.tag).startswith("!") or (
-            node.ctag is not None and not str(node.tag).startswith("tag:yaml.org,2002:")
-        ):
-            yield Flaw(node.start_mark.index, f"Tags such as {node.tag} are not supported", "Leave it out.")
-        if isinstance(node, MappingNode):
-            nodes += [part for pair in node.value for part in pair]
-        elif isinstance(node, SequenceNode):
-            nodes += node.value
 
 
 def offset_within(text: str, node: ScalarNode, at: int) -> int:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
+
+from msgspec.structs import replace
 
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.condition import Fuse
 from sendwhen.domain.customer import Customer, learn
 from sendwhen.domain.decision import Decision, Kind
+from sendwhen.domain.entry import CampaignPut
 from sendwhen.domain.event import Event
 from sendwhen.domain.journey import Journey
 from sendwhen.domain.moment import Moment
@@ -17,7 +19,7 @@ from sendwhen.domain.passage import Course, Passage
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Run
-from sendwhen.domain.seen import ITEM_BYTES, Seen, id_hash
+from sendwhen.domain.seen import ITEM_BYTES, Seen, SeenIds, id_hash
 from sendwhen.domain.shard_limits import ShardLimits
 
 _FAILED = "failed"
@@ -41,6 +43,7 @@ class Application:
         limits: ShardLimits,
     ) -> None:
         self._limits = limits
+        self._seen_max_bytes = limits.seen_ids * ITEM_BYTES
         self._event_clock = event_clock
         self.book = CampaignBook(compile_campaign=compile_campaign, fuse=fuse, limits=limits)
         self._passage = Passage(book=self.book, send_key=send_key, limits=limits, event_clock=event_clock)
@@ -50,9 +53,8 @@ class Application:
         """Apply an event; whether it changed the customer."""
         hashed = id_hash(event.event_id)
         now_ms = moment.now_ms
-        oldest_s = (now_ms - self._limits.seen_ms) // 1_000
-        known = resident.seen.look(hashed, event.fingerprint & 0xFFFFFFFF, oldest_s)
-        if known is not Seen.NEW:
+        seen = resident.seen
+        if seen.may_know(hashed) and (known := self._known(seen, hashed, event, now_ms)):
             if known is Seen.SAME:
                 out.counters.duplicates += 1
             else:
@@ -62,25 +64,57 @@ class Application:
             detail = f"It happened {now_ms - event.occurred_at_ms} ms before the clock."
             _set_aside(out, event, index, moment, ("unsorted", detail))
             return False
-        draft = copy(resident.customer)
-        mark = out.mark()
+        draft = replace(resident.customer)
+        mark = None
         try:
-            out.counters.overflows += learn(draft, event, seq=moment.seq, at_ms=now_ms, limits=self._limits)
-            self._journey.take(draft, event, index, moment, out)
+            overflows = learn(draft, event, seq=moment.seq, at_ms=now_ms, limits=self._limits)
+            if self._journey.concerns(draft, event):
+                mark = out.mark()
+                self._journey.take(draft, event, index, moment, out)
+        except MemoryError:
+            # Says nothing of the event: another process may have room for it.
+            raise
         except Exception as error:  # noqa: BLE001 - one bad event is set aside; its neighbours go on
-            out.back_to(mark)
+            if mark is not None:
+                out.back_to(mark)
             # The message of the error may hold what a customer wrote; its kind does not.
             detail = f"Applying it raised {type(error).__name__}."
             _set_aside(out, event, index, moment, (_FAILED, detail))
             return False
         resident.customer = draft
-        out.counters.applied += 1
-        seen = resident.seen
+        counters = out.counters
+        counters.applied += 1
+        if overflows:
+            counters.overflows += overflows
         seen.add(hashed, event.fingerprint, now_ms // 1_000)
         size = len(seen.packed)
-        if size % _SHRINK_EVERY_BYTES == 0 or size > self._limits.seen_ids * ITEM_BYTES:
-            out.counters.overflows += seen.shrink(self._limits.seen_ids, oldest_s)
+        if size % _SHRINK_EVERY_BYTES == 0 or size > self._seen_max_bytes:
+            counters.overflows += seen.shrink(self._limits.seen_ids, self._oldest_s(now_ms))
         return True
+
+    def _known(self, seen: SeenIds, hashed: bytes, event: Event, now_ms: int) -> Seen | None:
+        known = seen.look(hashed, event.fingerprint & 0xFFFFFFFF, self._oldest_s(now_ms))
+        return None if known is Seen.NEW else known
+
+    def _oldest_s(self, now_ms: int) -> int:
+        return (now_ms - self._limits.seen_ms) // 1_000
+
+    def put(self, entry: CampaignPut, at_ms: int, out: Round) -> None:
+        """Bring a version of a campaign into force; one that cannot be compiled leaves the running one in force."""
+        try:
+            rows, forgotten = self.book.put(entry, at_ms)
+        except Exception as error:  # noqa: BLE001 - it was checked before it was logged; what is left is set aside
+            out.set_aside(
+                seq=entry.seq,
+                index=-1,
+                reason=_FAILED,
+                detail=f"Version {entry.version} of {entry.campaign_id} raised {type(error).__name__}.",
+                at_ms=at_ms,
+                logged=True,
+            )
+            return
+        out.rows(rows)
+        out.counters.overflows += forgotten
 
     def deadline(self, resident: Resident, run: Run, moment: Moment, out: Round) -> None:
         """Let an open run's deadline come."""
@@ -98,6 +132,8 @@ class Application:
                     self._passage.fire(course, out)
                 else:
                     self._passage.walk(course, run.phase + 1, out)
+        except MemoryError:
+            raise
         except Exception as error:  # noqa: BLE001 - one run's deadline must not stop the partition's clock
             out.back_to(mark)
             detail = f"Its deadline raised {type(error).__name__}."
@@ -116,7 +152,7 @@ class Application:
 
 
 def _without(customer: Customer, run: Run, moment: Moment) -> Customer:
-    draft = copy(customer)
+    draft = replace(customer)
     draft.runs = tuple(one for one in customer.runs if one is not run)
     draft.seq = moment.seq
     draft.changed_at_ms = moment.at_ms

@@ -44,12 +44,15 @@ class Journey:
         self._limits = limits
         self._event_clock = event_clock
 
+    def concerns(self, customer: Customer, event: Event) -> bool:
+        """Whether any campaign may have something to do with the event."""
+        name = event.name
+        return name in self._book.listeners or (bool(customer.runs) and name in self._book.enders)
+
     def take(self, customer: Customer, event: Event, index: int, moment: Moment, out: Round) -> None:
         """Let an event end waits, stop campaigns and start runs."""
         listeners = self._book.listeners.get(event.name)
         may_end = bool(customer.runs) and event.name in self._book.enders
-        if listeners is None and not may_end:
-            return
         scope = EventScope(
             name=event.name,
             id=event.event_id,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from sendwhen.domain.entry import Entry, EventBatch
+
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The instant and the entry.
@@ -20,3 +22,16 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     seq: int
     front_received_at_us: int = 0
     appended_at_us: int = 0
+
+    @classmethod
+    def of(cls, entry: Entry, *, now_ms: int, at_ms: int) -> Moment:
+        """An instant at which an entry, or what its coming made due, is decided."""
+        if not isinstance(entry, EventBatch):
+            return cls(now_ms=now_ms, at_ms=at_ms, seq=entry.seq)
+        return cls(
+            now_ms=now_ms,
+            at_ms=at_ms,
+            seq=entry.seq,
+            front_received_at_us=entry.front_received_at_us,
+            appended_at_us=entry.appended_at_us,
+        )

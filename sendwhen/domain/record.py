@@ -18,7 +18,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Customer).decode
 _decode_recent = msgspec.msgpack.Decoder(tuple[str, str, int, int, bytes]).decode
 _decode_decision = msgspec.msgpack.Decoder(
-    tuple[str, str, str, str, str, int, int, int, str, str, str, str, str, int]
+    tuple[str, str, str, str, str, str, int, int, int, str, str, str, str, int]
 ).decode
 
 
@@ -84,12 +84,12 @@ def pack_decision(decision: Decision) -> bytes:
             decision.kind.value,
             decision.campaign_id,
             decision.version,
-            decision.run_id,
             decision.key,
+            decision.reason,
+            decision.run_id,
             decision.at_ms,
             decision.due_at_ms,
             decision.start_at_ms,
-            decision.reason,
             decision.detail,
             decision.send_id,
             decision.template,
@@ -99,9 +99,14 @@ def pack_decision(decision: Decision) -> bytes:
     )
 
 
+def packed_beginning(decision: Decision) -> bytes:
+    """How a packed decision of the same kind, campaign, version, key and reason begins, behind its first byte."""
+    return _encode((decision.kind.value, decision.campaign_id, decision.version, decision.key, decision.reason))[1:]
+
+
 def unpack_decision(packed: bytes) -> Decision:
     """The decision that was packed."""
-    kind, campaign_id, version, run, key, at, due, start_at, reason, detail, send, template, event_id, seq = (
+    kind, campaign_id, version, key, reason, run, at, due, start_at, detail, send, template, event_id, seq = (
         _decode_decision(packed)
     )
     return Decision(

@@ -1,4 +1,4 @@
-"""Customers in memory: live ones as objects, warm ones as bytes. All others are in the store alone.
+"""Customers in memory: live ones as objects, warm ones as compressed bytes. All others are in the store alone.
 
 Both tiers are bounded by bytes; eviction looks for a customer that was not used since it was last looked at, so that
 its cost does not depend on how many there are. Where a customer is makes no difference to what is decided.
@@ -7,7 +7,8 @@ its cost does not depend on how many there are. Where a customer is makes no dif
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from zlib import compress, decompress
 
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.record import read_record, write_record
@@ -60,6 +61,11 @@ class Residents:
     def __contains__(self, uid: str) -> bool:
         return uid in self.live or uid in self._warm
 
+    def absent(self, uids: Iterable[str]) -> tuple[str, ...]:
+        """Those that are not resident."""
+        live, warm = self.live, self._warm
+        return tuple([uid for uid in uids if uid not in live and uid not in warm])
+
     def admit(self, uid: str, record: bytes | None, seen_ids: bytes) -> Resident:
         """Make a customer live who is not resident; None: a new one."""
         customer = Customer(uid) if record is None else read_record(record)
@@ -76,7 +82,7 @@ class Residents:
         if resident is None and uid in self._warm:
             record, seen_ids = self._warm.pop(uid)
             self._warm_bytes -= _warm_size(record, seen_ids)
-            resident = self.admit(uid, record, seen_ids)
+            resident = self.admit(uid, decompress(record), seen_ids)
         return resident
 
     def weigh(self, resident: Resident, record: bytes) -> None:
@@ -101,7 +107,7 @@ class Residents:
                 continue
             del self.live[uid]
             self._live_bytes -= resident.size_bytes
-            record, seen_ids = write_record(resident.customer), bytes(resident.seen.packed)
+            record, seen_ids = compress(write_record(resident.customer), 1), bytes(resident.seen.packed)
             self._warm[uid] = (record, seen_ids)
             self._warm_bytes += _warm_size(record, seen_ids)
         gone = 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sendwhen.domain.changes import CampaignRow, Counters, DeadLetter
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind, Send
-from sendwhen.domain.record import pack_decision, unpack_decision
+from sendwhen.domain.record import pack_decision, packed_beginning
 from sendwhen.domain.run import Run
 from sendwhen.domain.shard_limits import ShardLimits
 
@@ -40,6 +42,11 @@ class Round:
         del self.decisions[decisions:], self.sends[sends:], self.dead_letters[dead_letters:]
         self.armed.clear()
 
+    def rows(self, rows: Iterable[CampaignRow]) -> None:
+        """Add rows of campaigns that changed."""
+        for row in rows:
+            self.campaigns[row.campaign_id, row.version] = row
+
     def set_aside(
         self,
         *,
@@ -70,20 +77,12 @@ class Round:
     def decide(self, customer: Customer, decision: Decision) -> None:
         """Add a decision and remember it with its customer.
 
-        A refusal or reset that repeats the one before it takes its place in the customer's memory, so that an eager
-        shopper's views do not push out what explains an email.
+        A refusal or reset takes the place of one like it in the customer's memory, so that an eager shopper's views do
+        not push out what explains an email.
         """
         self.decisions.append((customer.uid, decision))
         known = customer.decisions
-        if known and decision.kind in _REPEATING and _repeats(unpack_decision(known[-1]), decision):
-            known = known[:-1]
+        if known and decision.kind in _REPEATING:
+            beginning = packed_beginning(decision)
+            known = tuple(one for one in known if not one.startswith(beginning, 1))
         customer.decisions = (*known, pack_decision(decision))[-self._decisions_max :]
-
-
-def _repeats(before: Decision, now: Decision) -> bool:
-    return (before.kind, before.campaign_id, before.key, before.reason) == (
-        now.kind,
-        now.campaign_id,
-        now.key,
-        now.reason,
-    )

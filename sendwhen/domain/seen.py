@@ -12,6 +12,7 @@ from hashlib import blake2b
 from struct import Struct
 
 ITEM_BYTES = 16
+_INDEX_FROM_BYTES = 512 * ITEM_BYTES
 _item = Struct(">8sII")
 _tail = Struct(">II")
 
@@ -27,7 +28,7 @@ class Seen(Enum):
 
 def id_hash(event_id: str) -> bytes:
     """A stable 64-bit hash of an event id."""
-    return blake2b(event_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return blake2b(event_id.encode(), digest_size=8).digest()
 
 
 class SeenIds:
@@ -38,11 +39,20 @@ class SeenIds:
         written: How many of the bytes are stored. -1: what is stored must be replaced.
     """
 
-    __slots__ = ("packed", "written")
+    __slots__ = ("_index", "packed", "written")
 
     def __init__(self, packed: bytes = b"") -> None:
         self.packed = bytearray(packed)
         self.written = len(packed)
+        self._index: set[bytes] | None = None
+
+    def may_know(self, hashed: bytes) -> bool:
+        """False: the id is new. Searching bytes is quickest for the few ids of most customers, not for a flood's."""
+        if len(self.packed) < _INDEX_FROM_BYTES:
+            return hashed in self.packed
+        if self._index is None:
+            self._index = {bytes(self.packed[i : i + 8]) for i in range(0, len(self.packed), ITEM_BYTES)}
+        return hashed in self._index
 
     def look(self, hashed: bytes, fingerprint: int, oldest_s: int) -> Seen:
         """What is known of an id; items older than ``oldest_s`` count no more."""
@@ -59,9 +69,16 @@ class SeenIds:
     def add(self, hashed: bytes, fingerprint: int, at_s: int) -> None:
         """Remember an id that is new."""
         self.packed += _item.pack(hashed, fingerprint & 0xFFFFFFFF, at_s)
+        if self._index is not None:
+            self._index.add(hashed)
 
     def shrink(self, ids_max: int, oldest_s: int) -> int:
-        """Let go what no longer counts and, where too many are left, the oldest quarter; how many of these."""
+        """Let go what no longer counts and, where too many are left, the oldest quarter; how many of these.
+
+        There must be one id at least.
+        """
+        if len(self.packed) <= ids_max * ITEM_BYTES and _tail.unpack_from(self.packed, 8)[1] >= oldest_s:
+            return 0
         items = [self.packed[i : i + ITEM_BYTES] for i in range(0, len(self.packed), ITEM_BYTES)]
         counting = [item for item in items if _tail.unpack_from(item, 8)[1] >= oldest_s]
         forgotten = 0
@@ -71,6 +88,7 @@ class SeenIds:
         if len(counting) != len(items):
             self.packed = bytearray(b"".join(counting))
             self.written = -1
+            self._index = None
         return forgotten
 
     def drain(self) -> tuple[bytes, bytes | None]:

@@ -6,7 +6,8 @@ replayed from the start, or resumed from any committed state. For each entry the
 1. makes the customers in ``absent(entry)`` resident (``admit``),
 2. makes all deadlines up to the last of ``instants(entry)`` known (``expect``) and the customers in ``due_absent`` of
    it resident; where they are many, in chunks, by ``advance`` up to an instant not beyond the first of ``instants``,
-3. calls ``apply``; and, once for many entries, ``collect``, commits, and calls ``evict``.
+3. calls ``apply``; and, once for many entries, ``collect``, commits, and calls ``evict``. What was resident before may
+   have left then: the host asks ``absent`` and ``due_absent`` again.
 """
 
 from __future__ import annotations
@@ -100,9 +101,8 @@ class Shard:
         """Customers that the entry needs and who are not resident, each once, in order."""
         if not isinstance(entry, EventBatch):
             return ()
-        residents = self._residents
-        uids = dict.fromkeys(event.uid for event in entry.events if not isinstance(event, Unreadable))
-        return tuple(uid for uid in uids if uid not in residents)
+        uids = dict.fromkeys([event.uid for event in entry.events if not isinstance(event, Unreadable)])
+        return self._residents.absent(uids)
 
     def admit(self, uid: str, record: bytes | None, seen_ids: bytes) -> None:
         """Make a customer resident; None: a new one. One that is resident already is left as it is."""
@@ -206,39 +206,43 @@ class Shard:
         return self._residents.evict()
 
     def _apply_events(self, batch: EventBatch) -> None:
-        out = self._round
-        left_out = self._skips and (batch.seq, WHOLE_ENTRY) in self._skips
-        moment = self._move_to(max(self.clock_ms, batch.at_ms), batch) if not self._event_clock else None
+        out, apply, live, event_clock = self._round, self._application.event, self._residents.live, self._event_clock
+        left_out = self._left_out(batch)
+        moment = None if event_clock else self._move_to(max(self.clock_ms, batch.at_ms), batch)
         for index, event in enumerate(batch.events):
             if isinstance(event, Unreadable):
-                if not left_out:
-                    detail = f"{len(event.payload)} bytes that are no event."
-                    out.set_aside(
-                        seq=batch.seq,
-                        index=index,
-                        reason="unreadable",
-                        detail=detail,
-                        at_ms=self.clock_ms,
-                        payload=event.payload,
-                    )
+                if index not in left_out:
+                    self._set_aside(batch.seq, index, event)
                 continue
-            if moment is None or (self._event_clock and event.occurred_at_ms > self.clock_ms):
+            if moment is None or (event_clock and event.occurred_at_ms > self.clock_ms):
                 moment = self._move_to(max(self.clock_ms, event.occurred_at_ms), batch)
-            if left_out or (self._skips and (batch.seq, index) in self._skips):
+            if left_out and index in left_out:
                 continue
-            resident = self._resident(event.uid)
-            if self._application.event(resident, event, index, moment, out):
-                self._touched(event.uid, resident)
+            uid = event.uid
+            resident = live.get(uid) or self._resident(uid)
+            if apply(resident, event, index, moment, out):
+                self._touched(uid, resident)
+
+    def _left_out(self, batch: EventBatch) -> Collection[int]:
+        if not self._skips:
+            return ()
+        if (batch.seq, WHOLE_ENTRY) in self._skips:
+            return range(len(batch.events))
+        return [index for index in range(len(batch.events)) if (batch.seq, index) in self._skips]
+
+    def _set_aside(self, seq: int, index: int, event: Unreadable) -> None:
+        self._round.set_aside(
+            seq=seq,
+            index=index,
+            reason="unreadable",
+            detail=f"{len(event.payload)} bytes that are no event.",
+            at_ms=self.clock_ms,
+            payload=event.payload,
+        )
 
     def _move_to(self, now_ms: int, batch: EventBatch) -> Moment:
         self._advance(now_ms, now_ms, batch)
-        return Moment(
-            now_ms=now_ms,
-            at_ms=now_ms,
-            seq=batch.seq,
-            front_received_at_us=batch.front_received_at_us,
-            appended_at_us=batch.appended_at_us,
-        )
+        return Moment.of(batch, now_ms=now_ms, at_ms=now_ms)
 
     def _advance(self, to_ms: int, at_ms: int, entry: Entry) -> None:
         while (timer := self._wakes.take_due(to_ms)) is not None:
@@ -247,14 +251,7 @@ class Shard:
             run = resident.customer.run_due(due_ms, armed)
             if run is None:
                 continue
-            batch = entry if isinstance(entry, EventBatch) else None
-            moment = Moment(
-                now_ms=due_ms,
-                at_ms=at_ms,
-                seq=entry.seq,
-                front_received_at_us=batch.front_received_at_us if batch else 0,
-                appended_at_us=batch.appended_at_us if batch else 0,
-            )
+            moment = Moment.of(entry, now_ms=due_ms, at_ms=at_ms)
             self._application.deadline(resident, run, moment, self._round)
             self._touched(uid, resident)
         self.clock_ms = max(self.clock_ms, to_ms)
@@ -271,38 +268,16 @@ class Shard:
             armed.clear()
 
     def _apply_change(self, entry: Tick | CampaignPut | CampaignPaused | Skip) -> None:
-        book, out = self._application.book, self._round
-        rows: Sequence[CampaignRow] = ()
         match entry:
             case CampaignPut():
-                rows = self._put(entry)
+                if (entry.seq, WHOLE_ENTRY) not in self._skips:
+                    self._application.put(entry, self.clock_ms, self._round)
             case CampaignPaused():
-                rows = book.pause(entry)
+                self._round.rows(self._application.book.pause(entry))
             case Tick() | Skip():
                 pass
             case _:
                 assert_never(entry)
-        for row in rows:
-            out.campaigns[row.campaign_id, row.version] = row
-
-    def _put(self, entry: CampaignPut) -> Sequence[CampaignRow]:
-        if (entry.seq, WHOLE_ENTRY) in self._skips:
-            return ()
-        out = self._round
-        try:
-            rows, forgotten = self._application.book.put(entry, self.clock_ms)
-        except Exception as error:  # noqa: BLE001 - a version that cannot be compiled leaves the running one in force
-            out.set_aside(
-                seq=entry.seq,
-                index=WHOLE_ENTRY,
-                reason="failed",
-                detail=f"Version {entry.version} of {entry.campaign_id} raised {type(error).__name__}.",
-                at_ms=self.clock_ms,
-                logged=True,
-            )
-            return ()
-        out.counters.overflows += forgotten
-        return rows
 
     def _resident(self, uid: str) -> Resident:
         resident = self._residents.live.get(uid) or self._residents.wake(uid)

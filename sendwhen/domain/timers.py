@@ -8,7 +8,7 @@ be loaded.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 
 from sendwhen.domain.run import Run
 
@@ -56,8 +56,8 @@ class Timers:
         return sorted(found)
 
     def compact(self, holds: Callable[[Timer], bool]) -> None:
-        """Drop timers that do not hold once they may outnumber those that do."""
+        """Drop timers that do not hold, or stand there twice, once they may outnumber the others."""
         if len(self._heap) >= self._compact_at:
-            self._heap = [timer for timer in self._heap if holds(timer)]
-            heapify(self._heap)
+            # Customers tell their deadlines each time they wake; a sorted list is a heap.
+            self._heap = sorted({timer for timer in self._heap if holds(timer)})
             self._compact_at = max(4_096, 2 * len(self._heap))

@@ -49,7 +49,7 @@ class Wakes:
     def absent_until(self, to_ms: int) -> tuple[str, ...]:
         """Customers with a known deadline by then who are not resident, each once, the earliest first."""
         uids = dict.fromkeys(uid for _, _, uid in self._timers.until(to_ms))
-        return tuple(uid for uid in uids if uid not in self.residents)
+        return self.residents.absent(uids)
 
     def next_due_ms(self) -> int | None:
         """The earliest known deadline."""

@@ -1,8 +1,8 @@
 """A local Ray head in processes of our own: started, checked for listeners, and ended without a remainder.
 
-Ray itself is never imported here: the head is ``python -m ray.scripts.scripts start --head --block`` in a session of its
-own, so that everything it starts, actors included, can be found and ended by that session. Every process that imports ray
-to drive this head must run with ``RayHead.environment``.
+Ray itself is never imported here: the head is ``python -m ray.scripts.scripts start --head --block`` in a session of
+its own, so that everything it starts, actors included, can be found and ended by that session. Every process that
+imports ray to drive this head must run with ``RayHead.environment``.
 """
 
 from __future__ import annotations

@@ -71,6 +71,8 @@ class ValkeyConfig:
                 "daemonize no",
                 'save ""',
                 "appendonly yes",
+                # A rewrite competes with the syncs that answers wait for; the default of 64 MB is minutes of traffic.
+                "auto-aof-rewrite-min-size 256mb",
                 f"appendfsync {self.appendfsync}",
                 f"maxmemory {self.memory_bytes_max}",
                 "maxmemory-policy noeviction",
@@ -138,9 +140,13 @@ class ValkeyServer:
         """
         self._check_folder()
         deadline_s = time.monotonic() + within_s
+        loading_until_s = time.monotonic() + LOADING_S_MAX
         while (lock := _try_lock(self._config.folder / "valkey.lock")) is None:
-            if self._answers():
-                return False
+            try:
+                if self._answers():
+                    return False
+            except redis.BusyLoadingError:
+                deadline_s = max(deadline_s, min(time.monotonic() + within_s, loading_until_s))
             if time.monotonic() > deadline_s:
                 raise Precondition(
                     f"Another process uses {self._config.folder}, and it does not answer on {self._config.socket}.",
@@ -194,6 +200,8 @@ class ValkeyServer:
             )
         try:
             self._config.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self._config.folder / "valkey.lock").touch(mode=0o600)
             log = self._config.folder / "valkey.log"
             if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
                 log.replace(log.with_suffix(".log.1"))

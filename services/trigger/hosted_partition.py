@@ -1,4 +1,4 @@
-"""One partition as its owner holds it: the pure shard, the fence it was claimed with, and entries read but not applied."""
+"""One partition as its owner holds it: the pure shard, the fence of its claim, and entries read but not applied."""
 
 from __future__ import annotations
 

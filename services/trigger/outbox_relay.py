@@ -1,8 +1,8 @@
 """The outbox relay: takes committed decisions to sender, in their order, and yields what it needs instead of doing it.
 
 Released rows come from memory. After a claim, after trouble, or when memory's limit was passed, a partition's rows are
-read from the outbox until nothing is left there; sender recognises what it has had before. Partitions are served in turn,
-and one whose rows sender does not take waits by itself.
+read from the outbox until nothing is left there; sender recognises what it has had before. Partitions are served in
+turn, and one whose rows sender does not take waits by itself.
 """
 
 from __future__ import annotations

@@ -111,6 +111,7 @@ class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         entries: By partition; partitions without entries are left out.
         now_ms: The reader's clock, bounded like log time; says when a timer's tick is due. No decision reads it.
+            0 on the events' own time, where only entries move the clock.
         now_us: The same clock in microseconds, for traces.
     """
 

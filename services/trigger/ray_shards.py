@@ -1,7 +1,8 @@
 """The only place that knows Ray: a launcher of shard actors, and never a lock.
 
 Ray may run two copies of an actor at once; the store's fence sorts them out. Data goes through the log; calls to actors
-are for control only. The actor's loop is started by its constructor, because Ray rebuilds an actor by calling nothing else.
+are for control only. The actor's loop is started by its constructor, because Ray rebuilds an actor by calling nothing
+else.
 """
 
 from __future__ import annotations
@@ -32,8 +33,12 @@ NAMESPACE = "sendwhen"
 ANSWER_WITHIN_S = 2.0
 GONE_WITHIN_S = 10.0
 LOOK_AGAIN_S = 0.1
-SILENCES_MAX = 3
-"""So often in a row may an actor not answer ``ensure``; then it counts as hung (a stopped process) and is ended."""
+SILENCES_MAX = 5
+"""So often in a row may an actor that has run not answer ``ensure``; then it hangs (a stopped process) and is ended."""
+SILENCES_AT_START_MAX = 30
+"""The same for one that has not run yet: on a busy machine a process takes long to start."""
+FENCED_PAUSES = 10
+"""A fenced actor waits so many times longer before Ray starts it anew: the partitions have an owner."""
 CPUS = 0.01
 """Anything above none keeps shards off the front's own node, which joins Ray with no CPU."""
 
@@ -77,11 +82,13 @@ class ShardActor:
 
     def _end_process(self, error: BaseException) -> None:
         # Without this a mute actor would go on answering. Ray starts it anew, except where it is not ours any more.
+        pause_ms = self._settings.death_pause_ms
         if isinstance(error, Fenced):
             log.warning("shard.fenced", shard=self._shard, problem=error.problem)
+            pause_ms *= FENCED_PAUSES
         else:
             log.error("shard.died", shard=self._shard, exc_info=error)
-        time.sleep(self._settings.death_pause_ms / 1_000)
+        time.sleep(pause_ms / 1_000)
         os._exit(1)
 
 
@@ -105,6 +112,7 @@ class RayShards:
         self._lock = threading.Lock()
         self._remote: Any = ray.remote(ShardActor)
         self._silences: dict[int, int] = {}
+        self._has_run: set[int] = set()
 
     async def ensure(self) -> None:
         """Have every shard running with this generation. Idempotent; several drivers may do it at once.
@@ -162,9 +170,13 @@ class RayShards:
             log.info("shard.replaced", shard=number, generation=self._generation)
             self._remove(number)
         self._silences[number] = self._silences.get(number, 0) + 1 if state == "silent" else 0
-        if self._silences[number] >= SILENCES_MAX:
+        if state == "running":
+            self._has_run.add(number)
+        if self._silences[number] >= (SILENCES_MAX if number in self._has_run else SILENCES_AT_START_MAX):
             log.warning("shard.hung", shard=number)
             self._kill(number)
+            self._has_run.discard(number)
+            self._silences[number] = 0
         self._remote.options(
             name=_name(number),
             namespace=NAMESPACE,

@@ -62,21 +62,25 @@ class Sender(Protocol):
 
 
 class ReleasedRows:
-    """Committed rows on their way from the host's thread to the relay's. () for a partition: it was claimed anew."""
+    """Committed rows on their way from the host's thread to the relay's. () for a partition: look into the outbox.
 
-    def __init__(self) -> None:
+    That is so after a claim, and where more than ``rows_max`` of a partition wait because the relay is held up.
+    """
+
+    def __init__(self, *, rows_max: int = 2_000) -> None:
+        self._rows_max = rows_max
         self._changed = threading.Condition()
         self._rows: dict[int, tuple[OutboxRow, ...]] = {}
         self._closed = False
 
     def put(self, rows: Rows) -> None:
-        """Hand rows over; never waits. The relay bounds what it keeps, and is never far behind in taking them."""
+        """Hand rows over; never waits."""
         with self._changed:
             for partition, more in rows.items():
                 before = self._rows.get(partition)
-                # After a claim the outbox itself is read, so its rows need not be kept here.
+                # Where the outbox itself is going to be read, its rows need not be kept here.
                 fresh = () if not more or before == () else (*(before or ()), *more)
-                self._rows[partition] = fresh
+                self._rows[partition] = fresh if len(fresh) <= self._rows_max else ()
             self._changed.notify()
 
     def take(self, at_most_s: float) -> Rows:
@@ -169,26 +173,27 @@ class ShardDriver:
 
     def _carry_out(self, request: ShardRequest) -> object:
         store = self._host_store
+        answer: object = None
         match request:
             case Read():
-                return store.read(request)
+                answer = store.read(request)
             case Load():
-                return store.load(request)
+                answer = store.load(request)
             case Commit():
-                return store.commit(request)
+                answer = store.commit(request)
             case Release():
                 self._released.put({p: tuple(map(self._stamped, rows)) for p, rows in request.rows.items()})
-                return None
             case Due():
-                return store.due(request)
+                answer = store.due(request)
             case Claim():
-                return store.claim(request)
+                answer = store.claim(request)
             case AppendTick():
-                return store.append_tick(request)
+                answer = store.append_tick(request)
             case MarkTrying():
-                return store.mark_trying(request)
+                answer = store.mark_trying(request)
             case _:
                 assert_never(request)
+        return answer
 
     def _run_relay(self) -> None:
         steps = self.relay.run()

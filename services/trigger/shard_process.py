@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import structlog
@@ -14,6 +14,7 @@ from sendwhen.chassis.clock import Clock
 from sendwhen.chassis.metrics import Meter
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import Changes
+from sendwhen.domain.condition import Condition, Fused
 from sendwhen.domain.decision import Send
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.shard_limits import ShardLimits
@@ -45,6 +46,16 @@ def compiled(source: bytes) -> Campaign:
     return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)
 
 
+def fused(conditions: Sequence[Condition]) -> Fused:
+    """One function of many conditions; as with ``compiled``, partitions share it."""
+    return _fused(tuple(conditions))
+
+
+@lru_cache(maxsize=COMPILED_MAX)
+def _fused(conditions: tuple[Condition, ...]) -> Fused:
+    return fuse(conditions)
+
+
 def host_ports(clock: Clock) -> HostPorts:
     """Wire and clock, as the host uses them."""
 
@@ -71,7 +82,7 @@ def new_shards(
             partition=partition,
             send_key=settings.send_key.encode(),
             compile_campaign=compile_source,
-            fuse=fuse,
+            fuse=fused,
             event_clock=settings.clock == "events",
             limits=limits,
         )

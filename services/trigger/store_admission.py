@@ -62,8 +62,10 @@ class StoreAdmission:
         except (SendwhenError, OSError) as error:
             log.warning("store.limits_not_read", problem=str(error))
             return self._reason
-        if bool(reason) != bool(self._reason):
-            log.error("store.appends_refused", reason=reason) if reason else log.info("store.appends_resumed")
+        if reason and not self._reason:
+            log.error("store.appends_refused", reason=reason)
+        if self._reason and not reason:
+            log.info("store.appends_resumed")
         self._reason = reason
         return reason
 

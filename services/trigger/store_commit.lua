@@ -4,6 +4,7 @@ local VALUES_MAX = 2000 -- unpack takes 7,999 values at most
 local CHANGES_MAX = 10000
 local DEAD_LETTERS_MAX = 10000
 local FIRST_VALUE = 23
+local EXPIRY_SLACK_MS = 86400000
 
 -- args: owner, generation.
 -- Answers FENCED, or {epoch, position, its nonce, its log time, last ordinal, claims without progress, store's clock ms,
@@ -60,15 +61,16 @@ local function write_customers(prefix, args, at)
   at = each(at, number(args[16]), 2, function(i)
     local key = ids .. args[i]
     redis.call('APPEND', key, args[i + 1])
-    if expires_ms > 0 then
-      redis.call('PEXPIRE', key, expires_ms)
+    -- Looking costs less than writing: an active customer's key is set anew once a day, not with every event.
+    if expires_ms > 0 and redis.call('PTTL', key) < expires_ms then
+      redis.call('PEXPIRE', key, expires_ms + EXPIRY_SLACK_MS)
     end
   end)
   return each(at, number(args[17]), 2, function(i)
     if args[i + 1] == '' then
       redis.call('DEL', ids .. args[i])
     elseif expires_ms > 0 then
-      redis.call('SET', ids .. args[i], args[i + 1], 'PX', expires_ms)
+      redis.call('SET', ids .. args[i], args[i + 1], 'PX', expires_ms + EXPIRY_SLACK_MS)
     else
       redis.call('SET', ids .. args[i], args[i + 1])
     end
@@ -76,11 +78,11 @@ local function write_customers(prefix, args, at)
 end
 
 -- args: 1 epoch, 2 owner, 3 position started from, 4 position reached, 5 its nonce, 6 log time reached, 7 applied,
--- 8 duplicates, 9 uids, joined, 10 ms after which idle seen ids go (0: never), 11 given_ms for skip entries ("" on the
--- events' own time), 12 first ordinal; then how many of each: 13 records (uid, bytes), 14 deadlines (ms, uid),
--- 15 deadlines gone (uid), 16 seen ids added and 17 replaced (uid, bytes), 18 outbox rows (lineage, intent), 19 dead
--- letters (bytes), 20 campaign rows (field, bytes), 21 campaign rows gone (field), 22 skip entries (nonce, body);
--- from 23 these values, in that order.
+-- 8 duplicates, 9 uids, joined, 10 ms for which seen ids stay at least after the last of them (0: for ever),
+-- 11 given_ms for skip entries ("" on the events' own time), 12 first ordinal; then how many of each: 13 records (uid,
+-- bytes), 14 deadlines (ms, uid), 15 deadlines gone (uid), 16 seen ids added and 17 replaced (uid, bytes), 18 outbox
+-- rows (lineage, intent), 19 dead letters (bytes), 20 campaign rows (field, bytes), 21 campaign rows gone (field),
+-- 22 skip entries (nonce, body); from 23 these values, in that order.
 local function commit(keys, args)
   local head = keys[1]
   local prefix = prefix_of(head)
@@ -134,8 +136,11 @@ local function commit(keys, args)
     'events_applied', events_applied, 'claims', claims, 'ordinal', ordinal, 'changes', changes,
     'applied', number(h[11]) + number(args[7]), 'duplicates', number(h[12]) + number(args[8]), 'dead', number(h[13]) + dead)
   each(at, number(args[22]), 2, function(i)
-    local on_events_clock = args[11] == ''
-    add_entry(head, h, on_events_clock and h[2] or args[11], on_events_clock, 0, args[i], args[i + 1])
+    local given_ms = args[11]
+    if given_ms == '' then
+      given_ms = h[2]
+    end
+    add_entry(head, h, given_ms, args[11] == '', 0, args[i], args[i + 1])
   end)
   return DONE
 end

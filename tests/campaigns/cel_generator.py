@@ -1,6 +1,7 @@
 """Random conditions, each in two spellings: as a campaign writes it, and as the CEL library must be asked.
 
-The second spelling maps the one documented deviation into plain CEL: a property that is not there becomes null, and an ordering
+The second spelling maps the one documented deviation into plain CEL: a property that is not there becomes null, and
+an ordering
 between what CEL cannot order becomes false. Everything else is the same text.
 """
 
@@ -14,10 +15,28 @@ from typing import Any
 from sendwhen.domain.condition import EventScope
 
 NAMES = ["a", "b", "c", "price", "plan", "s", "l", "m", "n", "zz", "Ünï", "with space"]
-STRINGS = ["", "a", "CA", "pro", "é😀", " 12", "12", "-7", "1.5", "1e3", "nan", "inf", "0x1F", "2024-02-29T12:00:00Z", "2023-02-29T12:00:00Z",
+STRINGS = ["", "a", "CA", "pro", "é😀", " 12", "12", "-7", "1.5", "1e3", "nan", "inf", "0x1F", "2024-02-29T12:00:00Z",
+           "2023-02-29T12:00:00Z",
            "1h30m", "aaaaaaaa", "'\"\\", "line\nbreak", "true", "null"]  # fmt: skip
 INTS = [0, 1, -1, 2, 5, 10, 50, 100, 2**31, 2**53, -(2**53), 2**63 - 1, -(2**63)]
-FLOATS = [0.0, -0.0, 0.5, 1.0, 1.5, -1.5, 10.0, 59.9, 1e15, 1e16, 1e-7, 123456.789, 1e300, float("inf"), float("-inf"), float("nan")]
+FLOATS = [
+    0.0,
+    -0.0,
+    0.5,
+    1.0,
+    1.5,
+    -1.5,
+    10.0,
+    59.9,
+    1e15,
+    1e16,
+    1e-7,
+    123456.789,
+    1e300,
+    float("inf"),
+    float("-inf"),
+    float("nan"),
+]
 PATTERNS = ["^a", "a+$", "^[A-Z]{2}$", "(a|b)*c", ".", "^$", "é", "\\\\d+"]
 KINDS = ["int", "double", "string", "bool", "null_type", "list", "map"]
 
@@ -28,7 +47,11 @@ class Pair:
     theirs: str
 
     def __add__(self, other: Pair | str) -> Pair:
-        return Pair(self.ours + other, self.theirs + other) if isinstance(other, str) else Pair(self.ours + other.ours, self.theirs + other.theirs)
+        return (
+            Pair(self.ours + other, self.theirs + other)
+            if isinstance(other, str)
+            else Pair(self.ours + other.ours, self.theirs + other.theirs)
+        )
 
     def __radd__(self, other: str) -> Pair:
         return Pair(other + self.ours, other + self.theirs)
@@ -50,7 +73,8 @@ class Generator:
         r = self.random
         if depth <= 0:
             return r.choice([self.order, self.equality, self.presence, self.equality])(0)
-        kind = r.choice([self.order, self.equality, self.presence, self.logic, self.logic, self.negation, self.choice, self.text_test,
+        kind = r.choice([self.order, self.equality, self.presence, self.logic, self.logic, self.negation,
+        self.choice, self.text_test,
                          self.among, self.macro, self.time_order, self.bare])  # fmt: skip
         return kind(depth - 1)
 
@@ -86,7 +110,8 @@ class Generator:
         numbers = " && ".join(f"({k} == int || {k} == double)" for k in (kind_a, kind_b))
         same = f"{kind_a} == {kind_b} && {kind_a} != list && {kind_a} != map && {kind_a} != null_type"
         # The list passes errors of either side on, which && and || would absorb.
-        theirs = f"([dyn({a.theirs}), dyn({b.theirs})] == [] ? false : ({numbers}) || ({same}) ? dyn({a.theirs}){sign}dyn({b.theirs}) : false)"
+        compared = f"dyn({a.theirs}){sign}dyn({b.theirs})"
+        theirs = f"([dyn({a.theirs}), dyn({b.theirs})] == [] ? false : ({numbers}) || ({same}) ? {compared} : false)"
         return Pair(f"({a.ours}{sign}{b.ours})", theirs)
 
     def time_order(self, depth: int) -> Pair:
@@ -137,7 +162,13 @@ class Generator:
             return self.path()
         kind = r.randrange(7)
         if kind == 0:
-            return "(" + self.value(depth - 1) + r.choice([" + ", " - ", " * ", " / ", " % "]) + self.value(depth - 1) + ")"
+            return (
+                "("
+                + self.value(depth - 1)
+                + r.choice([" + ", " - ", " * ", " / ", " % "])
+                + self.value(depth - 1)
+                + ")"
+            )
         if kind == 1:
             return "(" + self.path() + r.choice([" + ", " - ", " * ", " / ", " % "]) + self.literal() + ")"
         if kind == 2:
@@ -162,7 +193,11 @@ class Generator:
             result, names = Pair(root, root), r.choice([1, 1, 1, 2, 3])
         for _ in range(names):
             name = r.choice(NAMES)
-            read = f"{result.ours}.{name}" if name.isascii() and " " not in name and r.random() < 0.9 else f"{result.ours}[{quoted(name)}]"
+            read = (
+                f"{result.ours}.{name}"
+                if name.isascii() and " " not in name and r.random() < 0.9
+                else f"{result.ours}[{quoted(name)}]"
+            )
             o = result.theirs
             known = "" if o in ("event.properties", "customer", "start.properties") else f"type({o}) == map && "
             result = Pair(read, f"({known}{quoted(name)} in {o} ? {o}[{quoted(name)}] : dyn(null))")
@@ -171,7 +206,8 @@ class Generator:
     def literal(self) -> Pair:
         r = self.random
         text = r.choice([
-            lambda: str(r.choice(INTS)), lambda: repr(r.choice(FLOATS[:12])), lambda: quoted(r.choice(STRINGS)), lambda: "null",
+            lambda: str(r.choice(INTS)), lambda: repr(r.choice(FLOATS[:12])), lambda: quoted(r.choice(STRINGS)),
+            lambda: "null",
             lambda: r.choice(["true", "false"]), lambda: str(r.randrange(-3, 60)),
         ])()  # fmt: skip
         return Pair(text, text)
@@ -180,7 +216,8 @@ class Generator:
         r = self.random
         kind = r.randrange(9 if depth else 6)
         if kind < 6:
-            return [lambda: r.choice(INTS), lambda: r.choice(FLOATS), lambda: r.choice(STRINGS), lambda: None, lambda: r.random() < 0.5,
+            return [lambda: r.choice(INTS), lambda: r.choice(FLOATS), lambda: r.choice(STRINGS), lambda: None,
+                    lambda: r.random() < 0.5,
                     lambda: r.randrange(-3, 60)][kind]()  # fmt: skip
         if kind == 6:
             return [self.json(depth - 1) for _ in range(r.randrange(4))]
@@ -191,12 +228,18 @@ class Generator:
 
     def context(self) -> dict[str, Any]:
         return {
-            "event": self._scope(), "start": self._scope(), "customer": self.fields(), "now": self.random.randrange(0, 2_000_000_000_000),
+            "event": self._scope(), "start": self._scope(), "customer": self.fields(), "now":
+            self.random.randrange(0, 2_000_000_000_000),
         }  # fmt: skip
 
     def _scope(self) -> EventScope:
         r = self.random
-        return EventScope(name=r.choice(STRINGS), id=r.choice(STRINGS), occurred_at_ms=r.randrange(0, 2_000_000_000_000), properties=self.fields())
+        return EventScope(
+            name=r.choice(STRINGS),
+            id=r.choice(STRINGS),
+            occurred_at_ms=r.randrange(0, 2_000_000_000_000),
+            properties=self.fields(),
+        )
 
 
 def activation(context: dict[str, Any]) -> dict[str, Any]:
@@ -204,7 +247,11 @@ def activation(context: dict[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {"customer": context["customer"], "now": _datetime(context["now"])}
     for root in ("event", "start"):
         scope = context[root]
-        values |= {f"{root}.name": scope.name, f"{root}.id": scope.id, f"{root}.occurred_at": _datetime(scope.occurred_at_ms)}
+        values |= {
+            f"{root}.name": scope.name,
+            f"{root}.id": scope.id,
+            f"{root}.occurred_at": _datetime(scope.occurred_at_ms),
+        }
         values[f"{root}.properties"] = scope.properties
     return values
 

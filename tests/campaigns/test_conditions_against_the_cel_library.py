@@ -1,4 +1,5 @@
-"""Every compiled condition answers as the CEL library does, but for the one documented deviation (see cel_generator)."""
+"""Every compiled condition answers as the CEL library does, but for the one documented deviation (see
+cel_generator)."""
 
 from __future__ import annotations
 
@@ -20,7 +21,14 @@ CONTEXTS = 3
 
 def the_librarys_answer(expression: Any, values: dict[str, Any]) -> Any:
     answer = expression.eval(data=values)
-    return "error" if answer.type() == cel.Type.ERROR else answer.plain_value()
+    if answer.type() == cel.Type.ERROR:
+        return "error"
+    # Reading a null takes a reference to None away from the interpreter (see cel_library), so only these are read.
+    return (
+        answer.plain_value()
+        if answer.type() in (cel.Type.BOOL, cel.Type.INT, cel.Type.DOUBLE, cel.Type.STRING)
+        else None
+    )
 
 
 def compiled(pair: Pair) -> Condition | None:
@@ -51,7 +59,9 @@ def test_conditions_answer_as_the_library_does(seed: int) -> None:
             context = generator.context()
             values = activation(context)
             ours = condition.test(context["event"], context["customer"], context["start"], context["now"])
-            where = f"seed {seed}\nours   {pair.ours}\ntheirs {pair.theirs}\npython {condition.python}\ncontext {context}"
+            where = (
+                f"seed {seed}\nours   {pair.ours}\ntheirs {pair.theirs}\npython {condition.python}\ncontext {context}"
+            )
             expected = the_librarys_answer(mapped, values)
             assert ours is (expected is True), f"{where}\nexpected {expected}"
             plain = the_librarys_answer(direct, values)
@@ -73,7 +83,9 @@ def fused_agrees_with_single(conditions: list[Condition], generator: Generator, 
         bits = together(event, customer, now_ms)
         for bit, condition in enumerate(conditions):
             single = condition.test(event, customer, None, now_ms)
-            assert bool(bits >> bit & 1) is single, f"seed {seed}\n{condition.source}\n{condition.python}\ncontext {context}"
+            assert bool(bits >> bit & 1) is single, (
+                f"seed {seed}\n{condition.source}\n{condition.python}\ncontext {context}"
+            )
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -90,10 +102,12 @@ def test_expressions_give_the_values_of_the_library(seed: int) -> None:
             context = generator.context()
             ours = expression.value(context["event"], context["customer"], context["start"], context["now"])
             expected = the_librarys_answer(mapped, activation(context))
-            if expected == "error" or not isinstance(expected, (str, int, float)):
-                expected = None if not isinstance(expected, str) or expected == "error" else expected
+            if expected == "error":
+                expected = None
             compared += ours is not None
-            assert same(ours, expected), f"seed {seed}\n{pair.ours}\n{pair.theirs}\n{context}\nours {ours!r} expected {expected!r}"
+            assert same(ours, expected), (
+                f"seed {seed}\n{pair.ours}\n{pair.theirs}\n{context}\nours {ours!r} expected {expected!r}"
+            )
     assert compared > 200
 
 

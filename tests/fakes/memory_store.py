@@ -57,7 +57,6 @@ class MemoryStore:
         self.events_clock = events_clock
         self.is_down = False
         self.connections_broken = 0
-        self.clock_difference_ms = 0
         self._lag_max_events = lag_max_events
         self._trim_keep_bytes = trim_keep_bytes
         self._random = random.Random(seed)

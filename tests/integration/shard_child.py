@@ -18,7 +18,7 @@ from services.trigger.shard_settings import ShardSettings
 if __name__ == "__main__":
 
     def died(error: BaseException) -> None:
-        print(error, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{error}\n")
         os._exit(3 if isinstance(error, Fenced) else 1)
 
     given = ShardSettings(**json.loads(sys.stdin.readline()))

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -104,7 +103,9 @@ class Cluster:
         """Whether an event in each partition becomes an email."""
         for partition in range(2):
             self.front.happens("Product Viewed", [f"{name}{partition}"], partition)
-        wait_until(lambda: all(self.sender.who()[f"{name}{p}"] == 1 for p in range(2)), f"emails to {name}", within_s=30)
+        wait_until(
+            lambda: all(self.sender.who()[f"{name}{p}"] == 1 for p in range(2)), f"emails to {name}", within_s=30
+        )
         return True
 
     def close(self) -> None:
@@ -153,11 +154,13 @@ def test_a_shard_whose_process_hangs_is_replaced(cluster: Cluster) -> None:
     hung = cluster.details()[0]["pid"]
 
     os.kill(hung, signal.SIGSTOP)
-    for _ in range(3):
-        cluster.ensure()
 
+    def ended() -> bool:
+        cluster.ensure()
+        return not psutil.pid_exists(hung) or psutil.Process(hung).status() == psutil.STATUS_ZOMBIE
+
+    wait_until(ended, "the hung one is gone", within_s=40)
     assert cluster.works("replaced")
-    wait_until(lambda: not psutil.pid_exists(hung) or psutil.Process(hung).status() == "zombie", "the hung one is gone")
 
 
 def test_a_new_generation_replaces_the_shards_and_an_older_one_cannot_take_them_back(cluster: Cluster) -> None:
@@ -188,10 +191,8 @@ def test_shards_whose_node_is_killed_go_on_on_another_within_seconds(cluster: Cl
 
     cluster.nodes.remove(first)
     first.kill()
-    killed_at = time.monotonic()
 
     assert cluster.works("on-second")
-    print(f"resumed {time.monotonic() - killed_at:.1f} s after the node's death")
     wait_until(cluster.running, "both shards answer again")
     assert all(second.holds(details["pid"]) for details in cluster.details())
     assert set(cluster.sender.who().values()) == {1}

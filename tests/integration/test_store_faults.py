@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import socket
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sendwhen.chassis.clock import SystemClock
-from services.trigger.ports import Claim, Claimed, Commit, Refusal, StoreLost, Why
+from services.trigger.ports import Append, Appended, Claim, Claimed, Commit, Refusal, StoreLost, Why
 from services.trigger.valkey_shards import ValkeyShards
 from tests.contract.store_world import Owner, customer
 from tests.integration.test_valkey_store import ValkeyWorld
@@ -168,6 +169,28 @@ def test_everything_acknowledged_is_there_after_kills(world: ValkeyWorld, own_va
 
     owner = Owner(world)
     assert [entry.seq for entry in owner.read(entries_max=1_000)] == list(range(1, acknowledged + 1))
+
+
+def test_an_append_given_up_by_its_caller_never_hands_its_answer_to_another(
+    world: ValkeyWorld, own_valkey: ValkeyServer
+) -> None:
+    def entries(*partitions: int) -> list[Append]:
+        return [Append(partition=p, body=b"b", events=1, at_ms=1) for p in partitions]
+
+    async def given_up() -> list[tuple[int, int]]:
+        await world.log.append(entries(0, 1))
+        own_valkey.freeze()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await world.log.append(entries(0, 1))
+        own_valkey.thaw()
+        answers = [*await world.log.append(entries(1)), *await world.log.append(entries(2, 0))]
+        return [(answer.partition, answer.seq) for answer in answers if isinstance(answer, Appended)]
+
+    # What was given up on may have been carried out, before or between.
+    (one, one_seq), second, (zero, zero_seq) = world.run(given_up())
+    assert (one, second, zero) == (1, (2, 1), 0)
+    assert {one_seq, zero_seq} <= {2, 3}
 
 
 def test_an_owner_made_on_a_store_that_is_away_is_told_so(own_valkey: ValkeyServer) -> None:

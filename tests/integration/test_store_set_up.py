@@ -16,9 +16,12 @@ from sendwhen.errors import Overloaded, Precondition
 from services.trigger.ports import Append
 from services.trigger.store_admission import StoreAdmission
 from services.trigger.store_durability import check_durability
+from services.trigger.store_keys import seen_ids
 from services.trigger.valkey_assignment import Assignment, assign_shards, read_assignment
 from services.trigger.valkey_installation import check_installation
 from services.trigger.valkey_log import ValkeyLog
+from tests.contract.store_world import Owner, customer
+from tests.integration.test_valkey_store import ValkeyWorld
 from tests.integration.valkey_process import ValkeyServer
 
 pytestmark = pytest.mark.integration
@@ -140,3 +143,21 @@ def test_a_full_store_refuses_appends_as_overloaded(own_valkey: ValkeyServer) ->
 
     with pytest.raises(Overloaded):
         with_client(own_valkey, append)
+
+
+def test_seen_ids_of_idle_customers_go_after_three_days_and_stay_on_the_events_own_time(valkey: ValkeyServer) -> None:
+    hour_ms = 3_600_000
+    for events_clock in (False, True):
+        world = ValkeyWorld(valkey, events_clock=events_clock)
+        world.fill(2, int(events_clock))
+        owner = Owner(world, partition=int(events_clock))
+        owner.commit(
+            1, customers=[customer("appended", seen_append=b"1" * 16), customer("set", seen_replace=b"1" * 16)]
+        )
+        owner.commit(2, customers=[customer("appended", seen_append=b"2" * 16)])
+        world.close()
+
+    with valkey.client() as client:
+        left = [[client.pttl(seen_ids(partition, uid)) for uid in ("appended", "set")] for partition in (0, 1)]
+    assert all(73 * hour_ms <= ms <= 97 * hour_ms for ms in left[0])
+    assert left[1] == [-1, -1]

@@ -27,7 +27,7 @@ def test_a_second_supervisor_finds_the_live_server_and_can_stop_it(own_valkey: V
     assert second.start() is False
     assert second.is_owned()
     second.stop()
-    assert own_valkey.exit_code() == 0
+    assert own_valkey.wait() == 0
     assert not second.is_owned()
 
 

@@ -43,5 +43,10 @@ class ValkeyServer(Production):
             self.stop()
         self.start()
 
+    def wait(self) -> int:
+        """The exit code, once the process started here has ended."""
+        assert self._process is not None
+        return self._process.wait(10)
+
     def client(self) -> Redis:
         return open_store(self.url)

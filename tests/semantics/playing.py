@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
@@ -11,12 +11,13 @@ import msgspec
 
 from sendwhen.campaigns import compile_campaign, fuse
 from sendwhen.domain.campaign import Campaign
-from sendwhen.domain.changes import CampaignRow, Changes
+from sendwhen.domain.changes import Changes
 from sendwhen.domain.decision import Kind
 from sendwhen.domain.entry import CampaignPut, Entry, EventBatch, Tick
 from sendwhen.domain.event import Event
 from sendwhen.domain.partition import customer_uid, routing_key
 from sendwhen.domain.shard import Shard
+from tests.domain.keeping import Kept
 from tests.semantics.campaign_text import TEMPLATE, campaign_text
 from tests.semantics.cases import Case, milliseconds, patched
 
@@ -34,31 +35,6 @@ class Firing:
     start: int
     key: str
     seen_at: int
-
-
-@dataclass(slots=True)
-class Kept:
-    """What a store would hold of one partition."""
-
-    position: int = 0
-    clock_ms: int = 0
-    records: dict[str, bytes] = field(default_factory=dict)
-    seen: dict[str, bytes] = field(default_factory=dict)
-    due: dict[str, int] = field(default_factory=dict)
-    campaigns: dict[tuple[str, str], CampaignRow] = field(default_factory=dict)
-
-    def commit(self, changes: Changes) -> None:
-        """Keep a round."""
-        self.position, self.clock_ms = changes.position, changes.clock_ms
-        for one in changes.customers:
-            self.records[one.uid] = one.record
-            before = self.seen.get(one.uid, b"")
-            self.seen[one.uid] = before + one.seen_append if one.seen_replace is None else one.seen_replace
-            self.due.pop(one.uid, None)
-            if one.due_at_ms is not None:
-                self.due[one.uid] = one.due_at_ms
-        for row in changes.campaigns:
-            self.campaigns[row.campaign_id, row.version] = row
 
 
 def play(case: Case, *, restored: bool) -> tuple[list[Firing], Mapping[str, bytes]]:

@@ -11,8 +11,8 @@ from sendwhen.domain.event import Event
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.v1 import email_pb2, log_pb2
-from sendwhen.wire.entry import campaign_put_entry, campaign_source, entry_of, event_entry
 from sendwhen.wire.email import intent_of
+from sendwhen.wire.entry import campaign_put_entry, campaign_source, entry_of, event_entry
 from sendwhen.wire.event import event_message
 from services.trigger.host_limits import HostLimits
 from services.trigger.hosted_partition import HostPorts

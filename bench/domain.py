@@ -1,0 +1,211 @@
+"""The domain alone on one core: decode, apply, collect every 500 events; protobuf decode alone beside it.
+
+Ten campaigns, five of each kind, at most two filters each; 100,000 customers resident. ``python -m bench.domain``.
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+import sys
+import time
+import tracemalloc
+from zlib import compress, crc32
+
+import msgspec
+
+from sendwhen.campaigns import compile_campaign, fuse
+from sendwhen.domain.entry import CampaignPut, EventBatch
+from sendwhen.domain.event import Event
+from sendwhen.domain.partition import customer_uid, routing_key
+from sendwhen.domain.shard import Shard
+from sendwhen.v1 import event_pb2
+
+CUSTOMERS = 100_000
+EVENTS = 400_000
+BATCH = 500
+T0_MS = 1_700_000_000_000
+NAMES = ("Product Viewed", "Product Added", "Order Completed", "Page Viewed", "Searched")
+WEIGHTS = (30, 10, 3, 47, 10)
+
+MATCH = """
+campaign: match-{n}
+trigger:
+  match: {{event: Product Viewed, where: event.properties.price > {floor} && event.properties.category == "c{n}"}}
+steps: [{{send: hello}}]
+reentry: {{cooldown: 1h}}
+send: {{category: transactional}}
+"""
+ABSENCE = """
+campaign: absence-{n}
+trigger:
+  absence:
+    start: {{event: Product Added, where: event.properties.price > {floor}}}
+    unless: [{{event: Order Completed}}]
+    for: 1h
+steps: [{{send: hello}}]
+send: {{category: transactional}}
+"""
+
+
+def sources() -> list[tuple[str, bytes]]:
+    """Campaign ids and their texts."""
+    texts = [(f"match-{n}", MATCH.format(n=n, floor=950)) for n in range(5)]
+    texts += [(f"absence-{n}", ABSENCE.format(n=n, floor=900 + 10 * n)) for n in range(5)]
+    return [(name, text.encode()) for name, text in texts]
+
+
+def messages(count: int, chance: random.Random) -> list[bytes]:
+    """Serialised events."""
+    made = []
+    for number in range(count):
+        who = f"user-{chance.randrange(CUSTOMERS)}"
+        properties = {
+            "sku": f"S{chance.randrange(5000)}",
+            "price": chance.randrange(1000),
+            "category": f"c{chance.randrange(20)}",
+        }
+        made.append(
+            event_pb2.Event(
+                event_id=f"e-{number:09d}",
+                name=chance.choices(NAMES, WEIGHTS)[0],
+                user_id=who,
+                email=f"{who}@example.invalid",
+                occurred_at_ms=T0_MS + number // 10,
+                properties_json=msgspec.json.encode(properties),
+                source="bench",
+            ).SerializeToString()
+        )
+    return made
+
+
+def decode(raw: list[bytes]) -> tuple[Event, ...]:
+    """As sendwhen.wire does it."""
+    parse = event_pb2.Event.FromString
+    events = []
+    for one in raw:
+        event = parse(one)
+        key = routing_key(user_id=event.user_id, anonymous_id=event.anonymous_id, email=event.email)
+        events.append(
+            Event(
+                event_id=event.event_id,
+                name=event.name,
+                uid=customer_uid(key),
+                user_id=event.user_id,
+                anonymous_id=event.anonymous_id,
+                email=event.email,
+                occurred_at_ms=event.occurred_at_ms,
+                properties=event.properties_json,
+                attributes=event.attributes_json,
+                source=event.source,
+                traceparent=event.traceparent,
+                received_at_us=event.received_at_us,
+                fingerprint=crc32(one),
+            )
+        )
+    return tuple(events)
+
+
+def a_shard() -> Shard:
+    """With the ten campaigns in force."""
+    shard = Shard(
+        partition=0,
+        send_key=b"bench",
+        compile_campaign=lambda source: compile_campaign(source, {"hello": "hash"}),
+        fuse=fuse,
+    )
+    shard.expect((), 2**60)
+    for number, (name, source) in enumerate(sources(), 1):
+        shard.apply(CampaignPut(seq=number, at_ms=T0_MS, campaign_id=name, version=f"v{number}", source=source))
+    return shard
+
+
+def measure() -> dict[str, float]:
+    """Events per second of the whole and of its parts."""
+    chance = random.Random(7)
+    raw = messages(EVENTS, chance)
+    started = time.perf_counter()
+    for one in raw:
+        event_pb2.Event.FromString(one)
+    parse_alone = EVENTS / (time.perf_counter() - started)
+    started = time.perf_counter()
+    batches = [decode(raw[i : i + BATCH]) for i in range(0, EVENTS, BATCH)]
+    decode_alone = EVENTS / (time.perf_counter() - started)
+
+    shard = a_shard()
+    for number in range(CUSTOMERS):
+        shard.admit(customer_uid(f"user:user-{number}"), None, b"")
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 1_000)
+    shard.collect()
+    seq = shard.position
+    sends = customers = 0
+    started = time.perf_counter()
+    for number, events in enumerate(batches):
+        seq += 1
+        batch = EventBatch(seq=seq, at_ms=events[-1].occurred_at_ms, events=events)
+        shard.absent(batch)
+        shard.apply(batch)
+        changes = shard.collect()
+        shard.evict()
+        sends += len(changes.sends)
+        customers += len(changes.customers)
+        batches[number] = ()
+    taken = time.perf_counter() - started
+    return {
+        "protobuf parse alone, events/s": parse_alone,
+        "decode alone, events/s": decode_alone,
+        "apply and collect, events/s": EVENTS / taken,
+        "decode, apply and collect, events/s": 1 / (taken / EVENTS + 1 / decode_alone),
+        "sends": sends,
+        "customers written": customers,
+    }
+
+
+def memory() -> dict[str, float]:
+    """Bytes of a customer with 20 recent events."""
+    chance = random.Random(11)
+    count, each = 1_000, 20
+    shard = a_shard()
+    shard.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    seq = shard.position
+    for start in range(0, count * each, BATCH):
+        raw = []
+        for place in range(start, start + BATCH):
+            who = f"user-{place % count}"
+            properties = {"sku": f"S{chance.randrange(5000)}", "price": chance.randrange(1000), "category": "c1"}
+            raw.append(
+                event_pb2.Event(
+                    event_id=f"e-{place:09d}",
+                    name=chance.choices(NAMES, WEIGHTS)[0],
+                    user_id=who,
+                    email=f"{who}@example.invalid",
+                    occurred_at_ms=T0_MS + place,
+                    properties_json=msgspec.json.encode(properties),
+                    attributes_json=msgspec.json.encode({"consent": True, "plan": "pro"}),
+                    source="bench",
+                ).SerializeToString()
+            )
+        seq += 1
+        batch = EventBatch(seq=seq, at_ms=T0_MS + start, events=decode(raw))
+        for uid in shard.absent(batch):
+            shard.admit(uid, None, b"")
+        shard.apply(batch)
+        changes = shard.collect()
+        shard.evict()
+    warm = sum(len(compress(one.record, 1)) for one in changes.customers) / len(changes.customers)
+    del changes, raw, batch
+    gc.collect()
+    live = (tracemalloc.get_traced_memory()[0] - before) / count
+    tracemalloc.stop()
+    return {"hot customer, bytes": live, "warm customer (record and ids), bytes": warm + 16 * each}
+
+
+if __name__ == "__main__":
+    figures = measure()
+    figures.update(memory())
+    for name, value in figures.items():
+        sys.stdout.write(f"{name:45} {value:12,.0f}\n")
