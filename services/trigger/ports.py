@@ -160,6 +160,10 @@ class PartitionCommit(msgspec.Struct, frozen=True, kw_only=True):
     Refused unless (epoch, owner) hold the partition, the stored position is ``from_position``, and the log still holds
     entry ``to_position`` with nonce ``to_nonce``. Skip entries for dead letters with ``logged`` are appended to the log by
     the same step.
+
+    Attributes:
+        ahead_seq, ahead_nonce: Entry behind ``to_position`` whose time fired timers of this round before it is applied
+            itself; it must still be in the log too, or what was decided rests on a time that never was. 0: there is none.
     """
 
     partition: int
@@ -170,6 +174,8 @@ class PartitionCommit(msgspec.Struct, frozen=True, kw_only=True):
     to_nonce: bytes
     changes: Changes
     outbox: tuple[OutboxRow, ...]
+    ahead_seq: int = 0
+    ahead_nonce: bytes = b""
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):

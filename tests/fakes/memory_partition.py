@@ -195,6 +195,9 @@ class MemoryPartition:
         stored = self.log.get(round_.to_position)
         if round_.to_position and (stored is None or stored.entry.nonce != round_.to_nonce):
             return Refusal(why=Why.LOST)
+        ahead = self.log.get(round_.ahead_seq)
+        if round_.ahead_seq and (ahead is None or ahead.entry.nonce != round_.ahead_nonce):
+            return Refusal(why=Why.LOST)
         return None
 
     def _write_customers(self, round_: PartitionCommit) -> None:
