@@ -21,17 +21,19 @@ from sendwhen.chassis.store_pool import open_async_store
 from sendwhen.chassis.telemetry import Telemetry
 from sendwhen.v1 import sender_service_pb2_grpc
 from services.sender.addresses import AddressBook
-from services.sender.dispatch import Dispatch, Rules
+from services.sender.dispatch import Dispatch
 from services.sender.dispatcher import Dispatcher
 from services.sender.email_trace import EmailTracer
 from services.sender.eml_provider import EmlProvider
 from services.sender.grpc_profiles import GrpcProfiles
 from services.sender.inbox import Inbox
 from services.sender.inbox_page import InboxPage
+from services.sender.ledger_gauges import LedgerGauges
 from services.sender.liquid_renderer import LiquidRenderer
 from services.sender.ports import Provider
 from services.sender.reporting import Reporting
 from services.sender.retry import Backoff
+from services.sender.rules import Rules
 from services.sender.servicer import SERVICE, SenderServicer
 from services.sender.settings import PREFIX, SenderSettings
 from services.sender.submission import Submission
@@ -107,10 +109,12 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
         await server.start()
         log.info("sender.started", listen=settings.listen, provider=provider.name, worker=dispatcher.worker)
         looking = asyncio.create_task(dispatcher.run())
+        counting = asyncio.create_task(LedgerGauges(ledger, metrics).run())
         try:
             await serve_until(server, stop)
         finally:
             looking.cancel()
+            counting.cancel()
             await dispatcher.drain(grace_s=_GRACE_S)
         log.info("sender.stopped")
 
