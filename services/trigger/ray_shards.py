@@ -21,6 +21,7 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayError
 
 from sendwhen.chassis.clock import SystemClock
 from sendwhen.chassis.logs import configure_logs
+from sendwhen.chassis.metrics import Metrics, serve_metrics
 from sendwhen.errors import Fenced, SendwhenError, Unavailable
 from services.trigger.front_ports import ShardStatus
 from services.trigger.shard_process import build_driver
@@ -49,9 +50,17 @@ class ShardActor:
         configure_logs("shard", level=settings.log_level)
         self._settings = settings
         self._shard, self._generation = shard, generation
+        self._metrics = Metrics()
         self._driver = build_driver(
-            settings, shard=shard, generation=generation, clock=SystemClock(), died=self._end_process
+            settings,
+            shard=shard,
+            generation=generation,
+            clock=SystemClock(),
+            died=self._end_process,
+            meter=self._metrics,
         )
+        if settings.shard_metrics_port:
+            serve_metrics(self._metrics, f"{settings.shard_metrics_host}:{settings.shard_metrics_port + shard}")
         self._driver.start()
 
     def status(self) -> Mapping[str, Any]:
@@ -67,6 +76,10 @@ class ShardActor:
             "claims": host.claims,
             "pushed": self._driver.relay.pushed,
         }
+
+    def metrics(self) -> bytes:
+        """Its metrics as OpenMetrics text."""
+        return self._metrics.page()
 
     def drain(self) -> bool:
         """Commit what is under way and stop. The actor stays, idle, until it is killed."""

@@ -24,6 +24,7 @@ class ShardSettings:
         clock: "wall" or "events".
         live_bytes, warm_bytes: Memory for customers in one actor, shared by its partitions.
         death_pause_ms: A dying actor waits so long before its process ends, so that restarts do not follow in a flood.
+        shard_metrics_host, shard_metrics_port: Shard i serves its metrics on this port plus i; 0: nowhere.
         log_level: As in ``configure_logs``.
     """
 
@@ -37,6 +38,8 @@ class ShardSettings:
     live_bytes: int = 512 * 1024 * 1024
     warm_bytes: int = 256 * 1024 * 1024
     death_pause_ms: int = 500
+    shard_metrics_host: str = "127.0.0.1"
+    shard_metrics_port: int = 0
     log_level: str = "info"
 
     def __post_init__(self) -> None:
