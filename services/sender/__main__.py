@@ -21,7 +21,7 @@ from sendwhen.chassis.store_pool import open_async_store
 from sendwhen.chassis.telemetry import Telemetry
 from sendwhen.v1 import sender_service_pb2_grpc
 from services.sender.addresses import AddressBook
-from services.sender.dispatch import Dispatch, Rules
+from services.sender.dispatch import Dispatch
 from services.sender.dispatcher import Dispatcher
 from services.sender.email_trace import EmailTracer
 from services.sender.eml_provider import EmlProvider
@@ -32,6 +32,7 @@ from services.sender.liquid_renderer import LiquidRenderer
 from services.sender.ports import Provider
 from services.sender.reporting import Reporting
 from services.sender.retry import Backoff
+from services.sender.rules import Rules
 from services.sender.servicer import SERVICE, SenderServicer
 from services.sender.settings import PREFIX, SenderSettings
 from services.sender.submission import Submission

@@ -65,7 +65,7 @@ class ProviderContract(ABC):
 
     def test_letters_of_all_scripts_arrive(self) -> None:
         async def story(outlet: Outlet) -> None:
-            subject = "Größe „42“ – 価格 🛒 " + "länger " * 30
+            subject = "Größe „42“ — 価格 🛒 " + "länger " * 30
             await outlet.provider.send(a_message(subject=subject.strip(), text="Größe\n" * 90, html="<p>価格</p>"))
 
             assert outlet.texts() == [("ada@example.invalid", subject.strip(), "Größe\n" * 90, "<p>価格</p>")]

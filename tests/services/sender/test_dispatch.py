@@ -9,11 +9,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from sendwhen.v1 import email_pb2
-from services.sender.dispatch import Rules
 from services.sender.ledger import State
-from services.sender.ledger_port import BeginAttempt, Claimed, LedgerLost, Settle
+from services.sender.ledger_port import BeginAttempt, Claimed, Settle
 from services.sender.ports import Answer, TemplateText, Verdict
 from services.sender.retry import Backoff
+from services.sender.rules import Rules
 from tests.services.sender.emails import LEASE_MS, NOW_MS, a_new_email, submit
 from tests.services.sender.world import RULES, Crash, World, finish
 
@@ -196,31 +196,21 @@ def test_a_process_that_stood_still_before_the_call_does_not_call() -> None:
 
 def test_a_lost_answer_of_the_ledger_is_asked_for_again() -> None:
     world = World()
-    steps = world.dispatch.emails(submitted(world))
-    request, lost = next(steps), 0
-    with pytest.raises(StopIteration):
-        while True:
-            reply = world.carry_out(request)
-            if isinstance(request, BeginAttempt | Settle) and lost % 2 == 0:
-                lost += 1
-                request = steps.throw(LedgerLost("lost after it was carried out"))
-            else:
-                lost += isinstance(request, BeginAttempt | Settle)
-                request = steps.send(reply)
+    seen: list[type[object]] = []
+
+    def loses(request: object) -> bool:
+        seen.append(type(request))
+        return type(request) in (BeginAttempt, Settle) and seen.count(type(request)) == 1
+
+    world.drive(world.dispatch.emails(submitted(world)), loses=loses)
 
     assert (len(world.calls), world.states(), world.pauses) == (1, {State.ACCEPTED: 1}, 2)
 
 
 def test_a_ledger_that_stays_away_is_left_alone_and_the_provider_is_not_called() -> None:
     world = World()
-    steps = world.dispatch.emails(submitted(world))
-    request = next(steps)
-    with pytest.raises(StopIteration):
-        while True:
-            if isinstance(request, BeginAttempt):
-                request = steps.throw(LedgerLost("away"))
-            else:
-                request = steps.send(world.carry_out(request))
+
+    world.drive(world.dispatch.emails(submitted(world)), loses=lambda request: isinstance(request, BeginAttempt))
 
     assert world.calls == []
 

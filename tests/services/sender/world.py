@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Coroutine, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from typing import Any, TypeVar
 
-from services.sender.dispatch import Dispatch, Rules
+from services.sender.dispatch import Dispatch
 from services.sender.ledger import State
-from services.sender.ledger_port import BeginAttempt, ClaimDue, Settle
+from services.sender.ledger_port import BeginAttempt, ClaimDue, LedgerLost, Settle
 from services.sender.ports import (
     Answer,
     Call,
@@ -24,6 +24,7 @@ from services.sender.ports import (
     Verdict,
 )
 from services.sender.retry import Backoff
+from services.sender.rules import Rules
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.services.sender.emails import NOW_MS
 
@@ -89,8 +90,20 @@ class World:
         self.asked_profile: list[GetProfile] = []
         self.pauses = 0
 
-    def drive(self, steps: Generator[DispatchRequest, Any, T], *, crash_before: int | None = None) -> T:
-        """Carry requests out; end the process instead of carrying out request number ``crash_before``."""
+    def drive(
+        self,
+        steps: Generator[DispatchRequest, Any, T],
+        *,
+        crash_before: int | None = None,
+        loses: Callable[[DispatchRequest], bool] = lambda _request: False,
+    ) -> T:
+        """Carry requests out.
+
+        Args:
+            steps: What yields them.
+            crash_before: End the process instead of carrying out this request.
+            loses: Whose answer is lost after it was carried out.
+        """
         number = 0
         try:
             request = next(steps)
@@ -98,7 +111,8 @@ class World:
                 if number == crash_before:
                     raise Crash
                 number += 1
-                request = steps.send(self.carry_out(request))
+                answer = self.carry_out(request)
+                request = steps.throw(LedgerLost("lost")) if loses(request) else steps.send(answer)
         except StopIteration as end:
             result: T = end.value
             return result
