@@ -74,6 +74,15 @@ class Intake:
         taken = iter(await self._log_events(good, order=order or Order()))
         return [Refused(error=Invalid.of(event)) if isinstance(event, list) else next(taken) for event in ready]
 
+    async def locate(self) -> None:
+        """Know how many partitions there are, so that what follows enters the lanes without a pause, in the order of calls.
+
+        Raises:
+            Unavailable, TooLate: Trigger could not be asked.
+        """
+        if not self._partitions:
+            await self._ask_partitions()
+
     async def wait_applied(self, positions: Iterable[LogPosition], *, deadline_s: float) -> None:
         """Answer when the shards have committed all of these."""
         highest: dict[int, int] = {}

@@ -73,6 +73,8 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServicer):
             try:
                 async for request in request_iterator:
                     await window.acquire()
+                    # Batches that wait for it side by side could overtake each other.
+                    await self._intake.locate()
                     answers.put_nowait(asyncio.create_task(self._answer(request, order, traceparent)))
             finally:
                 answers.put_nowait(None)

@@ -1,0 +1,1 @@
+"""One machine: supervises the store, Ray and the four services."""

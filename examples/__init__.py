@@ -1,0 +1,1 @@
+"""What to start from: campaigns and a demo shop."""

@@ -1,0 +1,1 @@
+"""A bicycle shop that does not exist, its campaigns and its shoppers."""

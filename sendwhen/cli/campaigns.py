@@ -1,0 +1,120 @@
+"""`sendwhen campaigns …`: check, put, list, pause and resume campaigns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from sendwhen.campaigns import campaign_folders, check_lines, read_folder
+from sendwhen.cli.context import targets_of
+from sendwhen.cli.targets import Targets
+from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, instant, out, run
+from sendwhen.errors import Invalid
+from sendwhen.v1.campaign_pb2 import CampaignSource, CampaignSummary
+from sendwhen.v1.trigger_service_pb2 import (
+    ListCampaignsRequest,
+    PutCampaignRequest,
+    PutCampaignResponse,
+    SetCampaignPausedRequest,
+)
+
+app = typer.Typer(help="Check, put, list, pause and resume campaigns.", no_args_is_help=True)
+
+Folder = Annotated[
+    Path,
+    typer.Argument(
+        exists=True, file_okay=False, help="A folder with campaign.yaml and its templates, or a folder of such folders."
+    ),
+]
+
+
+@app.command()
+def check(folder: Folder) -> None:
+    """Say what is wrong with campaigns (file:line:column, the problem, what to write). Needs no running sendwhen."""
+    lines, well = check_lines(folder)
+    for line in lines:
+        out.print(line, markup=False)
+    if not well:
+        raise typer.Exit(EXIT_REFUSED)
+
+
+@app.command()
+def put(context: typer.Context, folder: Folder) -> None:
+    """Put campaigns into force; the same again changes nothing."""
+    targets = targets_of(context)
+    refused = False
+    for campaign in campaign_folders(folder):
+        try:
+            answer = run(_put(targets, campaign), expected=Invalid)
+        except Invalid as error:
+            refused = True
+            for violation in error.violations:
+                err.print(f"{campaign}/{violation.field}: {violation.description}", markup=False)
+            if not error.violations:
+                err.print(f"{campaign}: {error}", markup=False)
+            continue
+        for warning in answer.warnings:
+            place = f"{campaign}/{warning.file}:{warning.line}:{warning.column}"
+            out.print(f"{place}: warning: {warning.problem}. {warning.remedy}", markup=False)
+        out.print(f"{_line(answer.campaign)}  {'put' if answer.changed else 'was in force already'}")
+    if refused:
+        raise typer.Exit(EXIT_REFUSED)
+
+
+@app.command("list")
+def list_campaigns(context: typer.Context) -> None:
+    """Show all campaigns."""
+    answer = run(ask_trigger(targets_of(context), lambda trigger: trigger.ListCampaigns(ListCampaignsRequest())))
+    table = Table(box=None, pad_edge=False)
+    for name in ("campaign", "trigger", "state", "version", "partitions", "since"):
+        table.add_column(name)
+    for campaign in answer.campaigns:
+        state = "[yellow]paused[/]" if campaign.paused else "[green]active[/]"
+        reached = f"{campaign.partitions_reached}/{campaign.partitions}"
+        table.add_row(
+            escape(campaign.campaign_id),
+            campaign.trigger,
+            state,
+            campaign.version,
+            reached,
+            instant(campaign.put_at_ms),
+        )
+    out.print(table)
+
+
+@app.command()
+def pause(context: typer.Context, campaign: Annotated[str, typer.Argument(help="Its id.")]) -> None:
+    """Pause a campaign: nothing starts, and what falls due meanwhile is recorded as skipped."""
+    _set_paused(targets_of(context), campaign, paused=True)
+
+
+@app.command()
+def resume(context: typer.Context, campaign: Annotated[str, typer.Argument(help="Its id.")]) -> None:
+    """Let a paused campaign act again, from now on."""
+    _set_paused(targets_of(context), campaign, paused=False)
+
+
+def _set_paused(targets: Targets, campaign: str, *, paused: bool) -> None:
+    request = SetCampaignPausedRequest(campaign_id=campaign, paused=paused)
+    answer = run(ask_trigger(targets, lambda trigger: trigger.SetCampaignPaused(request)))
+    out.print(_line(answer.campaign))
+
+
+def _line(campaign: CampaignSummary) -> str:
+    state = "paused" if campaign.paused else "active"
+    reached = f"{campaign.partitions_reached}/{campaign.partitions} partitions"
+    return f"{escape(campaign.campaign_id)}  {state}  version {campaign.version}  {reached}"
+
+
+async def _put(targets: Targets, campaign: Path) -> PutCampaignResponse:
+    found = read_folder(campaign)
+    errors = [str(problem) for problem in found.problems if not problem.warning]
+    if errors:
+        raise Invalid("\n".join(errors))
+    request = PutCampaignRequest(source=CampaignSource(files=found.files))
+    # It writes to every partition's log, and waits for templates to be durable at sender.
+    return await ask_trigger(targets, lambda trigger: trigger.PutCampaign(request, timeout=60.0))

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from services.local.child import Part, PartFailed
+from services.local.log_files import last_lines, rotate
+from services.local.ports import Ports, PortTaken, check_ports
+from services.local.spawner import Spawner
+from services.local.supervisor import Supervisor
+
+pytestmark = pytest.mark.integration
+
+SLEEPS = "import time\nwhile True: time.sleep(1)"
+# A part whose own child outlives it unless someone cares.
+FORKS = (
+    f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {SLEEPS!r}], start_new_session=True)\n{SLEEPS}"
+)
+
+
+async def is_ready() -> bool:
+    return True
+
+
+def a_part(name: str, program: str = SLEEPS, **more: object) -> Part:
+    return Part(
+        name=name, command=(sys.executable, "-c", program), environ=lambda: dict(os.environ), ready=is_ready, **more
+    )
+
+
+class Told(list[str]):
+    def __call__(self, line: str) -> None:
+        self.append(line)
+
+
+def a_supervisor(folder: Path, *parts: Part) -> tuple[Supervisor, Told]:
+    (folder / "logs").mkdir(exist_ok=True)
+    told = Told()
+    return Supervisor(parts=parts, spawner=Spawner(cwd=folder), folder=folder, tell=told), told
+
+
+async def until(condition: object, within_s: float = 10.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110  nothing tells when
+            await asyncio.sleep(0.02)
+
+
+def test_parts_start_by_their_needs_and_stop_with_all_that_they_started(tmp_path: Path) -> None:
+    async def scene() -> None:
+        supervisor, told = a_supervisor(tmp_path, a_part("store"), a_part("service", FORKS, needs=("store",)))
+        await supervisor.clear()
+        await supervisor.start()
+        await until(lambda: len(psutil.Process().children(recursive=True)) == 3)
+
+        await supervisor.stop()
+
+        assert [line.split()[0] for line in told] == ["store", "service"]
+        assert psutil.Process().children(recursive=True) == []
+        assert not (tmp_path / "running.json").exists()
+
+    asyncio.run(scene())
+
+
+def test_a_part_that_is_killed_comes_back_and_takes_those_with_it_that_fall_with_it(tmp_path: Path) -> None:
+    async def scene() -> None:
+        supervisor, told = a_supervisor(tmp_path, a_part("ray"), a_part("trigger", needs=("ray",), falls_with=("ray",)))
+        await supervisor.clear()
+        await supervisor.start()
+        before = supervisor.pids()
+
+        os.kill(before["ray"], signal.SIGKILL)
+        await until(lambda: all(pid and pid != before[name] for name, pid in supervisor.pids().items()))
+        await supervisor.stop()
+
+        assert any("ray ended (killed by SIGKILL); starting it again" in line for line in told)
+        assert any("trigger starts anew, because ray ended" in line for line in told)
+
+    asyncio.run(scene())
+
+
+def test_a_part_that_never_starts_ends_the_start_with_the_end_of_its_log(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async def never() -> bool:
+            return False
+
+        part = Part(
+            name="service", command=(sys.executable, "-c", "raise SystemExit('the cellar is locked')"),
+            environ=lambda: dict(os.environ), ready=never,
+        )  # fmt: skip
+        supervisor, _ = a_supervisor(tmp_path, part)
+        await supervisor.clear()
+        try:
+            with pytest.raises(PartFailed, match="the cellar is locked"):
+                await supervisor.start()
+        finally:
+            await supervisor.stop()
+
+    asyncio.run(scene())
+
+
+def test_a_log_is_kept_below_its_size_while_its_part_goes_on_writing(tmp_path: Path) -> None:
+    path = tmp_path / "part.log"
+    with path.open("ab", buffering=0) as log:
+        for number in range(1, 4):
+            log.write(b"x" * 100 + b"\n%d\n" % number)
+            assert rotate(path, size_bytes_max=50)
+        log.write(b"4\n")
+
+    assert path.read_bytes() == b"4\n"
+    assert last_lines(tmp_path / "part.log.1", lines=1) == "3"
+    assert last_lines(tmp_path / "part.log.2", lines=1) == "2"
+    assert not (tmp_path / "part.log.3").exists()
+
+
+def test_a_taken_port_is_named_with_what_to_set() -> None:
+    import socket
+
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+
+        with pytest.raises(PortTaken, match=rf"127\.0\.0\.1:{port} \(ingest\)\. .*--port-base"):
+            check_ports(Ports.at(port - 1))
