@@ -55,16 +55,21 @@ class Running:
         pids = {pid: name for name, pid in self.installation.pids.items()}
         found: dict[str, float] = {"load generator": _used_s(psutil.Process())}
         found["provider"] = _used_s(psutil.Process(self.provider.pid))
-        shards = self.installation.shard_pids()
-        for process in (*self.installation.descendants(), psutil.Process(pids and self.installation.pids["supervisor"])):
+        shards = self.shard_pids()
+        supervisor = psutil.Process(self.installation.pids["supervisor"])
+        for process in (*self.installation.descendants(), supervisor):
             name = pids.get(process.pid) or (f"shard {shards.index(process.pid)}" if process.pid in shards else "ray")
             found[name] = found.get(name, 0.0) + _used_s(process)
         return found
 
+    def shard_pids(self) -> list[int]:
+        """Processes of the shard actors."""
+        return [one.pid for one in self.installation.descendants() if one.name().startswith("ray::ShardActor")]
+
     @contextmanager
     def shards_paused(self) -> Iterator[None]:
         """Both shard actors stand still."""
-        pids = self.installation.shard_pids()
+        pids = self.shard_pids()
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:
