@@ -10,20 +10,21 @@ import gc
 import os
 import sys
 import time
+from typing import Any
 
 import uvloop
 
 from bench import chain, shop
 from bench.append import append_rate
 from bench.figures import Figure
-from bench.open_loop import percentile, stream
+from bench.open_loop import Streamed, percentile, stream
 from bench.running import PARTITIONS, Running, running_installation
 from bench.track import track_figures
 from sendwhen.chassis.clock import SystemClock
 from sendwhen.chassis.store_pool import open_async_store
+from sendwhen.v1 import event_pb2, log_pb2
 from services.trigger import store_keys
 from services.trigger.valkey_log import ValkeyLog
-from sendwhen.v1 import event_pb2, log_pb2
 
 SECONDS = float(os.environ.get("SENDWHEN_BENCH_SECONDS", "60"))
 OFFERED_PER_S = 31_000
@@ -59,7 +60,7 @@ def _beside(figure: Figure, reference: str, value: float) -> Figure:
     )  # fmt: skip
 
 
-async def _send(running: Running, load: shop.Load, *, events_per_s: float) -> object:
+async def _send(running: Running, load: shop.Load, *, events_per_s: float) -> Streamed:
     installation = running.installation
     key = installation.secrets["write_key"]
     gc.collect()
@@ -100,9 +101,7 @@ async def _preload(running: Running) -> None:
     await _until_settled(running)
 
 
-async def _latency(
-    running: Running, name: str, *, events_per_s: int, batch: int, hit_share: float
-) -> list[Figure]:
+async def _latency(running: Running, name: str, *, events_per_s: int, batch: int, hit_share: float) -> list[Figure]:
     load = shop.shopping(
         name, events=int(events_per_s * LATENCY_SECONDS), batch=batch, hit_share=hit_share, seed=events_per_s
     )
@@ -131,7 +130,8 @@ async def _appended_us(running: Running, wanted: frozenset[str]) -> dict[str, in
     found: dict[str, int] = {}
     async with open_async_store(running.store_url) as client:
         for partition in range(PARTITIONS):
-            for _, fields in await client.xrange(store_keys.log(partition)):
+            rows: Any = await client.xrange(store_keys.log(partition))
+            for _, fields in rows:
                 for payload in log_pb2.LogEntry.FromString(fields[b"b"]).events.events:
                     event_id = event_pb2.Event.FromString(payload).event_id
                     if event_id in wanted:

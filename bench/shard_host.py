@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench.figures import Figure
 from sendwhen.chassis.clock import SystemClock
 from sendwhen.chassis.store_pool import open_async_store
 from sendwhen.v1 import event_pb2
@@ -104,7 +105,8 @@ async def fill(log: object, rows: list[list[tuple[bytes, int]]]) -> None:
         await log.append(appends)  # type: ignore[attr-defined]
 
 
-def in_memory(events: int, *, profile: bool) -> None:
+def in_memory(events: int, *, profile: bool = False) -> float:
+    """Events per second of processor time, the store apart."""
     from tests.fakes.memory_store import MemoryStore
 
     store = MemoryStore(partitions=PARTITIONS, clock=SystemClock(), lag_max_events=10**9)
@@ -148,6 +150,7 @@ def in_memory(events: int, *, profile: bool) -> None:
     print(f"store apart: {in_store:.2f} s")
     if profile:
         pstats.Stats(profiler).sort_stats("tottime").print_stats(28)
+    return rate
 
 
 class NoSender:
@@ -169,14 +172,15 @@ def child() -> None:
     driver.stop()
 
 
-def on_valkey(events: int, shards: int) -> None:
+def on_valkey(events: int, shards: int) -> tuple[float, float]:
+    """Events per second: appended, and drained by so many shards."""
     from tests.integration.valkey_process import ValkeyServer
 
     with tempfile.TemporaryDirectory(prefix="sw-") as folder:
         server = ValkeyServer.in_folder(Path(folder) / "store")
         server.start()
         try:
-            asyncio.run(_drain(server.url, events, shards))
+            return asyncio.run(_drain(server.url, events, shards))
         finally:
             server.stop()
 
@@ -189,13 +193,14 @@ def _started(settings: ShardSettings, shard: int) -> subprocess.Popen[bytes]:
     return process
 
 
-async def _drain(url: str, events: int, shards: int) -> None:
+async def _drain(url: str, events: int, shards: int) -> tuple[float, float]:
     client = open_async_store(url)
     log = ValkeyLog(client, clock=SystemClock(), partitions=PARTITIONS, lag_max_events=10**9)
     rows = bodies(events)
     started = time.perf_counter()
     await fill(log, rows)
-    print(f"append alone: {events / (time.perf_counter() - started):,.0f} events/s")
+    appended_per_s = events / (time.perf_counter() - started)
+    print(f"append alone: {appended_per_s:,.0f} events/s")
     settings = ShardSettings(store_url=url, send_key="key", partitions=PARTITIONS, shards=shards)
     children = [_started(settings, shard) for shard in range(shards)]
     first: tuple[float, int] | None = None
@@ -212,13 +217,28 @@ async def _drain(url: str, events: int, shards: int) -> None:
             if not lag and first is not None:
                 break
             await asyncio.sleep(0.02)
-        print(f"{shards} shards on Valkey, fsync: {(applied - first[1]) / (now - first[0]):,.0f} events/s")
+        drained_per_s = (applied - first[1]) / (now - first[0])
+        print(f"{shards} shards on Valkey, fsync: {drained_per_s:,.0f} events/s")
+        return appended_per_s, drained_per_s
     finally:
         for process in children:
             process.communicate(b"\n", timeout=20)
         await client.aclose()
         spent = resource.getrusage(resource.RUSAGE_CHILDREN)
         print(f"CPU of the shards' processes: {spent.ru_utime + spent.ru_stime:.1f} s, starting included")
+
+
+def measure() -> list[Figure]:
+    """The host alone, and two shards' processes on a real store."""
+    alone = in_memory(150_000)
+    appended, drained = on_valkey(200_000, 2)
+    return [
+        Figure(name="shard_host.in_memory (per s of processor)", value=alone, unit="events/s"),
+        Figure(
+            name="shard_host.two_shards_on_valkey", value=drained, unit="events/s",
+            reference="append alone", reference_value=appended,
+        ),
+    ]  # fmt: skip
 
 
 def main() -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import grpc
 
@@ -20,21 +19,66 @@ _OPTIONS = [
 ]
 
 
-class _Bearer(grpc.aio.UnaryUnaryClientInterceptor):
-    """Adds the key, and a deadline where the caller gave none."""
+class _KeyedCall:
+    """A method of a channel whose calls carry the key, and a deadline where the caller gave none."""
 
-    def __init__(self, key: str, deadline_s: float) -> None:
-        self._authorization = ("authorization", f"Bearer {key}")
+    def __init__(self, call: Any, authorization: tuple[tuple[str, str], ...], deadline_s: float) -> None:
+        self._call = call
+        self._authorization = authorization
         self._deadline_s = deadline_s
 
-    async def intercept_unary_unary(
-        self, continuation: Callable[..., Any], client_call_details: Any, request: object
-    ) -> Any:
-        metadata = grpc.aio.Metadata(*(client_call_details.metadata or ()), self._authorization)
-        details = client_call_details._replace(
-            metadata=metadata, timeout=client_call_details.timeout or self._deadline_s
+    def __call__(
+        self, request: Any, *, timeout: float | None = None, metadata: Any = None, **more: Any
+    ) -> grpc.aio.UnaryUnaryCall[Any, Any]:
+        carried = (*metadata, *self._authorization) if metadata else self._authorization
+        made: grpc.aio.UnaryUnaryCall[Any, Any] = self._call(
+            request, timeout=timeout or self._deadline_s, metadata=carried, **more
         )
-        return await continuation(details, request)
+        return made
+
+
+class _KeyedChannel(grpc.aio.Channel):
+    """A channel whose unary calls are keyed; all else is the channel's own.
+
+    An interceptor would do the same, with two tasks and a handful of callbacks more for each call.
+    """
+
+    def __init__(
+        self, channel: grpc.aio.Channel, authorization: tuple[tuple[str, str], ...], deadline_s: float
+    ) -> None:
+        self._channel = channel
+        self._authorization = authorization
+        self._deadline_s = deadline_s
+
+    async def close(self, grace: float | None = None) -> None:
+        await self._channel.close(grace)
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+        return self._channel.get_state(try_to_connect)
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        await self._channel.wait_for_state_change(last_observed_state)
+
+    async def channel_ready(self) -> None:
+        await self._channel.channel_ready()
+
+    def unary_stream(self, *arguments: Any, **more: Any) -> Any:
+        return self._channel.unary_stream(*arguments, **more)
+
+    def stream_unary(self, *arguments: Any, **more: Any) -> Any:
+        return self._channel.stream_unary(*arguments, **more)
+
+    def stream_stream(self, *arguments: Any, **more: Any) -> Any:
+        return self._channel.stream_stream(*arguments, **more)
+
+    def unary_unary(self, *arguments: Any, **more: Any) -> Any:
+        return _KeyedCall(self._channel.unary_unary(*arguments, **more), self._authorization, self._deadline_s)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._channel.close()
 
 
 def open_channel(target: str, *, key: str, deadline_s: float = 10.0) -> grpc.aio.Channel:
@@ -42,7 +86,7 @@ def open_channel(target: str, *, key: str, deadline_s: float = 10.0) -> grpc.aio
 
     Streams need their own metadata: pass ``metadata=bearer(key)`` to the call.
     """
-    return grpc.aio.insecure_channel(target, options=_OPTIONS, interceptors=[_Bearer(key, deadline_s)])
+    return _KeyedChannel(grpc.aio.insecure_channel(target, options=_OPTIONS), bearer(key), deadline_s)
 
 
 def open_sync_channel(target: str) -> grpc.Channel:

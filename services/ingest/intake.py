@@ -19,7 +19,7 @@ QUEUED_EVENTS_MAX: Final = 20_000
 """Events that wait for the log or are under way to it; beyond, new ones are refused as overload."""
 RETRY_AFTER_MS: Final = 250
 LANES: Final = 1
-"""Appends under way at a time. A second one doubles the calls of a calm hour, and trigger appends one after the other."""
+"""Appends under way at a time: a second one doubles the calls of a calm hour, and trigger appends one by one anyway."""
 
 
 class Intake:
@@ -99,9 +99,7 @@ class Intake:
     def _normalised(
         self, event: event_pb2.Event, source: str, traceparent: str, now_us: int
     ) -> LogEvent | list[Violation]:
-        return normalised(
-            event, now_us=now_us, source=source, traceparent=traceparent, event_clock=self._event_clock
-        )
+        return normalised(event, now_us=now_us, source=source, traceparent=traceparent, event_clock=self._event_clock)
 
     async def _log_events(self, events: Sequence[LogEvent], *, order: Order | None) -> list[Outcome]:
         if not events:

@@ -33,9 +33,8 @@ def complaint_about(text: bytes) -> str:
         return f"Send a JSON object in UTF-8; this one cannot be read: {_bounded(error)}."
     except RecursionError:
         return _TOO_DEEP
-    if text.isascii() and b"\\u" not in text and all(map(_is_plain, found.values())):
-        return ""
-    return _complaint_about_values(found)
+    plain = text.isascii() and b"\\u" not in text and all(map(_is_plain, found.values()))
+    return "" if plain else _complaint_about_values(found)
 
 
 def _is_plain(value: object) -> bool:
