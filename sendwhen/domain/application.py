@@ -71,6 +71,9 @@ class Application:
             if self._journey.concerns(draft, event):
                 mark = out.mark()
                 self._journey.take(draft, event, index, moment, out)
+        except MemoryError:
+            # Says nothing of the event: another process may have room for it.
+            raise
         except Exception as error:  # noqa: BLE001 - one bad event is set aside; its neighbours go on
             if mark is not None:
                 out.back_to(mark)
@@ -129,6 +132,8 @@ class Application:
                     self._passage.fire(course, out)
                 else:
                     self._passage.walk(course, run.phase + 1, out)
+        except MemoryError:
+            raise
         except Exception as error:  # noqa: BLE001 - one run's deadline must not stop the partition's clock
             out.back_to(mark)
             detail = f"Its deadline raised {type(error).__name__}."

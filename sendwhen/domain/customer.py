@@ -134,9 +134,13 @@ def learn(customer: Customer, event: Event, *, seq: int, at_ms: int, limits: Sha
             overflows += 1
             del others[0]
         customer.anonymous_ids = (*others, event.anonymous_id)
-    if event.email and (event.occurred_at_ms, seq) >= (customer.email_occurred_at_ms, customer.email_seq):
+    occurred_at_ms = event.occurred_at_ms
+    if event.email and (
+        occurred_at_ms > customer.email_occurred_at_ms
+        or (occurred_at_ms == customer.email_occurred_at_ms and seq >= customer.email_seq)
+    ):
         customer.email = event.email
-        customer.email_occurred_at_ms = event.occurred_at_ms
+        customer.email_occurred_at_ms = occurred_at_ms
         customer.email_seq = seq
     if event.attributes and event.attributes != b"{}":
         overflows += _learn_fields(customer, event, seq, limits)

@@ -61,7 +61,8 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
         expires_at_ms: Not to be sent at or after this; 0: no limit (due_at_ms + max_lateness).
         context: JSON object with "event", "start" ({name, id, occurred_at_ms, properties}) and "customer".
         delayed: A wait lies between the event and this email.
-        traceparent, event_id, event_name, received_at_us: Of the event that led here (for a delayed one: that started it).
+        traceparent, event_id, event_name, received_at_us: Of the event that led here (for a delayed one: that started
+            it).
         entry_seq: Entry in which it was decided. front_received_at_us, appended_at_us: of that entry, for traces.
     """
 

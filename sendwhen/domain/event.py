@@ -21,8 +21,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         source: Who sent it.
         traceparent: Trace context, or "". No decision reads it.
         received_at_us: When ingest took it in. No decision reads it.
-        fingerprint: Hash of the whole payload but for what ingest sets itself (32 bits): tells a repetition from another
-            event under the same id.
+        fingerprint: Hash of the whole payload but for what ingest sets itself (32 bits): tells a repetition from
+            another event under the same id.
     """
 
     event_id: str

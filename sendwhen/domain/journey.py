@@ -22,6 +22,7 @@ from sendwhen.domain.reentry import refusal
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Run, StartEvent, run_id
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.triggers.logic import Hit
 
 
 class _Seen(msgspec.Struct, gc=False):
@@ -107,8 +108,9 @@ class Journey:
             return
         memory = customer.memory(campaign.campaign_id)
         trigger = memory.trigger if memory.trigger_version == campaign.version else b""
-        hits = [index for bit, index in listening.starts if mask >> bit & 1]
-        progress = plan.logic.progress(trigger, hits, key=key, at_ms=at_ms, memories_max=self._limits.partials)
+        indexes = [index for bit, index in listening.starts if mask >> bit & 1]
+        hit = Hit(indexes=indexes, event=seen.scope, customer=seen.customer, key=key, at_ms=at_ms)
+        progress = plan.logic.progress(trigger, hit, self._limits.partials)
         out.counters.overflows += progress.overflows
         if (progress.memory, campaign.version) != (memory.trigger, memory.trigger_version) and (
             progress.memory or memory.trigger
@@ -118,7 +120,7 @@ class Journey:
         if not progress.complete:
             return
         reason, detail = refusal(campaign, memory, key, at_ms)
-        wait_ms = plan.logic.wait_ms(seen.scope, seen.customer, at_ms)
+        wait_ms = plan.logic.wait_ms(hit)
         if not reason and wait_ms is None:
             reason, detail = "bad_duration", "The event does not say how long to wait."
         if reason or wait_ms is None:

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from tests.semantics.cases import Unsupported, milliseconds
 
 TEMPLATE = "hello"
-_OPERATORS = {">", ">=", "<", "<=", "==", "!="}
+_OPERATORS = {">", ">=", "<", "<=", "==", "!=", "in"}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -90,8 +90,6 @@ def _operand(value: Any) -> str:
         if root not in {"start", "event"} or not name:
             raise Unsupported(f"reference {value['ref']}")
         return _property(root, name)
-    if isinstance(value, list):
-        raise Unsupported("a list to compare with")
     return json.dumps(value)
 
 

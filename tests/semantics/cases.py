@@ -68,6 +68,8 @@ class Family:
 def milliseconds(text: str | int) -> int:
     """A duration of the cases' grammar."""
     text = str(text)
+    if text.startswith("-"):
+        return -milliseconds(text[1:])
     parts = _PART.findall(text)
     if "".join(number + unit for number, unit in parts) != text or not parts:
         raise Unsupported(f"time {text!r}")

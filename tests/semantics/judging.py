@@ -42,11 +42,15 @@ def judge(family: Family) -> Verdict:
     except Unsupported as reason:
         verdict.unsupported = str(reason)
         return verdict
+    except Exception as error:  # a case that cannot be played fails by name; the others are still played
+        verdict.differences.append(f"{family.main.name}\n  raised {type(error).__name__}: {error}")
     for variant in family.variants:
         try:
             verdict.differences += _differences(variant)
         except Unsupported as reason:
             verdict.skipped_variants.append(f"{variant.name}: {reason}")
+        except Exception as error:  # as above
+            verdict.differences.append(f"{variant.name}\n  raised {type(error).__name__}: {error}")
     return verdict
 
 

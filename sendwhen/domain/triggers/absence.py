@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import isfinite
 
 import msgspec
 
 from sendwhen.domain.campaign import Absence
-from sendwhen.domain.condition import CustomerScope, EventScope
-from sendwhen.domain.triggers.logic import Progress
+from sendwhen.domain.triggers.logic import Hit, Progress
 
 
 class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -37,12 +35,12 @@ class AbsenceLogic:
         self.answers = trigger.unless
         self.on_restart = trigger.on_restart
 
-    def progress(self, memory: bytes, hits: Sequence[int], *, key: str, at_ms: int, memories_max: int) -> Progress:
+    def progress(self, memory: bytes, hit: Hit, memories_max: int) -> Progress:
         """Every first event is tracked; a completion drops all partials of its key (rule R7)."""
         last = len(self.starts) - 1
         if last == 0:
             return Progress(b"", True)
-        within_ms = self._trigger.start_within_ms
+        within_ms, key, at_ms, hits = self._trigger.start_within_ms, hit.key, hit.at_ms, hit.indexes
         moved = []
         for partial in _decode(memory) if memory else ():
             if within_ms and at_ms - partial.first_at_ms >= within_ms:
@@ -59,12 +57,12 @@ class AbsenceLogic:
         del moved[:overflows]
         return Progress(_encode(moved) if moved else b"", False, overflows)
 
-    def wait_ms(self, event: EventScope, customer: CustomerScope, at_ms: int) -> int | None:
+    def wait_ms(self, hit: Hit) -> int | None:
         """The fixed time, or what the starting event says, shortened to the longest allowed."""
         duration = self._trigger.duration
         if duration.value is None:
             return duration.fixed_ms
-        number = duration.value.value(event, customer, event, at_ms)
+        number = duration.value.value(hit.event, hit.customer, hit.event, hit.at_ms)
         if isinstance(number, bool) or not isinstance(number, int | float) or not number > 0:
             return None
         if not isfinite(number) or number > duration.at_most_ms / duration.unit_ms:

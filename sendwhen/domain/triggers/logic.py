@@ -25,6 +25,23 @@ class Progress(msgspec.Struct, frozen=True, gc=False):
     overflows: int = 0
 
 
+class Hit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An event that passes filters of a trigger.
+
+    Attributes:
+        indexes: It passes ``starts[i]`` for these i; at least one.
+        event, customer: As conditions see them.
+        key: Of the run.
+        at_ms: Log time.
+    """
+
+    indexes: Sequence[int]
+    event: EventScope
+    customer: CustomerScope
+    key: str
+    at_ms: int
+
+
 class TriggerLogic(Protocol):
     """One trigger of one version of a campaign."""
 
@@ -43,11 +60,11 @@ class TriggerLogic(Protocol):
         """What a further start does to an open wait of its key."""
         ...
 
-    def progress(self, memory: bytes, hits: Sequence[int], *, key: str, at_ms: int, memories_max: int) -> Progress:
-        """Move on by an event that passes the filters ``starts[i]`` for i in ``hits``."""
+    def progress(self, memory: bytes, hit: Hit, memories_max: int) -> Progress:
+        """Move on by a hit, from what was remembered; at most ``memories_max`` things are to be remembered."""
         ...
 
-    def wait_ms(self, event: EventScope, customer: CustomerScope, at_ms: int) -> int | None:
+    def wait_ms(self, hit: Hit) -> int | None:
         """How long to wait before it fires: 0 for at once, None where the event gives no usable time."""
         ...
 

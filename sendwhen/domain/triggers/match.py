@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sendwhen.domain.campaign import EventFilter, Match, OnRestart
-from sendwhen.domain.condition import CustomerScope, EventScope
-from sendwhen.domain.triggers.logic import Progress
+from sendwhen.domain.triggers.logic import Hit, Progress
 
 _COMPLETE = Progress(b"", True)
 
@@ -19,19 +16,11 @@ class MatchLogic:
         self.answers: tuple[EventFilter, ...] = ()
         self.on_restart = OnRestart.PARALLEL
 
-    def progress(
-        self,
-        memory: bytes,  # noqa: ARG002 - a match remembers nothing; the protocol asks
-        hits: Sequence[int],  # noqa: ARG002 - its one filter was hit
-        *,
-        key: str,  # noqa: ARG002 - as above
-        at_ms: int,  # noqa: ARG002 - as above
-        memories_max: int,  # noqa: ARG002 - as above
-    ) -> Progress:
+    def progress(self, memory: bytes, hit: Hit, memories_max: int) -> Progress:  # noqa: ARG002 - nothing to remember
         """Complete."""
         return _COMPLETE
 
-    def wait_ms(self, event: EventScope, customer: CustomerScope, at_ms: int) -> int | None:  # noqa: ARG002 - at once
+    def wait_ms(self, hit: Hit) -> int | None:  # noqa: ARG002 - whatever the event says
         """At once."""
         return 0
 
