@@ -13,8 +13,9 @@ _HEAD = """\
 # Metrics
 
 Every process serves its metrics as OpenMetrics text at `/metrics` of its metrics address (7411 ingest, 7412 trigger,
-7413 profile, 7414 sender). This page is generated from `sendwhen/chassis/metric_list.py` by
-`python -m tools.metrics_doc`. Which of them deserve an alarm is in [operations.md](operations.md).
+7413 profile, 7414 sender; shard n at `SENDWHEN_TRIGGER_SHARD_METRICS_LISTEN` plus n). This page is generated from
+`sendwhen/chassis/metric_list.py` by `python -m tools.metrics_doc`. Which of them deserve an alarm is in
+[operations.md](operations.md).
 
 No label holds an address, a customer or the id of an event. A metric keeps at most 1,000 series; what comes beyond is
 summed up under the label value `_other` and counted in `sendwhen_metric_series_refused_total`.

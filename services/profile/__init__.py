@@ -1,0 +1,1 @@
+"""The profile cache: who is this customer right now, from memory."""

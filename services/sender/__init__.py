@@ -1,0 +1,1 @@
+"""Sender: turns a decision into at most one email, honestly accounted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ from sendwhen.chassis.process import run
 from sendwhen.chassis.settings import read_settings
 from sendwhen.chassis.store_pool import open_async_store
 from services.trigger.front import Front
-from services.trigger.front_ports import Emails
+from services.trigger.front_ports import Emails, Shards
 from services.trigger.grpc_emails import GrpcEmails
 from services.trigger.ray_shards import RayShards
 from services.trigger.settings import Settings
@@ -42,16 +43,21 @@ async def main(settings: Settings, shard_settings: ShardSettings, stop: asyncio.
     """Serve until ``stop`` is set."""
     client = open_async_store(settings.store_url)
     channel = open_channel(settings.sender, key=settings.service_token)
+
+    def shards(generation: int) -> Shards:
+        return RayShards(settings.ray_address, settings=shard_settings, generation=generation)
+
     try:
-        await _serve(settings, shard_settings, stop, client, GrpcEmails(channel))
+        await serve(settings, stop, client=client, emails=GrpcEmails(channel), shards=shards)
     finally:
         await channel.close()
         await client.aclose()
 
 
-async def _serve(
-    settings: Settings, shard_settings: ShardSettings, stop: asyncio.Event, client: Redis, emails: Emails
+async def serve(
+    settings: Settings, stop: asyncio.Event, *, client: Redis, emails: Emails, shards: Callable[[int], Shards]
 ) -> None:
+    """Serve over a store; ``shards`` makes their launcher for the generation under which they are assigned."""
     clock = SystemClock()
     durability = await check_durability(client, settings.durability)
     await check_installation(client, partitions=settings.partitions, clock=settings.clock, now_ms=clock.now_ms())
@@ -72,7 +78,7 @@ async def _serve(
         emails=emails,
         shelf=ValkeyShelf(client),
         watch=AdmissionWatch(durability, admission),
-        shards=RayShards(settings.ray_address, settings=shard_settings, generation=assignment.generation),
+        shards=shards(assignment.generation),
         meter=metrics,
         clock=clock,
     )

@@ -72,6 +72,7 @@ class Appender:
     Attributes:
         partitions: Of the installation.
         queued_events: How many events wait for the store.
+        skew_ms: The front's clock minus the log's time, at the last append.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Appender:
         self.queued_events = 0
         self._task: asyncio.Task[None] | None = None
         self._alarmed_at_s = float("-inf")
+        self.skew_ms = 0
         self.partitions = partitions
 
     async def append(
@@ -213,8 +215,10 @@ class Appender:
 
     def _check_skew(self, append: Append, appended: Appended) -> None:
         # Log time follows the slower of the two clocks and never goes back: where it is far from ours, one is wrong.
-        skew_ms = append.at_ms - appended.at_ms
-        if self._event_clock or abs(skew_ms) <= SKEW_MS_MAX:
+        if self._event_clock:
+            return
+        self.skew_ms = skew_ms = append.at_ms - appended.at_ms
+        if abs(skew_ms) <= SKEW_MS_MAX:
             return
         now_s = self._clock.monotonic_s()
         if now_s - self._alarmed_at_s >= ALARM_EVERY_S:

@@ -70,4 +70,4 @@ class Front:
             services=[SERVICE],
             listen=settings.listen,
         )
-        self.housekeeping = Housekeeping(event_log, campaigns, shards, meter, partitions=partitions)
+        self.housekeeping = Housekeeping(event_log, self.appender, campaigns, shards, meter)

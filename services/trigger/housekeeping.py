@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from sendwhen.chassis.metrics import Meter
+from services.trigger.append import Appender
 from services.trigger.campaigns import Campaigns
 from services.trigger.front_ports import Shards
 from services.trigger.ports import Log
@@ -37,12 +38,13 @@ async def repeat(name: str, every_s: float, work: Callable[[], Awaitable[object]
 class Housekeeping:
     """The front's own rounds."""
 
-    def __init__(self, event_log: Log, campaigns: Campaigns, shards: Shards, meter: Meter, *, partitions: int) -> None:
+    def __init__(self, event_log: Log, appender: Appender, campaigns: Campaigns, shards: Shards, meter: Meter) -> None:
         self._log = event_log
+        self._appender = appender
         self._campaigns = campaigns
         self._shards = shards
         self._meter = meter
-        self._partitions = range(partitions)
+        self._partitions = range(appender.partitions)
 
     async def run(self, stop: asyncio.Event) -> None:
         """All of them until ``stop``."""
@@ -62,6 +64,7 @@ class Housekeeping:
         return went
 
     async def look(self) -> None:
-        """Report how far shards are behind."""
+        """Report how far shards are behind, and clocks apart."""
+        self._meter.set("sendwhen_clock_skew_seconds", self._appender.skew_ms / 1_000)
         for head in await self._log.heads(self._partitions):
             self._meter.set("sendwhen_log_lag_events", head.lag_events, partition=str(head.partition))

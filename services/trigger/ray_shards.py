@@ -50,17 +50,16 @@ class ShardActor:
         configure_logs("shard", level=settings.log_level)
         self._settings = settings
         self._shard, self._generation = shard, generation
-        self._metrics = Metrics()
+        metrics = Metrics()
+        _serve(metrics, settings.metrics_listen_of(shard))
         self._driver = build_driver(
             settings,
             shard=shard,
             generation=generation,
             clock=SystemClock(),
             died=self._end_process,
-            meter=self._metrics,
+            metrics=metrics,
         )
-        if settings.shard_metrics_port:
-            serve_metrics(self._metrics, f"{settings.shard_metrics_host}:{settings.shard_metrics_port + shard}")
         self._driver.start()
 
     def status(self) -> Mapping[str, Any]:
@@ -77,10 +76,6 @@ class ShardActor:
             "pushed": self._driver.relay.pushed,
         }
 
-    def metrics(self) -> bytes:
-        """Its metrics as OpenMetrics text."""
-        return self._metrics.page()
-
     def drain(self) -> bool:
         """Commit what is under way and stop. The actor stays, idle, until it is killed."""
         return self._driver.stop()
@@ -95,6 +90,16 @@ class ShardActor:
             log.error("shard.died", shard=self._shard, exc_info=error)
         time.sleep(pause_ms / 1_000)
         os._exit(1)
+
+
+def _serve(metrics: Metrics, listen: str) -> None:
+    if not listen:
+        return
+    try:
+        serve_metrics(metrics, listen)
+    except OSError as error:
+        # A second copy of this shard may run on the node for a moment; deciding matters more than being watched.
+        log.warning("metrics.unserved", problem=str(error))
 
 
 class RayShards:

@@ -11,7 +11,7 @@ import structlog
 
 from sendwhen.campaigns import compile_campaign, fuse
 from sendwhen.chassis.clock import Clock
-from sendwhen.chassis.metrics import Meter, Metrics
+from sendwhen.chassis.metrics import Meter
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import Changes
 from sendwhen.domain.condition import Condition, Fused
@@ -24,10 +24,11 @@ from sendwhen.wire.entry import entry_of
 from services.trigger.grpc_sender import GrpcSender
 from services.trigger.host_limits import HostLimits
 from services.trigger.hosted_partition import HostPorts
+from services.trigger.metered_shard import MeteredSender, MeteredShardStore
 from services.trigger.outbox_relay import OutboxRelay
+from services.trigger.ports import ShardStore
 from services.trigger.shard_driver import Sender, ShardDriver
 from services.trigger.shard_host import ShardHost
-from services.trigger.shard_meter import CommittedMeter, MeteredSender, MeteredStore
 from services.trigger.shard_settings import DAY_MS, ShardSettings
 from services.trigger.valkey_shards import ValkeyShards
 
@@ -96,17 +97,12 @@ def build_driver(
     generation: int,
     clock: Clock,
     died: Callable[[BaseException], None],
-    meter: Meter | None = None,
     sender: Sender | None = None,
+    metrics: Meter | None = None,
 ) -> ShardDriver:
     """A shard's host and relay on the real store and sender, not started."""
-    meter = meter or Metrics()
     partitions = settings.partitions_of(shard)
     event_clock = settings.clock == "events"
-
-    def store() -> ValkeyShards:
-        return ValkeyShards(settings.store_url, clock=clock, events_clock=event_clock)
-
     host = ShardHost(
         partitions=partitions,
         owner=f"shard-{shard}-{secrets.token_hex(6)}",
@@ -116,29 +112,26 @@ def build_driver(
         event_clock=event_clock,
         # On the events' own time ten minutes may pass with each event.
         limits=HostLimits(horizon_ms=DAY_MS) if event_clock else HostLimits(),
-        committed=_told_of_commits(meter),
+        committed=_log_dead_letters,
     )
+    host_store: ShardStore = ValkeyShards(settings.store_url, clock=clock, events_clock=event_clock)
+    to_sender: Sender = sender or GrpcSender(settings.sender, service_token=settings.service_token)
+    if metrics is not None:
+        host_store = MeteredShardStore(host_store, metrics)
+        to_sender = MeteredSender(to_sender, metrics)
     return ShardDriver(
         host=host,
         relay=OutboxRelay(monotonic_ms=lambda: time.monotonic_ns() // 1_000_000),
-        host_store=MeteredStore(store(), meter=meter, clock=clock),
-        relay_store=store(),
-        sender=MeteredSender(
-            sender or GrpcSender(settings.sender, service_token=settings.service_token), meter=meter, clock=clock
-        ),
+        host_store=host_store,
+        relay_store=ValkeyShards(settings.store_url, clock=clock, events_clock=event_clock),
+        sender=to_sender,
         now_us=clock.now_us,
         died=died,
     )
 
 
-def _told_of_commits(meter: Meter) -> Callable[[int, Changes], None]:
-    committed_meter = CommittedMeter(meter)
-
-    def committed(partition: int, changes: Changes) -> None:
-        committed_meter.report(changes)
-        for letter in changes.dead_letters:
-            log.warning(
-                "event.dead_lettered", partition=partition, seq=letter.seq, index=letter.index, reason=letter.reason
-            )
-
-    return committed
+def _log_dead_letters(partition: int, changes: Changes) -> None:
+    for letter in changes.dead_letters:
+        log.warning(
+            "event.dead_lettered", partition=partition, seq=letter.seq, index=letter.index, reason=letter.reason
+        )

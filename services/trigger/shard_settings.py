@@ -24,8 +24,8 @@ class ShardSettings:
         clock: "wall" or "events".
         live_bytes, warm_bytes: Memory for customers in one actor, shared by its partitions.
         death_pause_ms: A dying actor waits so long before its process ends, so that restarts do not follow in a flood.
-        shard_metrics_host, shard_metrics_port: Shard i serves its metrics on this port plus i; 0: nowhere.
         log_level: As in ``configure_logs``.
+        shard_metrics_listen: Where shard 0 serves its metrics; shard n at that port plus n. "": nowhere.
     """
 
     store_url: str
@@ -38,13 +38,14 @@ class ShardSettings:
     live_bytes: int = 512 * 1024 * 1024
     warm_bytes: int = 256 * 1024 * 1024
     death_pause_ms: int = 500
-    shard_metrics_host: str = "127.0.0.1"
-    shard_metrics_port: int = 0
     log_level: str = "info"
+    shard_metrics_listen: str = ""
 
     def __post_init__(self) -> None:
         if self.clock not in ("wall", "events"):
             raise ValueError(f"clock={self.clock!r} is neither wall nor events.")
+        if self.shard_metrics_listen and not self.shard_metrics_listen.rpartition(":")[2].isdecimal():
+            raise ValueError(f"shard_metrics_listen={self.shard_metrics_listen!r} is not host:port.")
         if not 1 <= self.shards <= self.partitions:
             raise ValueError(f"shards={self.shards} is not between 1 and the number of partitions, {self.partitions}.")
 
@@ -52,6 +53,11 @@ class ShardSettings:
     def from_environment(cls, environ: Mapping[str, str]) -> ShardSettings:
         """Read the variables that start with SENDWHEN_TRIGGER_."""
         return read_settings(cls, environ, prefix="SENDWHEN_TRIGGER_")
+
+    def metrics_listen_of(self, shard: int) -> str:
+        """Where a shard serves its metrics, or ""."""
+        host, _, port = self.shard_metrics_listen.rpartition(":")
+        return f"{host}:{int(port) + shard}" if port else ""
 
     def partitions_of(self, shard: int) -> tuple[int, ...]:
         """Partitions of one shard."""

@@ -154,7 +154,7 @@ class Running:
         self.death: BaseException | None = None
         self.metrics = Metrics()
         self.driver: ShardDriver = build_driver(
-            of, shard=shard, generation=generation, clock=SystemClock(), died=self._died, meter=self.metrics
+            of, shard=shard, generation=generation, clock=SystemClock(), died=self._died, metrics=self.metrics
         )
         self.driver.start()
 

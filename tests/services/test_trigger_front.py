@@ -18,6 +18,7 @@ from sendwhen.v1 import campaign_pb2, email_pb2, event_pb2, ingest_service_pb2, 
 from sendwhen.v1 import trigger_service_pb2 as pb
 from sendwhen.wire.entry import entry_of
 from services.trigger.front_ports import SentEmail
+from tests.fakes.fixed_clock import FixedClock
 from tests.fakes.memory_store import MemoryStore
 from tests.services.running import TOKEN, Running, until
 
@@ -81,7 +82,7 @@ def apply(store: MemoryStore) -> None:
                     put_at_ms=old.put_at_ms,
                 )
                 partition.campaigns = {entry.campaign_id: row}  # type: ignore[dict-item]
-        partition.position = partition.seq
+        partition.position, partition.position_ts = partition.seq, partition.ts
 
 
 def source(**more: bytes) -> campaign_pb2.CampaignSource:
@@ -361,6 +362,26 @@ async def test_only_the_events_own_clock_is_advanced() -> None:
         assert entries(running.store, 3) == [Tick(seq=1, at_ms=advance.to_ms)]
         code, _ = await refused(running.trigger().AdvanceClock(pb.AdvanceClockRequest(to_ms=2**62)))
         assert code is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_clocks_that_differ_and_shards_that_lag_are_reported() -> None:
+    async with Running() as running:
+        running.store.clock = FixedClock(running.clock.now_ms() - 5_000)
+        await running.trigger(TOKEN).Append(append_of(("1", "u")))
+        await running.front.housekeeping.look()
+        page = running.metrics.page().decode()
+        assert "sendwhen_clock_skew_seconds 5.0" in page
+        assert f'sendwhen_log_lag_events{{partition="{routing_hash("user:u") % 4}"}} 1' in page
+
+
+async def test_housekeeping_trims_every_partition() -> None:
+    async with Running() as running:
+        await running.trigger(TOKEN).Append(append_of(*[(str(n), f"u{n}") for n in range(50)]))
+        apply(running.store)
+        running.clock.advance(7_200_000)
+        await running.trigger(TOKEN).Append(append_of(*[(str(n), f"u{n}") for n in range(50)]))
+        apply(running.store)
+        assert await running.front.housekeeping.trim() == 4
 
 
 async def test_housekeeping_goes_on_after_a_failure_and_ends_when_asked() -> None:

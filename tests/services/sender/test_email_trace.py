@@ -275,9 +275,17 @@ def test_what_did_not_happen_has_no_span() -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["", "x", f"00-{TRACE}-{CLIENT}", f"00-{'0' * 32}-{CLIENT}-01", f"00-{TRACE}-{'0' * 16}-01", f"ff-{TRACE}-{CLIENT}-01",
-     f"00-{TRACE.upper()}-{CLIENT}-01", f"00-{TRACE}-{CLIENT}-01\n"],
-)  # fmt: skip
+    [
+        "",
+        "x",
+        f"00-{TRACE}-{CLIENT}",
+        f"00-{'0' * 32}-{CLIENT}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"ff-{TRACE}-{CLIENT}-01",
+        f"00-{TRACE.upper()}-{CLIENT}-01",
+        f"00-{TRACE}-{CLIENT}-01\n",
+    ],
+)
 def test_a_trace_context_that_is_none_is_ignored(header: str) -> None:
     kept = Kept()
 

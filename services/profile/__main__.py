@@ -1,0 +1,103 @@
+"""`python -m services.profile`: what this process is made of."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import structlog
+
+from sendwhen.chassis.clock import SystemClock
+from sendwhen.chassis.grpc_server import Access, GrpcServer
+from sendwhen.chassis.logs import configure_logs
+from sendwhen.chassis.metrics import Metrics, serve_metrics
+from sendwhen.chassis.process import run
+from sendwhen.chassis.settings import read_settings
+from sendwhen.chassis.store_pool import open_async_store
+from services.profile.cache import NearCache
+from services.profile.change_tail import ChangeTail
+from services.profile.freshness import Freshness
+from services.profile.installation import await_installation
+from services.profile.loader import Loader
+from services.profile.lookup import Lookup
+from services.profile.ports import Now
+from services.profile.record_message import record_message
+from services.profile.servicer import SERVICE, ProfileServicer
+from services.profile.settings import PREFIX, Settings
+from services.profile.valkey_changes import ValkeyChanges
+from services.profile.valkey_records import ValkeyRecords
+
+log = structlog.get_logger()
+
+
+async def main(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until ``stop``."""
+    metrics = Metrics()
+    page = serve_metrics(metrics, settings.metrics_listen) if settings.metrics_listen else None
+    store = open_async_store(settings.store_url)
+    installation = await await_installation(store, within_s=settings.start_within_s)
+    clock = SystemClock()
+    cache = NearCache(bytes_max=settings.cache_bytes)
+    records = ValkeyRecords(store)
+    changes = ValkeyChanges(pool=store.connection_pool, partitions=installation.partitions)
+    tail = ChangeTail(changes=changes, cache=cache, metrics=metrics)
+    loader = Loader(
+        records=records,
+        cache=cache,
+        as_message=record_message,
+        partitions=installation.partitions,
+        metrics=metrics,
+    )
+    lookup = Lookup(
+        cache=cache,
+        loader=loader,
+        freshness=Freshness(followed=tail, records=records, clock=clock),
+        partitions=installation.partitions,
+        now=_log_time(records) if installation.events_clock else _wall_clock(clock),
+        metrics=metrics,
+    )
+    server = GrpcServer(
+        access=Access(default=[settings.service_token]),
+        registers=[ProfileServicer(lookup).register],
+        services=[SERVICE],
+        listen=settings.listen,
+    )
+    following = asyncio.create_task(tail.run())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await server.start()
+        log.info("profile.started", port=server.port, partitions=installation.partitions)
+        # The tail ends only by a defect; serving without it would serve stale customers.
+        await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if following.done():
+            following.result()
+    finally:
+        await server.drain(grace_s=settings.grace_s)
+        for task in (following, stopping):
+            task.cancel()
+        await asyncio.wait({following, stopping})
+        await changes.close()
+        await store.aclose()
+        if page is not None:
+            page.close()
+    log.info("profile.stopped")
+
+
+def _wall_clock(clock: SystemClock) -> Now:
+    async def now(partition: int) -> int:  # noqa: ARG001  one clock for all
+        return clock.now_ms()
+
+    return now
+
+
+def _log_time(records: ValkeyRecords) -> Now:
+    async def now(partition: int) -> int:
+        return (await records.head(partition)).position_ms
+
+    return now
+
+
+if __name__ == "__main__":
+    _settings = read_settings(Settings, os.environ, prefix=PREFIX)
+    configure_logs("profile", level=_settings.log_level)
+    run(lambda stop: main(_settings, stop))

@@ -1,0 +1,305 @@
+"""The way of one email: claim → freshness → render → attempt on disk → provider → settle. Sans-I/O.
+
+Each step is a request that this module yields; whoever drives it carries the request out and sends the answer. A driver
+that stops anywhere loses nothing: what was claimed is claimed again after its lease, what was attempted is in doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from sendwhen.chassis.clock import Clock
+from services.sender.addresses import is_address
+from services.sender.email_trace import SenderStamps
+from services.sender.ledger import Signal
+from services.sender.ledger_port import (
+    BeginAttempt,
+    Begun,
+    ClaimDue,
+    ClaimDueAnswer,
+    Claimed,
+    LedgerLost,
+    Settle,
+    Settled,
+)
+from services.sender.ports import (
+    Answer,
+    Call,
+    CannotRender,
+    DispatchRequest,
+    GetProfile,
+    GetTemplate,
+    Message,
+    Pause,
+    Renderer,
+    Report,
+    TemplateText,
+    Verdict,
+)
+from services.sender.retry import Backoff
+
+T = TypeVar("T")
+Steps = Generator[DispatchRequest, Any, T]
+
+_SIGNAL_OF: Final[Mapping[Verdict, Signal]] = {
+    Verdict.ACCEPTED: Signal.ACCEPT,
+    Verdict.REJECTED: Signal.REJECT,
+    Verdict.NOT_PROCESSED: Signal.NOT_PROCESSED,
+    Verdict.UNKNOWN: Signal.DOUBT,
+}
+_LEDGER_TRIES = 5
+_LEDGER_PAUSE_MS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What dispatch goes by.
+
+    Attributes:
+        claim_lease_ms: How long a worker may take from claim to attempt before another may claim.
+        attempt_lease_ms: How long an attempt may take before it is in doubt; longer than the provider's own timeout.
+        evidence_wait_ms: How long an email stays in doubt before the campaign's policy decides.
+        captured_max_age_ms: Values captured with the decision are used as they are while younger than this.
+        captured_max_age_stale_ms: While younger than this they are used where profile cannot answer.
+        profile_deadline_ms: How long profile may take to be fresh enough.
+        events_clock: Log time is the events' own time: it says nothing about age or expiry now.
+    """
+
+    claim_lease_ms: int = 10_000
+    attempt_lease_ms: int = 30_000
+    evidence_wait_ms: int = 900_000
+    captured_max_age_ms: int = 60_000
+    captured_max_age_stale_ms: int = 86_400_000
+    profile_deadline_ms: int = 500
+    events_clock: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """A message that may be attempted, and when it was rendered."""
+
+    message: Message
+    render_started_at_us: int
+    render_ended_at_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NotReady:
+    """Why nothing is attempted now."""
+
+    signal: Signal
+    detail: str
+
+
+class Dispatch:
+    """Takes claimed emails to an end, or to a later time."""
+
+    def __init__(self, *, rules: Rules, backoff: Backoff, renderer: Renderer, provider_name: str, clock: Clock) -> None:
+        self._rules = rules
+        self._backoff = backoff
+        self._renderer = renderer
+        self._provider = provider_name
+        self._clock = clock
+
+    def due(self, worker: str, *, emails_max: int) -> Steps[ClaimDueAnswer]:
+        """Claim what is due, for ``emails`` to work on."""
+        answer: ClaimDueAnswer = yield ClaimDue(
+            worker=worker,
+            emails_max=emails_max,
+            now_ms=self._clock.now_ms(),
+            lease_ms=self._rules.claim_lease_ms,
+            evidence_wait_ms=self._rules.evidence_wait_ms,
+        )
+        return answer
+
+    def emails(self, claimed: Claimed) -> Steps[None]:
+        """Work on an email, and then on those to the same address that waited for it, one after the other."""
+        following: Claimed | None = claimed
+        while following is not None:
+            following = yield from self._email(following)
+
+    def round(self, worker: str, *, emails_max: int) -> Steps[int]:
+        """Claim what is due and work on it, one email at a time; how many. For drivers without concurrency."""
+        answer = yield from self.due(worker, emails_max=emails_max)
+        for claimed in answer.claimed:
+            yield from self.emails(claimed)
+        return len(answer.claimed)
+
+    def _email(self, claimed: Claimed) -> Steps[Claimed | None]:
+        try:
+            ready = yield from self._prepared(claimed)
+            if isinstance(ready, _NotReady):
+                return (yield from self._set_aside(claimed, ready))
+            attempt = self._attempt(claimed)
+            begun: Begun = yield from self._insist(attempt)
+            if not begun.granted:
+                yield Report(intent=claimed.intent, state=begun.state, detail="")
+                return begun.following
+            return (yield from self._attempted(claimed, ready, begun, asked_at_ms=attempt.now_ms))
+        except LedgerLost:
+            # Told to the log by the driver. The lease will end, and the ledger knows whether an attempt was open.
+            return None
+
+    def _prepared(self, claimed: Claimed) -> Steps[_Ready | _NotReady]:
+        intent = claimed.intent
+        if not is_address(intent.to_address):
+            return _NotReady(signal=Signal.REFUSE, detail="The customer's address is not an email address.")
+        template: TemplateText | None = yield GetTemplate(template_hash=intent.template_hash)
+        if template is None:
+            return _NotReady(signal=Signal.POSTPONE, detail="Its template is not there yet.")
+        context = yield from self._context(claimed)
+        if isinstance(context, _NotReady):
+            return context
+        started_us = self._clock.now_us()
+        try:
+            rendered = self._renderer.render(intent.template_hash, template, context)
+        except CannotRender as error:
+            return _NotReady(signal=Signal.REFUSE, detail=str(error))
+        message = Message(
+            send_id=intent.send_id,
+            attempt=claimed.attempts + 1,
+            campaign_id=intent.campaign_id,
+            reason=intent.reason,
+            to_address=intent.to_address,
+            subject=rendered.subject,
+            text=rendered.text,
+            html=rendered.html,
+            event_at_us=self._event_at_us(claimed),
+        )
+        return _Ready(message=message, render_started_at_us=started_us, render_ended_at_us=self._clock.now_us())
+
+    def _context(self, claimed: Claimed) -> Steps[dict[str, object] | _NotReady]:
+        """The template's values: as captured while young, else with the customer as profile knows it now."""
+        intent, rules = claimed.intent, self._rules
+        try:
+            context: dict[str, object] = msgspec.json.decode(intent.context_json or b"{}", type=dict[str, object])
+        except msgspec.DecodeError:
+            return _NotReady(signal=Signal.REFUSE, detail="The values captured with the decision cannot be read.")
+        # A template's "now" is log time, so that an email is the same whenever it is rendered.
+        context["now_ms"] = intent.decided_at_ms
+        age_ms = 0 if rules.events_clock else self._clock.now_ms() - intent.decided_at_ms
+        if age_ms <= rules.captured_max_age_ms:
+            return context
+        customer: Mapping[str, object] | None = yield GetProfile(
+            uid=intent.customer_uid, at_least_seq=intent.customer_seq, deadline_ms=rules.profile_deadline_ms
+        )
+        if customer is not None:
+            return {**context, "customer": customer}
+        if age_ms <= rules.captured_max_age_stale_ms:
+            return context
+        return _NotReady(signal=Signal.POSTPONE, detail="Profile cannot answer, and the captured values are too old.")
+
+    def _event_at_us(self, claimed: Claimed) -> int:
+        """What event-to-send is counted from: ingest's clock, or behind a wait the deadline. 0: it has no meaning."""
+        intent = claimed.intent
+        if not intent.delayed:
+            return intent.trace.ingest_received_at_us
+        return 0 if self._rules.events_clock else intent.due_at_ms * 1_000
+
+    def _attempt(self, claimed: Claimed) -> BeginAttempt:
+        return BeginAttempt(
+            claimed=claimed,
+            now_ms=self._clock.now_ms(),
+            lease_ms=self._rules.attempt_lease_ms,
+            following_lease_ms=self._rules.claim_lease_ms,
+            look_at_expiry=not self._rules.events_clock,
+        )
+
+    def _set_aside(self, claimed: Claimed, why: _NotReady) -> Steps[Claimed | None]:
+        signal, next_at_ms = self._patience(claimed, why.signal, tried=claimed.attempts + 1, not_before_ms=0)
+        settled = yield from self._settle(
+            claimed, 0, signal, next_at_ms, Answer(verdict=Verdict.REJECTED, detail=why.detail)
+        )
+        yield Report(intent=claimed.intent, state=settled.state, detail=why.detail)
+        return settled.following
+
+    def _attempted(self, claimed: Claimed, ready: _Ready, begun: Begun, *, asked_at_ms: int) -> Steps[Claimed | None]:
+        started_us = self._clock.now_us()
+        if started_us // 1_000 - asked_at_ms > self._rules.attempt_lease_ms:
+            # This process stood still. Others may have put the attempt in doubt; that it never began is proof for them.
+            answer = Answer(
+                verdict=Verdict.NOT_PROCESSED, detail="The process stood still before it called the provider."
+            )
+        else:
+            answer = yield Call(message=msgspec.structs.replace(ready.message, attempt=begun.attempt))
+        ended_us = self._clock.now_us()
+        signal, next_at_ms = self._patience(
+            claimed, _SIGNAL_OF[answer.verdict], tried=begun.attempt, not_before_ms=answer.retry_at_ms
+        )
+        settled = yield from self._settle(claimed, begun.attempt, signal, next_at_ms, answer)
+        stamps = SenderStamps(
+            submitted_at_us=claimed.submitted_at_ms * 1_000,
+            claimed_at_us=claimed.claimed_at_ms * 1_000,
+            render_started_at_us=ready.render_started_at_us,
+            render_ended_at_us=ready.render_ended_at_us,
+            attempt_started_at_us=started_us,
+            attempt_ended_at_us=ended_us,
+            outcome=settled.state.name.lower(),
+            provider=self._provider,
+            attempt=begun.attempt,
+            tree_missing=claimed.doubts > 0,
+            http_status=answer.http_status,
+            server_address=answer.server_address,
+        )
+        yield Report(
+            intent=claimed.intent,
+            state=settled.state,
+            detail=answer.detail,
+            stamps=stamps,
+            possible_duplicate=begun.possible_duplicate,
+            first_byte_at_us=answer.first_byte_at_us,
+            event_at_us=ready.message.event_at_us,
+        )
+        return settled.following
+
+    def _patience(self, claimed: Claimed, signal: Signal, *, tried: int, not_before_ms: int) -> tuple[Signal, int]:
+        """The signal to settle with, and when something is to be done next (0: never)."""
+        now_ms = self._clock.now_ms()
+        if signal is Signal.DOUBT:
+            return signal, now_ms + self._rules.evidence_wait_ms
+        if signal not in (Signal.NOT_PROCESSED, Signal.POSTPONE):
+            return signal, 0
+        if signal is Signal.POSTPONE:
+            # Postponing makes no attempts to count, so the time that went by stands for them.
+            waits = (now_ms - claimed.submitted_at_ms) // max(1, self._backoff.first_ms)
+            tried = min(max(1, waits.bit_length()), self._backoff.attempts_max - 1)
+        next_at_ms = self._backoff.next_at_ms(
+            send_id=claimed.send_id,
+            attempts=tried,
+            now_ms=now_ms,
+            submitted_at_ms=claimed.submitted_at_ms,
+            not_before_ms=not_before_ms,
+        )
+        return (Signal.EXHAUST, 0) if next_at_ms is None else (signal, next_at_ms)
+
+    def _settle(
+        self, claimed: Claimed, attempt: int, signal: Signal, next_at_ms: int, answer: Answer
+    ) -> Steps[Settled]:
+        settled: Settled = yield from self._insist(
+            Settle(
+                claimed=claimed,
+                attempt=attempt,
+                signal=signal,
+                now_ms=self._clock.now_ms(),
+                next_at_ms=next_at_ms,
+                lease_ms=self._rules.claim_lease_ms,
+                detail=answer.detail,
+                provider=self._provider if attempt else "",
+                provider_message_id=answer.provider_message_id,
+                first_byte_at_us=answer.first_byte_at_us,
+            )
+        )
+        return settled
+
+    def _insist(self, request: BeginAttempt | Settle) -> Steps[Any]:
+        """Ask the ledger again where its answer was lost; both steps are idempotent under one claim."""
+        for tried in range(1, _LEDGER_TRIES):
+            try:
+                return (yield request)
+            except LedgerLost:
+                yield Pause(at_most_ms=_LEDGER_PAUSE_MS << tried)
+        return (yield request)

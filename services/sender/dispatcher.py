@@ -1,0 +1,173 @@
+"""Drives dispatch in production: many emails at once, each a generator whose requests are carried out on one loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Generator, Sequence
+from typing import Any, TypeVar, assert_never
+
+import structlog
+
+from services.sender.dispatch import Dispatch
+from services.sender.ledger_port import BeginAttempt, ClaimDue, Claimed, Ledger, LedgerLost, Settle
+from services.sender.ports import (
+    Call,
+    DispatchRequest,
+    GetProfile,
+    GetTemplate,
+    Pause,
+    Profiles,
+    Provider,
+    Report,
+    Reporter,
+    Templates,
+)
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+class Dispatcher:
+    """Works on claimed emails, and looks for due ones.
+
+    Attributes:
+        at_once: Emails worked on at the same time.
+        waiting_max: Claimed emails that may wait here for their turn. Beyond, nothing more is claimed: new emails stay
+            PENDING in the ledger, which has room.
+    """
+
+    def __init__(
+        self,
+        *,
+        dispatch: Dispatch,
+        ledger: Ledger,
+        templates: Templates,
+        profiles: Profiles,
+        provider: Provider,
+        reporter: Reporter,
+        worker: str,
+        at_once: int,
+        waiting_max: int,
+        poll_ms: int,
+    ) -> None:
+        self._dispatch = dispatch
+        self._ledger = ledger
+        self._templates = templates
+        self._profiles = profiles
+        self._provider = provider
+        self._reporter = reporter
+        self.worker = worker
+        self._at_once = at_once
+        self._waiting_max = waiting_max
+        self._poll_s = poll_ms / 1_000
+        self._waiting: deque[Claimed] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._behind = asyncio.Event()
+        self._draining = False
+
+    def room(self) -> int:
+        """How many more emails may be claimed for this worker now."""
+        if self._draining:
+            return 0
+        return max(0, self._at_once + self._waiting_max - len(self._tasks) - len(self._waiting))
+
+    def take(self, claimed: Sequence[Claimed], *, left_pending: bool = False) -> None:
+        """Work on emails claimed for this worker, at once. ``left_pending``: the ledger holds more that are due."""
+        self._waiting.extend(claimed)
+        self._start()
+        if left_pending:
+            self._behind.set()
+
+    async def run(self) -> None:
+        """Look for due emails until cancelled: now and then, and at once where some are known to wait."""
+        while True:
+            more = await self._look()
+            if more and self.room() >= self._at_once:
+                continue
+            try:
+                await asyncio.wait_for(self._behind.wait(), self._poll_s)
+                self._behind.clear()
+            except TimeoutError:
+                continue
+
+    async def drain(self, *, grace_s: float) -> None:
+        """Claim nothing more and let attempts under way end; what is left is found by its lease."""
+        self._draining = True
+        self._waiting.clear()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_s)
+        for task in self._tasks:
+            task.cancel()
+
+    async def _look(self) -> bool:
+        room = self.room()
+        if room == 0:
+            return False
+        try:
+            answer = await self._drive(self._dispatch.due(self.worker, emails_max=room))
+        except LedgerLost as error:
+            log.warning("ledger.lost", problem=str(error))
+            return False
+        if answer.doubted or answer.gave_up:
+            log.warning("emails.resolved_without_provider", in_doubt=answer.doubted, gave_up=answer.gave_up)
+        self._reporter.resolved(doubted=answer.doubted, gave_up=answer.gave_up)
+        self.take(answer.claimed)
+        return answer.more
+
+    def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting and len(self._tasks) < self._at_once:
+            task = loop.create_task(self._work(self._waiting.popleft()))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Its lease will end; another try, or a person who reads this, must deal with it. Others go on.
+            log.error("dispatch.failed", exc_info=error)
+        self._start()
+        if not self._waiting and not self._draining:
+            self._behind.set()
+
+    async def _work(self, claimed: Claimed) -> None:
+        await self._drive(self._dispatch.emails(claimed))
+
+    async def _drive(self, steps: Generator[DispatchRequest, Any, T]) -> T:
+        try:
+            request = next(steps)
+            while True:
+                try:
+                    answer = await self._carry_out(request)
+                except LedgerLost as error:
+                    log.warning("ledger.step_unknown", step=type(request).__name__, problem=str(error))
+                    request = steps.throw(error)
+                else:
+                    request = steps.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _carry_out(self, request: DispatchRequest) -> object:
+        answer: object = None
+        match request:
+            case BeginAttempt():
+                answer = await self._ledger.begin(request)
+            case Settle():
+                answer = await self._ledger.settle(request)
+            case Call(message=message):
+                answer = await self._provider.send(message)
+            case GetTemplate(template_hash=template_hash):
+                answer = await self._templates.get(template_hash)
+            case GetProfile(uid=uid, at_least_seq=seq, deadline_ms=deadline_ms):
+                answer = await self._profiles.attributes(uid, at_least_seq=seq, deadline_ms=deadline_ms)
+            case ClaimDue():
+                answer = await self._ledger.claim_due(request)
+            case Pause(at_most_ms=at_most_ms):
+                await asyncio.sleep(at_most_ms / 1_000)
+            case Report():
+                self._reporter.report(request)
+            case _:
+                assert_never(request)
+        return answer

@@ -1,0 +1,92 @@
+"""The provider of an installation that sends to nobody: one .eml file for each email, in a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from email.utils import formataddr, formatdate, parseaddr
+from pathlib import Path
+
+from sendwhen.chassis.clock import Clock
+from services.sender.mime import mail_bytes
+from services.sender.ports import Answer, Message, Verdict
+
+_SAME_NAME_MAX = 9
+
+
+class EmlProvider:
+    """Writes emails to ``<folder>/<send_id>.eml``; a further attempt at one gets a name of its own and is seen.
+
+    A file is complete when it has its name: it is written under another and linked. It is not synced to disk: a power
+    cut may take the last seconds' files, though the ledger has them as accepted.
+
+    Attributes:
+        on_written: Told the path of each new file.
+    """
+
+    name = "eml"
+
+    def __init__(
+        self, *, folder: Path, sender_address: str, clock: Clock, on_written: Callable[[Path], None] | None = None
+    ) -> None:
+        self._folder = folder
+        self._from = formataddr(parseaddr(sender_address))
+        self._host = parseaddr(sender_address)[1].rpartition("@")[2] or "localhost"
+        self._clock = clock
+        self._on_written = on_written
+        folder.mkdir(parents=True, exist_ok=True)
+        for left_over in folder.glob(".*.part"):
+            left_over.unlink(missing_ok=True)
+
+    async def send(self, message: Message) -> Answer:
+        """See Provider."""
+        first_byte_at_us = self._clock.now_us()
+        content = mail_bytes(self._headers(message, first_byte_at_us), text=message.text, html=message.html)
+        part = self._folder / f".{message.send_id}.{message.attempt}.part"
+        try:
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(descriptor, content)
+            finally:
+                os.close(descriptor)
+            path = self._name(part, message)
+            part.unlink()
+        except OSError as error:
+            # The name comes last, so without it nothing was sent.
+            return Answer(verdict=Verdict.NOT_PROCESSED, detail=f"The folder refused the file: {error.strerror}.")
+        if self._on_written is not None:
+            self._on_written(path)
+        return Answer(verdict=Verdict.ACCEPTED, provider_message_id=path.name, first_byte_at_us=first_byte_at_us)
+
+    async def close(self) -> None:
+        """See Provider. Nothing is held."""
+
+    def _name(self, part: Path, message: Message) -> Path:
+        stem = message.send_id if message.attempt == 1 else f"{message.send_id}.{message.attempt}"
+        path = self._folder / f"{stem}.eml"
+        for number in range(2, _SAME_NAME_MAX + 2):
+            try:
+                # Unlike a rename it never replaces: an email sent twice must show as two files.
+                os.link(part, path)
+            except FileExistsError:
+                path = self._folder / f"{stem}-again-{number}.eml"
+            else:
+                return path
+        raise FileExistsError(17, "the same attempt was made too often")
+
+    def _headers(self, message: Message, now_us: int) -> dict[str, str]:
+        headers = {
+            "From": self._from,
+            "To": message.to_address,
+            "Subject": message.subject,
+            "Date": formatdate(now_us / 1e6),
+            "Message-ID": f"<{message.send_id}@{self._host}>",
+            "X-Sendwhen-Send-Id": message.send_id,
+            "X-Sendwhen-Campaign": message.campaign_id,
+            "X-Sendwhen-Reason": message.reason,
+            "X-Sendwhen-Attempt": str(message.attempt),
+            "X-Sendwhen-Sent-At-Ms": str(now_us // 1_000),
+        }
+        if message.event_at_us:
+            headers["X-Sendwhen-Event-To-Send-Ms"] = f"{max(0, now_us - message.event_at_us) / 1_000:.1f}"
+        return headers

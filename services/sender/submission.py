@@ -1,0 +1,99 @@
+"""Takes decisions in: checked, durable, and handed to the dispatcher without a detour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sendwhen.chassis.clock import Clock
+from sendwhen.errors import Invalid, Violation
+from sendwhen.v1 import email_pb2, sender_service_pb2
+from services.sender.addresses import AddressBook
+from services.sender.dispatcher import Dispatcher
+from services.sender.ledger_port import Ledger, NewEmail, Submit
+
+ROWS_MAX = 1_000
+"""Rows of one Submit."""
+ID_CHARACTERS_MAX = 256
+_WRONG_MAX = 20
+
+
+class Submission:
+    """The use case behind Submit."""
+
+    def __init__(
+        self, *, ledger: Ledger, dispatcher: Dispatcher, addresses: AddressBook, clock: Clock, claim_lease_ms: int
+    ) -> None:
+        self._ledger = ledger
+        self._dispatcher = dispatcher
+        self._addresses = addresses
+        self._clock = clock
+        self._claim_lease_ms = claim_lease_ms
+
+    async def submit(
+        self, partition: int, lineage: str, rows: Sequence[sender_service_pb2.OutboxRow]
+    ) -> tuple[int, int]:
+        """Make rows durable; (new ones, known ones).
+
+        Raises:
+            Invalid: A row that no sender could have made.
+            Overloaded: Too many emails are open.
+            LedgerLost: Unknown; submit the same again.
+        """
+        _check(partition, rows)
+        emails = tuple(
+            NewEmail(
+                partition=partition,
+                ordinal=row.ordinal,
+                lineage=row.lineage or lineage,
+                address_hash=self._addresses.hash_of(row.intent.to_address),
+                intent=row.intent,
+            )
+            for row in rows
+        )
+        answer = await self._ledger.submit(
+            Submit(
+                emails=emails,
+                worker=self._dispatcher.worker,
+                claim_max=self._dispatcher.room(),
+                now_ms=self._clock.now_ms(),
+                lease_ms=self._claim_lease_ms,
+            )
+        )
+        self._dispatcher.take(answer.claimed, left_pending=answer.left_pending > 0)
+        return answer.accepted, answer.repeated
+
+
+def _check(partition: int, rows: Sequence[sender_service_pb2.OutboxRow]) -> None:
+    wrong: list[Violation] = []
+    if len(rows) > ROWS_MAX:
+        wrong.append(Violation(field="rows", description=f"At most {ROWS_MAX} rows in one call."))
+    if partition < 0:
+        wrong.append(Violation(field="partition", description="A partition's number, from 0."))
+    last: dict[str, int] = {}
+    for index, row in enumerate(rows[:ROWS_MAX]):
+        place = f"rows[{index}]"
+        if row.ordinal <= last.get(row.lineage, 0):
+            wrong.append(Violation(field=f"{place}.ordinal", description="Ordinals start at 1 and ascend."))
+        last[row.lineage] = row.ordinal
+        wrong += _wrong_of(row.intent, f"{place}.intent")
+        if len(wrong) > _WRONG_MAX:
+            break
+    if wrong:
+        raise Invalid.of(wrong[:_WRONG_MAX])
+
+
+def _wrong_of(intent: email_pb2.SendIntent, place: str) -> list[Violation]:
+    wrong = [
+        Violation(field=f"{place}.{name}", description=f"1 to {ID_CHARACTERS_MAX} characters, no control characters.")
+        for name in ("send_id", "campaign_id", "customer_uid", "template_hash")
+        if not _is_id(getattr(intent, name))
+    ]
+    # The id becomes the name of a file.
+    if not intent.send_id.isalnum() or not intent.send_id.isascii():
+        wrong.append(Violation(field=f"{place}.send_id", description="32 hexadecimal digits."))
+    # An address that is none is taken and rejected by name later: refusing it here would hold up all rows behind it.
+    return wrong
+
+
+def _is_id(text: str) -> bool:
+    return 0 < len(text) <= ID_CHARACTERS_MAX and text.isprintable()
