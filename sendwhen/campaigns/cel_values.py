@@ -39,7 +39,7 @@ ERROR = Failure()
 NUMBERS = frozenset({int, float})
 ORDERED = frozenset({str, bool, Timestamp, Duration})
 LIST_LIMIT = 1_000
-"""Elements that a macro looks at; a longer list is an error, so the condition is false."""
+"""Elements that ``in`` and a macro look at; a longer list is an error, so the condition is false."""
 INNER_LIST_LIMIT = 100
 """The same for a macro within a macro."""
 DEPTH_LIMIT = 32
@@ -157,11 +157,15 @@ def pairs(names: tuple[str, ...], *values: Any) -> Any:
     return ERROR if any(v is ERROR for v in values) else dict(zip(names, values, strict=True))
 
 
-def contained(value: Any, container: Any) -> Any:
+def contained(value: Any, container: Any) -> Any:  # noqa: PLR0911  one return for each kind of container
     """``value in container``."""
     if value is ERROR:
         return ERROR
     if container.__class__ is list:
+        if len(container) > LIST_LIMIT:
+            return ERROR
+        if value.__class__ is str:  # nothing but the same text equals a text
+            return value in container
         found: Any = False
         for element in container:
             answer = equal(value, element)

@@ -50,7 +50,7 @@ def place(text: str, offset: int) -> tuple[int, int]:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that was probably meant, or ""."""
-    close = get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    close = get_close_matches(word[:64].lower(), list(known), n=1, cutoff=0.6)
     return close[0] if close else ""
 
 

@@ -22,10 +22,11 @@ from sendwhen.errors import Invalid
 
 SUBJECT_LIMIT = 1_000
 """Characters of a rendered subject; a longer one is cut."""
-PART_BYTES_LIMIT = 512 * 1024
+PART_BYTES_LIMIT = 128 * 1024
 """Size of a part's source."""
 _LIQUID = {"subject": sandbox(autoescape=False), "text": sandbox(autoescape=False), "html": sandbox(autoescape=True)}
 _AS_TEXT = ParserConfig(css=CSS_PROFILES["strict"], display_links=True)
+_BRACES = re.compile(r"\{{9}")
 _UNKNOWN_TAG = re.compile(r"unexpected tag '([^']*)'")
 
 
@@ -70,6 +71,9 @@ def check_part(part: str, source: str) -> list[Flaw]:
     """What is wrong with one part ("subject", "text" or "html")."""
     if len(source.encode()) > PART_BYTES_LIMIT:
         return [Flaw(0, f"The template is larger than {PART_BYTES_LIMIT // 1024} KB", "Make it smaller.")]
+    if braces := _BRACES.search(source):
+        # The lexer takes quadratic time over them.
+        return [Flaw(braces.start(), "This is not Liquid (a row of opening braces)", "Write two of them at most.")]
     flaws: list[Flaw] = []
     if part == "subject" and "\n" in source.strip():
         flaws.append(Flaw(source.index("\n"), "A subject is one line", "Join the lines."))

@@ -42,7 +42,7 @@ class Reader:
             self.refuse(node, f"{what} must be a map, not {_kind(node)}", f"Write it with the words {listed(known)}.")
             return {}
         found: dict[str, Node] = {}
-        for key, value in node.value:
+        for key, value in node.value[:LIST_LIMIT]:  # no map has so many words, so that it is refused anyway
             word = key.value if isinstance(key, ScalarNode) else ""
             if word not in known:
                 self._unknown(key, word, known, what)
@@ -53,7 +53,7 @@ class Reader:
                 found[word] = value
             else:
                 found[word] = value
-        meant = {nearest(key.value, known) for key, _ in node.value if isinstance(key, ScalarNode)}
+        meant = {nearest(key.value, known) for key, _ in node.value[:LIST_LIMIT] if isinstance(key, ScalarNode)}
         for word in required:
             if word not in found and word not in meant:
                 self.refuse(node, f"{what} needs '{word}'", f"Add '{word}: …'.")

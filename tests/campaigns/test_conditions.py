@@ -90,6 +90,7 @@ def test_is_true(text: str) -> None:
         "event.properties.count + 9223372036854775807 > 0",
         "!(event.properties.count)",
         "event.properties.many.exists(x, x == 1)",
+        "1 in event.properties.many",
         "event.properties.nested.exists(l, l.exists(x, event.properties.many.size() == 0))",
         "int(event.properties.sku) > 0",
     ],
