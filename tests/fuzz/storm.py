@@ -6,15 +6,17 @@ import asyncio
 import random
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import grpc
 import psutil
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
 
 from sendwhen.chassis.grpc_channel import bearer
-from tests.fuzz.messages import random_bytes, random_message
+from tests.fuzz.messages import random_bytes, random_message, spoilt_message
 
 OURS_TO_MEND: Final = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
 IN_FLIGHT: Final = 32
@@ -22,7 +24,13 @@ DEADLINE_S: Final = 0.5
 
 
 async def storm(
-    target: str, service: ServiceDescriptor, *, key_of: dict[str, str], calls: int, seed: int
+    target: str,
+    service: ServiceDescriptor,
+    *,
+    key_of: Mapping[str, str],
+    calls: int,
+    seed: int,
+    valid: Mapping[str, Message] = MappingProxyType({}),
 ) -> dict[str, Counter[grpc.StatusCode]]:
     """Call each rpc of ``service`` ``calls`` times with random bytes and ``calls`` times with random messages.
 
@@ -32,6 +40,7 @@ async def storm(
         key_of: Key for each method's name; "" for all others.
         calls: Of each sort, for each rpc.
         seed: Of chance.
+        valid: A valid message by method's name; where there is one, half of the random messages are made from it.
 
     Returns:
         By method's name, how often which status came back.
@@ -44,9 +53,16 @@ async def storm(
             metadata = bearer(key_of.get(method.name, key_of.get("", "")))
             chance = random.Random(f"{seed} {method.full_name}")
             inputs = [random_bytes(method.input_type, chance) for _ in range(calls)]
-            inputs += [random_message(method.input_type, chance).SerializeToString() for _ in range(calls)]
+            model = valid.get(method.name)
+            inputs += [_message(method, model, chance).SerializeToString() for _ in range(calls)]
             codes[method.name] = await _throw(channel, method, inputs, metadata)
     return codes
+
+
+def _message(method: MethodDescriptor, model: Message | None, chance: random.Random) -> Message:
+    if model is not None and chance.random() < 0.5:
+        return spoilt_message(model, chance)
+    return random_message(method.input_type, chance)
 
 
 async def _throw(
