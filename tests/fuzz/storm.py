@@ -21,7 +21,10 @@ from tests.fuzz.plain_client import BODY_BYTES_MAX, PlainConnection, headers
 OURS_TO_MEND: Final = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
 IN_FLIGHT: Final = 64
 DEADLINE_MS: Final = 500
-"""Of a call: some wait for what never comes."""
+"""Of a call."""
+WAITING_DEADLINE_MS: Final = 100
+"""Of a call to a method that waits for what, asked at random, mostly never comes."""
+_WAITING: Final = frozenset({"WaitApplied", "Get", "BatchGet"})
 ANSWERED_WITHIN_S: Final = 240.0
 """All calls of a method; one that is never answered shows itself here."""
 
@@ -69,7 +72,8 @@ def _message(method: MethodDescriptor, model: Message | None, chance: random.Ran
 async def _throw(target: str, method: MethodDescriptor, inputs: Sequence[bytes], key: str) -> Counter[grpc.StatusCode]:
     counts: Counter[grpc.StatusCode] = Counter()
     path = f"/{method.containing_service.full_name}/{method.name}"
-    block = headers(path, authority=target, key=key, timeout_ms=DEADLINE_MS)
+    timeout_ms = WAITING_DEADLINE_MS if method.name in _WAITING else DEADLINE_MS
+    block = headers(path, authority=target, key=key, timeout_ms=timeout_ms)
     waiting = iter(inputs)
     connection = await PlainConnection.to(target)
 

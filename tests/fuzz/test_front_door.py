@@ -32,7 +32,7 @@ async def weathered(running: Running, service: str) -> dict[str, dict[grpc.Statu
     descriptor = module.DESCRIPTOR.services_by_name[service]
     target = f"127.0.0.1:{port}"
     empty = running.store.snapshot()
-    await storm(target, descriptor, key_of=keys, calls=min(300, CALLS), seed=SEED + 1)
+    await storm(target, descriptor, key_of=keys, calls=min(100, CALLS), seed=SEED + 1)
     running.store.restore(empty)
     gc.collect()
     before = rss_bytes()

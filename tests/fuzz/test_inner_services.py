@@ -66,7 +66,7 @@ async def weather(
     try:
         async with grpc.aio.insecure_channel(target) as channel:
             await asyncio.wait_for(channel.channel_ready(), DEADLINE_S)
-        await storm(target, descriptor, key_of=keys, calls=min(300, CALLS), seed=SEED + 1, valid=valid)
+        await storm(target, descriptor, key_of=keys, calls=min(100, CALLS), seed=SEED + 1, valid=valid)
         gc.collect()
         before = rss_bytes()
         codes = await storm(target, descriptor, key_of=keys, calls=CALLS, seed=SEED, valid=valid)
