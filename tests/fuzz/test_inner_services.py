@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 SEED = int(os.environ.get("SENDWHEN_FUZZ_SEED", "1"))
 CALLS = int(os.environ.get("SENDWHEN_FUZZ_CALLS", "5000"))
-GROWTH_BYTES_MAX = 150_000_000
+GROWTH_BYTES_MAX = 60_000_000
 TOKEN, ADMIN = "token", "admin"
 TEMPLATE = Template(subject="Hello", text="Hello {{ customer.first_name | default: 'you' }}")
 DEADLINE_S = 20.0
