@@ -13,8 +13,8 @@ from sendwhen.client import Client, Event, Position, Retries, connect
 CUSTOMERS = 300
 CANARIES = 4
 """Enough for customers in the partitions of either shard."""
-LANES = 8
-BATCH_EVENTS = 8
+LANES = 12
+BATCH_EVENTS = 12
 BATCH_EVERY_S = 0.2
 CALL_WITHIN_S = 3.0
 """Shorter than the longer pauses, so that calls are given up of which nobody knows what became."""
@@ -105,14 +105,14 @@ class Shop:
                 yield buying.pop(0)[1].does("Order Completed", total=chance.randrange(100))
                 continue
             customer, kind = chance.choice(customers), chance.random()
-            if kind < 0.04:
+            if kind < 0.03:
                 yield customer.does("Product Added", sku=f"sku-{chance.randrange(9)}")
                 if chance.random() < 0.6:
                     buying.append((turn + chance.randrange(1, 16 * BATCH_EVENTS), customer))
                     buying.sort(key=lambda later: later[0])
-            elif kind < 0.06:
+            elif kind < 0.045:
                 yield customer.does("Order Completed", total=chance.randrange(100))
-            elif kind < 0.075:
+            elif kind < 0.055:
                 yield customer.does("Seat Freed")
             else:
                 yield customer.does("Page Viewed", path="/" + "x" * chance.randrange(200))
