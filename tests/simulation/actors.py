@@ -20,10 +20,9 @@ from services.sender.ports import Call, GetProfile, GetTemplate, Report, Templat
 from services.sender.ports import Pause as SenderPause
 from services.trigger.host_limits import HostLimits, RelayLimits
 from services.trigger.hosted_partition import HostPorts
+from services.trigger.log_port import Append, Appended
 from services.trigger.outbox_relay import OutboxRelay
 from services.trigger.ports import (
-    Append,
-    Appended,
     AppendTick,
     Claim,
     Claimed,

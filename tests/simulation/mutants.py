@@ -1,4 +1,4 @@
-"""Eight defects that somebody might build in. The invariants must find each; one that lives says that they look away."""
+"""Eight defects that somebody might build in. The invariants must find each of them."""
 
 from __future__ import annotations
 

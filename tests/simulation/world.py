@@ -13,7 +13,8 @@ from services.sender.ledger import State
 from services.sender.ledger_port import BeginAttempt, ClaimDue, LedgerLost, Settle
 from services.sender.ports import Rendered
 from services.sender.retry import Backoff
-from services.trigger.ports import Append, Push, RawEntry, SenderLost
+from services.trigger.log_port import Append
+from services.trigger.ports import Push, RawEntry, SenderLost
 from tests.fakes.fixed_clock import FixedClock
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_store import MemoryStore, Snapshot
