@@ -1,4 +1,4 @@
-"""What trigger's shards need of the outside: the store, and sender for their relay. (The front's log is ``log_port``.)
+"""What trigger's shards need of the outside: the store, and sender for their relay. The front's log is ``log_port``.
 
 The shard host and the outbox relay are sans-I/O: they yield the requests below and are sent the answers. In production
 a thread carries them out on a ``ShardStore``; in the simulation a scheduler does, and may stop between any two of them.
