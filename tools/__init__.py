@@ -1,1 +1,1 @@
-"""What the Makefile runs: generators and checks."""
+"""What the Makefile calls and nothing else needs."""

@@ -11,17 +11,8 @@ from dataclasses import dataclass, field
 
 from sendwhen.domain.changes import CampaignRow, DeadLetter
 from sendwhen.v1 import log_pb2
-from services.trigger.ports import (
-    Claimed,
-    DueAnswer,
-    Lagging,
-    OutboxRow,
-    PartitionCommit,
-    PartitionHead,
-    RawEntry,
-    Refusal,
-    Why,
-)
+from services.trigger.log_port import Lagging, PartitionHead
+from services.trigger.ports import Claimed, DueAnswer, OutboxRow, PartitionCommit, RawEntry, Refusal, Why
 
 DEAD_LETTERS_MAX = 10_000
 CHANGES_MAX = 10_000

@@ -20,11 +20,10 @@ from services.sender.ports import Call, GetProfile, GetTemplate, Report, Templat
 from services.sender.ports import Pause as SenderPause
 from services.trigger.host_limits import HostLimits, RelayLimits
 from services.trigger.hosted_partition import HostPorts
+from services.trigger.log_port import Append, Appended
 from services.trigger.outbox_relay import OutboxRelay
 from services.trigger.ports import (
-    Append,
     AppendTick,
-    Appended,
     Claim,
     Claimed,
     Commit,
@@ -51,7 +50,9 @@ from tests.simulation.script import PARTITIONS, partition_of, uid_of
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-HOST_LIMITS = HostLimits(round_events=40, round_partition_events=16, read_entries=8, page_customers=3, wakes=4, jump_ms=40_000)
+HOST_LIMITS = HostLimits(
+    round_events=40, round_partition_events=16, read_entries=8, page_customers=3, wakes=4, jump_ms=40_000
+)
 WRITES = (Claim, Commit, AppendTick, MarkTrying)
 SENDER_CLAIM_LEASE_MS = 5_000
 
@@ -76,7 +77,8 @@ class Client:
                 partition=partition,
                 body=event_entry([event.SerializeToString() for _, event in events], world.now_ms * 1_000),
                 events=len(events),
-                at_ms=world.now_ms + world.rng.choice((0, 0, -5_000, 9_000_000)),  # this front's clock is wrong at times
+                at_ms=world.now_ms
+                + world.rng.choice((0, 0, -5_000, 9_000_000)),  # this front's clock is wrong at times
             )
             for partition, events in grouped.items()
         ]

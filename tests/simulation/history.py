@@ -20,7 +20,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Committed:
-    """One commit that the store took; ``from_position`` equals ``position`` where it only fired timers of the coming entry."""
+    """One commit that the store took; where both positions are equal it only fired timers of the coming entry."""
 
     from_position: int
     position: int

@@ -1,4 +1,4 @@
-"""What must hold after any run. Expectations come from one unbroken shard per partition that replays the log as it ended."""
+"""What must hold after any run. Expected is what one unbroken shard per partition makes of the log as it ended."""
 
 from __future__ import annotations
 
@@ -103,8 +103,10 @@ class Replay:
 
 
 def _by_position(commits: Sequence[Committed]) -> dict[int, dict[str, CustomerChange]]:
-    """What was written up to each position, since the one before. Commits that only fired timers of the coming entry count
-    with the commit that goes past it."""
+    """What was written up to each position, since the one before.
+
+    Commits that only fired timers of the coming entry count with the commit that goes past it.
+    """
     written: dict[int, dict[str, CustomerChange]] = {}
     pending: dict[str, CustomerChange] = {}
     for commit in commits:
@@ -142,4 +144,6 @@ def _calls_are_explained(world: World) -> None:
             raise Violated(f"The provider was called for {send_id}, which is not in the ledger.")
         allowed = 1 + email.doubts if email.campaign_id in AT_LEAST_ONCE else 1
         if number > allowed:
-            raise Violated(f"{number} calls for {send_id} ({email.campaign_id}), of which {email.doubts} were in doubt.")
+            raise Violated(
+                f"{number} calls for {send_id} ({email.campaign_id}), of which {email.doubts} were in doubt."
+            )

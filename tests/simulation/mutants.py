@@ -1,4 +1,4 @@
-"""Eight defects that somebody might build in. Each must be found by the invariants; one that lives says that they look away."""
+"""Eight defects that somebody might build in. The invariants must find each of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sendwhen.domain.customer import Customer
-from services.sender.ledger_port import BeginAttempt, Begun
 from services.sender.ledger import State
+from services.sender.ledger_port import BeginAttempt, Begun
 from services.sender.ports import Call
 from services.trigger.ports import Commit, Refusal, Release, Why
 from tests.fakes.memory_partition import MemoryPartition
@@ -68,7 +68,7 @@ def _release_before_commit(steps: Steps) -> Steps:
             if isinstance(request, Commit) and any(made.outbox for made in request.rounds):
                 yield Release(rows={made.partition: made.outbox for made in request.rounds if made.outbox})
             answer = yield request
-        except Exception as lost:  # noqa: BLE001  whatever is thrown in goes through
+        except Exception as lost:
             error = lost
 
 
@@ -93,7 +93,7 @@ def _attempt_after_call(steps: Steps) -> Steps:
                 begun = later
                 later = None
                 yield begun
-        except Exception as lost:  # noqa: BLE001  as above
+        except Exception as lost:
             error = lost
 
 

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from sendwhen.campaigns import compile_campaign, fuse
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Fused
+from sendwhen.domain.decision import Send
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.shard_limits import ShardLimits
-from sendwhen.domain.decision import Send
 from sendwhen.v1.log_pb2 import CampaignVersion, LogEntry
 from sendwhen.wire.email import intent_of
 from sendwhen.wire.entry import entry_of
@@ -48,9 +48,7 @@ def poisonous_fuse(conditions: Sequence[Condition]) -> Fused:
 
 def new_shard(partition: int, *, limits: ShardLimits = LIMITS) -> Shard:
     """An empty shard."""
-    return Shard(
-        partition=partition, send_key=SEND_KEY, compile_campaign=compiled, fuse=poisonous_fuse, limits=limits
-    )
+    return Shard(partition=partition, send_key=SEND_KEY, compile_campaign=compiled, fuse=poisonous_fuse, limits=limits)
 
 
 def finished(coroutine: Coroutine[Any, Any, T]) -> T:

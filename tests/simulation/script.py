@@ -13,7 +13,7 @@ from sendwhen.v1.log_pb2 import CampaignVersion
 PARTITIONS = 3
 CUSTOMERS = 20
 WINDOWS_MS = (60_000, 30_000, 45_000, 20_000)
-"""Lengths of the campaigns' waits and cooldowns; steps of time are drawn from them so that ties and boundaries are common."""
+"""Lengths of the campaigns' waits and cooldowns; steps of time are drawn from them, so that boundaries are common."""
 
 CAMPAIGNS: dict[str, str] = {
     "cart": """
@@ -115,7 +115,10 @@ class Script:
         size = min(self._left, rng.choice((1, 1, 2, 4)))
         self._left -= size
         favourite = user(rng.randrange(CUSTOMERS))
-        return [self._event(favourite if rng.random() < 0.4 else user(rng.randrange(CUSTOMERS)), now_ms) for _ in range(size)]
+        return [
+            self._event(favourite if rng.random() < 0.4 else user(rng.randrange(CUSTOMERS)), now_ms)
+            for _ in range(size)
+        ]
 
     def _event(self, user_id: str, now_ms: int) -> tuple[str, Event]:
         rng = self._rng
@@ -132,14 +135,18 @@ class Script:
             properties_json=json.dumps(properties).encode(),
         )
         if rng.random() < 0.1:
-            event.attributes_json = json.dumps({"consent": rng.choice((True, False)), "tier": rng.randrange(3)}).encode()
+            event.attributes_json = json.dumps(
+                {"consent": rng.choice((True, False)), "tier": rng.randrange(3)}
+            ).encode()
         return user_id, event
 
 
 def step_of_time_ms(rng: Random) -> int:
     """How far time moves between two events: often nothing, often just before, at or after a deadline."""
     window = rng.choice(WINDOWS_MS)
-    return rng.choice((0, 0, 1, 50, 500, 2_000, window - 1, window, window + 1) if rng.random() < 0.35 else (0, 0, 1, 50, 500))
+    return rng.choice(
+        (0, 0, 1, 50, 500, 2_000, window - 1, window, window + 1) if rng.random() < 0.35 else (0, 0, 1, 50, 500)
+    )
 
 
 def other_payload(events: Sequence[tuple[str, Event]]) -> list[tuple[str, Event]]:

@@ -13,7 +13,8 @@ from services.sender.ledger import State
 from services.sender.ledger_port import BeginAttempt, ClaimDue, LedgerLost, Settle
 from services.sender.ports import Rendered
 from services.sender.retry import Backoff
-from services.trigger.ports import Append, Push, RawEntry, SenderLost
+from services.trigger.log_port import Append
+from services.trigger.ports import Push, RawEntry, SenderLost
 from tests.fakes.fixed_clock import FixedClock
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_store import MemoryStore, Snapshot
@@ -40,7 +41,7 @@ class NeverQuiet(AssertionError):
 
 
 class Hold:
-    """The store has carried out writes that are not synced yet, so it answers none of them; then it does, or it dies."""
+    """The store has carried out writes that are not synced yet, so it answers none of them; then it does or it dies."""
 
     def __init__(self, snapshot: Snapshot, mark: Mapping[int, int], *, kind: str, steps: int) -> None:
         self.snapshot, self.mark, self.kind, self.steps = snapshot, mark, kind, steps
@@ -73,7 +74,9 @@ class World:
         self._coming_hold = ""
         self._pause_within = 0
         backoff = Backoff(first_ms=500, longest_ms=4_000)
-        self.dispatch = Dispatch(rules=RULES, backoff=backoff, renderer=_Renderer(), provider_name="sim", clock=self.clock)
+        self.dispatch = Dispatch(
+            rules=RULES, backoff=backoff, renderer=_Renderer(), provider_name="sim", clock=self.clock
+        )
         self._script = Script(self.rng, events=events)
         self._plan = Plan(self.rng, batches=events // 2)
         self._armed: Counter[str] = Counter()
@@ -189,7 +192,7 @@ class World:
     def _unrest(self) -> str:
         counts, _ = finished(self.ledger.counts())
         parts = [
-            f"partition {p.partition}: position {p.position} of {p.seq}, {len(p.outbox)} in the outbox, {len(p.due)} due"
+            f"partition {p.partition}: {p.position} of {p.seq} applied, {len(p.outbox)} in the outbox, {len(p.due)} due"
             for p in self.store.partitions.values()
         ]
         return "; ".join([*parts, f"ledger {[(c.state.name, c.emails) for c in counts]}", f"now {self.now_ms}"])
@@ -255,7 +258,7 @@ class World:
             self._roll_back(hold, quietly=hold.kind == "replaced tail")
 
     def _begin_hold(self) -> None:
-        # A tail is replaced under an owner that has read it and not committed; so it must not be busy with older entries.
+        # A tail is replaced under an owner that has read it and not committed: not one busy with older entries.
         if self._coming_hold == "replaced tail" and not any(o.is_reading for o in self._owners if not o.paused):
             return
         if self._coming_hold:
