@@ -35,11 +35,11 @@ debian-packages:
 
 .PHONY: test
 test: setup debian-packages ## Run all tests
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2 --dist loadgroup
 
 .PHONY: test-fast
 test-fast: setup ## Run the tests that need no process but their own
-	$(PYTHON) -m pytest -m "not integration and not slow" tests
+	$(PYTHON) -m pytest -n 2 -m "not integration and not slow"
 
 .PHONY: check
 check: setup debian-packages ## Lint, types, import contracts, protos, manifests

@@ -20,8 +20,8 @@ from tests.services.profile.desk import by_user, home, open_desk, record
 
 CUSTOMERS = 10_000
 HITS = 100_000
-CALLS = 6_000
-ROUNDS = 5
+CALLS = 1_500
+ROUNDS = 11
 IN_FLIGHT = 64
 
 
@@ -48,13 +48,13 @@ async def _measure() -> Sequence[Figure]:
             await desk.lookup.get(request, remaining_s=None)
             taken_us.append((time.perf_counter_ns() - before) / 1_000)
         taken_us.sort()
-        empty_us, get_us = await _rpcs(desk.lookup, wanted)
+        empty_us, ratio = await _rpcs(desk.lookup, wanted)
     return [
         Figure(name="profile.hit.p50", value=taken_us[HITS // 2], unit="µs"),
         Figure(name="profile.hit.p99", value=taken_us[HITS * 99 // 100], unit="µs", must="at most", bound=50),
         Figure(
             name="profile.get.rpc",
-            value=get_us / empty_us,
+            value=ratio,
             unit="empty rpcs",
             must="at most",
             bound=1.3,
@@ -82,16 +82,18 @@ async def _rpcs(lookup: Any, wanted: Sequence[Any]) -> tuple[float, float]:
     async with open_channel(f"127.0.0.1:{server.port}", key="token") as channel:
         nothing = channel.unary_unary("/bench.Reference/Empty")
         get = ProfileStub(channel).Get
-        empties, gets = [], []
+        # One beside the other, many times: a machine that others use drifts by more than what is measured.
+        empties, ratios = [], []
         for _ in range(ROUNDS):
-            empties.append(await _each_us(lambda _: nothing(b""), wanted))
-            gets.append(await _each_us(get, wanted))
+            empty_us = await _each_us(lambda _: nothing(b""), wanted)
+            empties.append(empty_us)
+            ratios.append(await _each_us(get, wanted) / empty_us)
     await server.drain(grace_s=0)
-    return sorted(empties)[ROUNDS // 2], sorted(gets)[ROUNDS // 2]
+    return sorted(empties)[ROUNDS // 2], sorted(ratios)[ROUNDS // 2]
 
 
 async def _each_us(call: Callable[[Any], Awaitable[object]], wanted: Sequence[Any]) -> float:
-    left = iter(wanted[: CALLS // ROUNDS * 2])
+    left = iter(wanted[:CALLS])
 
     async def client() -> None:
         for request in left:
@@ -99,4 +101,4 @@ async def _each_us(call: Callable[[Any], Awaitable[object]], wanted: Sequence[An
 
     before = time.perf_counter()
     await asyncio.gather(*[client() for _ in range(IN_FLIGHT)])
-    return (time.perf_counter() - before) * 1e6 / (CALLS // ROUNDS * 2)
+    return (time.perf_counter() - before) * 1e6 / CALLS

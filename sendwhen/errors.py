@@ -11,8 +11,8 @@
     ├── TooLate            not done by the deadline; outcome unknown     DEADLINE_EXCEEDED
     └── Fenced             another owner has taken this over             ABORTED
 
-Each has a problem (what happened) and a remedy (what to do). Callers branch on the class; ``sendwhen.chassis.grpc_status``
-is the one table between these and gRPC codes.
+Each has a problem (what happened) and a remedy (what to do). Callers branch on the class;
+``sendwhen.chassis.grpc_status`` is the one table between these and gRPC codes.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""How sendwhen runs: one directory, one process."""

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sendwhen.client import Client, connect
-
 from sendwhen.errors import SendwhenError
 
 FIRST_NAMES = ("Ada", "Bela", "Chidi", "Dunja", "Emre", "Farah", "Goran", "Hana", "Ines", "Jonas", "Kira", "Luis")

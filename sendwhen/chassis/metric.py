@@ -47,7 +47,6 @@ Histogram = Literal[
     "sendwhen_timer_lateness_seconds",
     "sendwhen_outbox_push_duration_seconds",
     "sendwhen_profile_load_duration_seconds",
-    "sendwhen_ledger_step_duration_seconds",
     "sendwhen_render_duration_seconds",
     "sendwhen_send_duration_seconds",
     "sendwhen_event_to_send_seconds",
@@ -56,18 +55,14 @@ Histogram = Literal[
 
 Gauge = Literal[
     "sendwhen_log_lag_events",
-    "sendwhen_oldest_message_age_seconds",
     "sendwhen_clock_skew_seconds",
     "sendwhen_store_memory_ratio",
     "sendwhen_store_disk_free_ratio",
-    "sendwhen_customers_in_memory",
-    "sendwhen_customer_memory_bytes",
     "sendwhen_outbox_rows",
     "sendwhen_profile_cache_bytes",
     "sendwhen_profile_cache_entries",
     "sendwhen_queue_depth",
     "sendwhen_emails_in_doubt",
-    "sendwhen_breaker_open",
 ]
 """Names that ``Metrics.set`` takes."""
 

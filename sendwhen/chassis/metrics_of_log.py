@@ -67,13 +67,6 @@ LOG_METRICS: Final[Mapping[Name, Metric]] = {
         "Events appended and not committed yet.",
         "Growing: is the partition's shard alive (sendwhen status)? Alive: it is too slow; add shards.",
     ),
-    "sendwhen_oldest_message_age_seconds": gauge(
-        "trigger, sender",
-        "seconds",
-        "queue",
-        "Age of the oldest thing that waits, by queue: log, outbox, emails.",
-        "Growing: the part behind that queue is stuck or too slow.",
-    ),
     "sendwhen_clock_skew_seconds": gauge(
         "trigger",
         "seconds",

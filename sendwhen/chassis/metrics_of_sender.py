@@ -31,9 +31,6 @@ SENDER_METRICS: Final[Mapping[Name, Metric]] = {
         "The provider is slow: its status page; or the way to it.",
     ),
     "sendwhen_render_duration_seconds": histogram("sender", "", "Rendering one email.", "A costly template."),
-    "sendwhen_ledger_step_duration_seconds": histogram(
-        "sender", "step", "One step of the ledger.", "Store busy or slow disk."
-    ),
     "sendwhen_send_retries_total": counter(
         "sender",
         "attempts",
@@ -68,13 +65,6 @@ SENDER_METRICS: Final[Mapping[Name, Metric]] = {
         "queue",
         "Emails that wait, by queue: pending, retry.",
         "Growing: raise workers or rate limit.",
-    ),
-    "sendwhen_breaker_open": gauge(
-        "sender",
-        "",
-        "provider",
-        "1 while no attempts are made because the provider keeps failing.",
-        "The provider's status page, its credentials, the way to it.",
     ),
     "sendwhen_metric_series_refused_total": counter(
         "every part",

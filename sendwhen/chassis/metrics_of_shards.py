@@ -111,22 +111,8 @@ SHARD_METRICS: Final[Mapping[Name, Metric]] = {
         "A named limit was reached and its documented overflow happened.",
         "See the limit's name in the documentation of limits; a flood from one customer is the usual cause.",
     ),
-    "sendwhen_customers_in_memory": gauge(
-        "shard",
-        "customers",
-        "tier",
-        "Customers held in memory; tier live or warm.",
-        "Nothing to do.",
-    ),
-    "sendwhen_customer_memory_bytes": gauge(
-        "shard",
-        "bytes",
-        "tier",
-        "Bytes they take, as counted for eviction.",
-        "Raise the shard's limit when hit rates fall.",
-    ),
     "sendwhen_outbox_rows": gauge(
-        "shard",
+        "trigger",
         "rows",
         "",
         "Decisions not handed to sender yet.",

@@ -75,7 +75,7 @@ class Intake:
         return [Refused(error=Invalid.of(event)) if isinstance(event, list) else next(taken) for event in ready]
 
     async def locate(self) -> None:
-        """Know how many partitions there are, so that what follows enters the lanes without a pause, in the order of calls.
+        """Know how many partitions there are, so that what follows enters the lanes at once, in the order of calls.
 
         Raises:
             Unavailable, TooLate: Trigger could not be asked.

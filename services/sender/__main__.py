@@ -28,6 +28,7 @@ from services.sender.eml_provider import EmlProvider
 from services.sender.grpc_profiles import GrpcProfiles
 from services.sender.inbox import Inbox
 from services.sender.inbox_page import InboxPage
+from services.sender.ledger_gauges import LedgerGauges
 from services.sender.liquid_renderer import LiquidRenderer
 from services.sender.ports import Provider
 from services.sender.reporting import Reporting
@@ -108,10 +109,12 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
         await server.start()
         log.info("sender.started", listen=settings.listen, provider=provider.name, worker=dispatcher.worker)
         looking = asyncio.create_task(dispatcher.run())
+        counting = asyncio.create_task(LedgerGauges(ledger, metrics).run())
         try:
             await serve_until(server, stop)
         finally:
             looking.cancel()
+            counting.cancel()
             await dispatcher.drain(grace_s=_GRACE_S)
         log.info("sender.stopped")
 

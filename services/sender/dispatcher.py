@@ -64,6 +64,7 @@ class Dispatcher:
         self._waiting: deque[Claimed] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._behind = asyncio.Event()
+        self._left_in_ledger = False
         self._draining = False
 
     def room(self) -> int:
@@ -76,15 +77,13 @@ class Dispatcher:
         """Work on emails claimed for this worker, at once. ``left_pending``: the ledger holds more that are due."""
         self._waiting.extend(claimed)
         self._start()
-        if left_pending:
-            self._behind.set()
+        self._left_in_ledger = self._left_in_ledger or left_pending
 
     async def run(self) -> None:
         """Look for due emails until cancelled: now and then, and at once where some are known to wait."""
         while True:
-            more = await self._look()
-            if more and self.room() >= self._at_once:
-                continue
+            await self._look()
+            self._look_soon()
             try:
                 await asyncio.wait_for(self._behind.wait(), self._poll_s)
                 self._behind.clear()
@@ -100,20 +99,25 @@ class Dispatcher:
         for task in self._tasks:
             task.cancel()
 
-    async def _look(self) -> bool:
+    def _look_soon(self) -> None:
+        """Look again without waiting, where more is known to be due and half of the places are free for it."""
+        if self._left_in_ledger and not self._draining and self.room() > (self._at_once + self._waiting_max) // 2:
+            self._behind.set()
+
+    async def _look(self) -> None:
         room = self.room()
         if room == 0:
-            return False
+            return
+        self._left_in_ledger = False
         try:
             answer = await self._drive(self._dispatch.due(self.worker, emails_max=room))
         except LedgerLost as error:
             log.warning("ledger.lost", problem=str(error))
-            return False
+            return
         if answer.doubted or answer.gave_up:
             log.warning("emails.resolved_without_provider", in_doubt=answer.doubted, gave_up=answer.gave_up)
         self._reporter.resolved(doubted=answer.doubted, gave_up=answer.gave_up)
-        self.take(answer.claimed)
-        return answer.more
+        self.take(answer.claimed, left_pending=answer.more)
 
     def _start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -128,8 +132,7 @@ class Dispatcher:
             # Its lease will end; another try, or a person who reads this, must deal with it. Others go on.
             log.error("dispatch.failed", exc_info=error)
         self._start()
-        if not self._waiting and not self._draining:
-            self._behind.set()
+        self._look_soon()
 
     async def _work(self, claimed: Claimed) -> None:
         await self._drive(self._dispatch.emails(claimed))

@@ -22,11 +22,13 @@ from sendwhen.chassis.store_pool import open_async_store
 from services.trigger.front import Front
 from services.trigger.front_ports import Emails, Shards
 from services.trigger.grpc_emails import GrpcEmails
+from services.trigger.housekeeping import LOOK_EVERY_S, repeat
 from services.trigger.ray_shards import RayShards
 from services.trigger.settings import Settings
 from services.trigger.shard_settings import ShardSettings
 from services.trigger.store_admission import StoreAdmission
 from services.trigger.store_durability import check_durability
+from services.trigger.store_gauges import StoreGauges
 from services.trigger.store_watch import AdmissionWatch
 from services.trigger.valkey_assignment import assign_shards
 from services.trigger.valkey_installation import check_installation
@@ -82,6 +84,13 @@ async def serve(
         meter=metrics,
         clock=clock,
     )
+    gauges = StoreGauges(
+        client,
+        memory_bytes_max=settings.store_memory_bytes_max,
+        data_folder=folder,
+        clock=clock,
+        metrics=metrics,
+    )
     scrape = serve_metrics(metrics, settings.metrics_listen)
     await front.server.start()
     log.info(
@@ -94,6 +103,7 @@ async def serve(
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(admission.watch(stop))
+            tasks.create_task(repeat("store", LOOK_EVERY_S, gauges.look, stop))
             tasks.create_task(front.housekeeping.run(stop))
             tasks.create_task(serve_until(front.server, stop))
     finally:

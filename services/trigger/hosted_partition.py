@@ -68,6 +68,7 @@ class HostedPartition:
         self._lineage = claimed.lineage
         self._next_ordinal = claimed.next_ordinal
         self._applied: dict[int, Arrived] = {}
+        self._latest: Arrived | None = None
         self._set_aside: list[DeadLetter] = []
         shard.restore(position=claimed.position, clock_ms=claimed.clock_ms, campaigns=claimed.campaigns)
 
@@ -129,6 +130,7 @@ class HostedPartition:
     def expecting(self, arrived: Arrived) -> None:
         """Timers are about to fire for this entry, or it is about to be applied: what it decides is stamped with it."""
         self._applied[arrived.raw.seq] = arrived
+        self._latest = arrived
 
     def round(self, owner: str) -> PartitionCommit:
         """All that changed since the last one."""
@@ -144,6 +146,7 @@ class HostedPartition:
             letters = (*changes.dead_letters, *set_aside)
             changes.counters.dead += len(set_aside)
             changes = msgspec.structs.replace(changes, dead_letters=tuple(map(self._with_payload, letters)))
+        ahead = self._latest.raw if self._latest and self._latest.raw.seq > changes.position else None
         return PartitionCommit(
             partition=self.number,
             epoch=self.epoch,
@@ -153,6 +156,8 @@ class HostedPartition:
             to_nonce=self._nonce,
             changes=changes,
             outbox=rows,
+            ahead_seq=ahead.seq if ahead else 0,
+            ahead_nonce=ahead.nonce if ahead else b"",
         )
 
     def committed(self, done: PartitionCommit) -> None:

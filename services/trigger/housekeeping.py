@@ -12,7 +12,7 @@ from sendwhen.chassis.metrics import Meter
 from services.trigger.append import Appender
 from services.trigger.campaigns import Campaigns
 from services.trigger.front_ports import Shards
-from services.trigger.ports import Log
+from services.trigger.log_port import Log
 
 log = structlog.get_logger()
 
@@ -64,7 +64,9 @@ class Housekeeping:
         return went
 
     async def look(self) -> None:
-        """Report how far shards are behind, and clocks apart."""
+        """Report how far shards and their outboxes are behind, and clocks apart."""
         self._meter.set("sendwhen_clock_skew_seconds", self._appender.skew_ms / 1_000)
-        for head in await self._log.heads(self._partitions):
+        heads = await self._log.heads(self._partitions)
+        for head in heads:
             self._meter.set("sendwhen_log_lag_events", head.lag_events, partition=str(head.partition))
+        self._meter.set("sendwhen_outbox_rows", sum(head.outbox for head in heads))

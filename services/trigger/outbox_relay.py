@@ -12,16 +12,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from services.trigger.host_limits import RelayLimits
-from services.trigger.ports import (
-    DeleteOutbox,
-    OutboxRow,
-    Pause,
-    Push,
-    ReadOutbox,
-    RelayRequest,
-    SenderLost,
-    StoreLost,
-)
+from services.trigger.ports import DeleteOutbox, OutboxRow, Pause, Push, ReadOutbox, RelayRequest, SenderLost, StoreLost
 
 Steps = Generator[RelayRequest, Any, None]
 

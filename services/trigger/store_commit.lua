@@ -82,7 +82,7 @@ end
 -- 11 given_ms for skip entries ("" on the events' own time), 12 first ordinal; then how many of each: 13 records (uid,
 -- bytes), 14 deadlines (ms, uid), 15 deadlines gone (uid), 16 seen ids added and 17 replaced (uid, bytes), 18 outbox
 -- rows (lineage, intent), 19 dead letters (bytes), 20 campaign rows (field, bytes), 21 campaign rows gone (field),
--- 22 skip entries (nonce, body); from 23 these values, in that order.
+-- 22 skip entries (nonce, body); from 23 these values, in that order; last the entry ahead: its seq (0: none), its nonce.
 local function commit(keys, args)
   local head = keys[1]
   local prefix = prefix_of(head)
@@ -107,6 +107,14 @@ local function commit(keys, args)
       return LOST
     end
     events_applied = number(entry[8])
+  end
+  -- Last of all: the entry ahead whose time fired timers of this round.
+  local ahead_seq, ahead_nonce = args[#args - 1], args[#args]
+  if ahead_seq ~= '0' then
+    local entry = entry_at(prefix .. 'log', number(ahead_seq))
+    if not entry or entry[2] ~= ahead_nonce then
+      return LOST
+    end
   end
   local ordinal, outbox = number(h[9]), number(args[18])
   if outbox > 0 and number(args[12]) ~= ordinal + 1 then

@@ -47,6 +47,8 @@ def commit_arguments(round_: PartitionCommit, *, given_ms: int | None, ids_expir
         first_ordinal,
         *(len(values) // width for values, width in groups),
         *(value for values, _ in groups for value in values),
+        round_.ahead_seq,
+        round_.ahead_nonce,
     ]
 
 

@@ -47,6 +47,14 @@ def test_every_metric_has_meaning_remedy_and_a_name_as_prometheus_wants_it(name:
     assert bool(metric.bounds) == (metric.kind == "histogram")
 
 
+def test_every_metric_is_reported_somewhere() -> None:
+    root = Path(__file__).parents[2]
+    sources = [*(root / "services").rglob("*.py"), root / "sendwhen" / "chassis" / "metrics.py"]
+    code = "\n".join(source.read_text(encoding="utf-8") for source in sources)
+
+    assert [name for name in METRICS if f'"{name}"' not in code] == []
+
+
 def test_event_to_send_has_finite_buckets_above_every_threshold_up_to_a_day() -> None:
     bounds = METRICS["sendwhen_event_to_send_seconds"].bounds
 

@@ -86,6 +86,18 @@ class CommitContract(OpensWorlds):
         assert world.run(world.log.record(0, "u")) is None
         assert owner.commit(3) is None
 
+    def test_a_commit_whose_entry_ahead_is_gone_or_another_is_refused(self) -> None:
+        world = self.open()
+        world.fill(3)
+        owner = Owner(world)
+        nonce = owner.read(after=2, entries_max=1)[0].nonce
+        round_ = owner.round(1, customers=[customer("u")])
+
+        for ahead_seq, ahead_nonce in ((3, b"12345678"), (2, nonce), (4, nonce)):
+            ahead = replace(round_, ahead_seq=ahead_seq, ahead_nonce=ahead_nonce)
+            assert owner.commit_round(ahead) == Refusal(why=Why.LOST)
+        assert owner.commit_round(replace(round_, ahead_seq=3, ahead_nonce=nonce)) is None
+
     def test_rounds_of_several_partitions_stand_each_by_itself(self) -> None:
         world = self.open()
         for partition in range(3):

@@ -17,7 +17,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 HEALTHY_WITHIN_S = 90.0
 STOPPED_WITHIN_S = 60.0
-_OFFSETS = (1, 2, 3, 4, 11, 12, 13, 14, 80)
+_OFFSETS = (1, 2, 3, 4, 11, 12, 13, 14, 15, 16, 80)
 
 
 def free_port_base() -> int:

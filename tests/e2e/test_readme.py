@@ -49,7 +49,9 @@ def test_the_examples_run_as_they_stand(installation: Installation, tmp_path: Pa
     assert done.returncode == 0, done.stdout + done.stderr
     assert "on disk in partition" in done.stdout
     assert '"position"' in done.stdout
-    addressees = [line for mail in installation.emails() for line in mail.read_text().splitlines() if line.startswith("To:")]
+    addressees = [
+        line for mail in installation.emails() for line in mail.read_text().splitlines() if line.startswith("To:")
+    ]
     assert "To: ada@example.com" in addressees
     assert "To: bela@example.com" not in addressees
 

@@ -81,9 +81,12 @@ def test_what_is_refused_says_what_to_do(installation: Installation, tmp_path: P
     assert "campaign.yaml:2:" in bad.stderr
 
 
-def test_a_file_is_replayed_once_and_then_there_is_nothing_left_to_send(installation: Installation, tmp_path: Path) -> None:
+def test_a_file_replayed_again_has_nothing_left_to_send(installation: Installation, tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
-    rows = [{"event_id": f"r{i}", "name": "Product Viewed", "user_id": f"u{i % 7}", "occurred_at_ms": 0} for i in range(1000)]
+    rows = [
+        {"event_id": f"r{i}", "name": "Product Viewed", "user_id": f"u{i % 7}", "occurred_at_ms": 0}
+        for i in range(1000)
+    ]
     now_ms = time.time_ns() // 1_000_000
     lines = [json.dumps({**row, "occurred_at_ms": now_ms}) for row in rows]
     file.write_text("\n".join([*lines, lines[0], "rubbish"]) + "\n")

@@ -11,17 +11,8 @@ from dataclasses import dataclass, field
 
 from sendwhen.domain.changes import CampaignRow, DeadLetter
 from sendwhen.v1 import log_pb2
-from services.trigger.ports import (
-    Claimed,
-    DueAnswer,
-    Lagging,
-    OutboxRow,
-    PartitionCommit,
-    PartitionHead,
-    RawEntry,
-    Refusal,
-    Why,
-)
+from services.trigger.log_port import Lagging, PartitionHead
+from services.trigger.ports import Claimed, DueAnswer, OutboxRow, PartitionCommit, RawEntry, Refusal, Why
 
 DEAD_LETTERS_MAX = 10_000
 CHANGES_MAX = 10_000
@@ -194,6 +185,9 @@ class MemoryPartition:
             return Refusal(why=Why.MOVED)
         stored = self.log.get(round_.to_position)
         if round_.to_position and (stored is None or stored.entry.nonce != round_.to_nonce):
+            return Refusal(why=Why.LOST)
+        ahead = self.log.get(round_.ahead_seq)
+        if round_.ahead_seq and (ahead is None or ahead.entry.nonce != round_.ahead_nonce):
             return Refusal(why=Why.LOST)
         return None
 

@@ -12,16 +12,18 @@ from concurrent import futures
 import grpc
 
 from sendwhen.chassis.clock import SystemClock
+from sendwhen.chassis.metrics import Metrics
 from sendwhen.chassis.store_pool import open_async_store
 from sendwhen.v1 import sender_service_pb2, sender_service_pb2_grpc
 from sendwhen.wire.entry import campaign_put_entry, campaign_source, event_entry
 from sendwhen.wire.event import event_message
-from services.trigger.ports import Append, PartitionHead, StoreLost
+from services.trigger.log_port import Append, PartitionHead
+from services.trigger.ports import StoreLost
 from services.trigger.shard_driver import ShardDriver
 from services.trigger.shard_process import build_driver
 from services.trigger.shard_settings import ShardSettings
 from services.trigger.valkey_log import ValkeyLog
-from tests.builders import an_event
+from tests.builders import T0_MS, an_event
 
 VIEWED = b"""campaign: viewed
 trigger:
@@ -102,7 +104,9 @@ class Front:
 
     def happens(self, name: str, who: Sequence[str], partition: int = 0, event_id: str = "") -> None:
         now_ms = SystemClock().now_ms()
-        events = [an_event(name, one, at_ms=now_ms, event_id=event_id and f"{event_id}-{one}") for one in who]
+        # A repeated event is the same to the last byte.
+        at_ms = T0_MS if event_id else now_ms
+        events = [an_event(name, one, at_ms=at_ms, event_id=event_id and f"{event_id}-{one}") for one in who]
         body = event_entry([event_message(event).SerializeToString() for event in events], now_ms * 1_000)
         self._append(partition, body, len(events))
 
@@ -149,8 +153,9 @@ class Running:
 
     def __init__(self, of: ShardSettings, *, shard: int = 0, generation: int = 1) -> None:
         self.death: BaseException | None = None
+        self.metrics = Metrics()
         self.driver: ShardDriver = build_driver(
-            of, shard=shard, generation=generation, clock=SystemClock(), died=self._died
+            of, shard=shard, generation=generation, clock=SystemClock(), died=self._died, metrics=self.metrics
         )
         self.driver.start()
 

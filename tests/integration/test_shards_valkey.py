@@ -58,6 +58,11 @@ def test_events_become_emails_at_sender_once_each_by_match_and_by_a_timer_withou
     assert len(sender.rows) == 5
     assert all(0 < read <= decided <= committed for read, decided, committed in sender.stamps)
     assert sum(head.outbox for head in front.heads()) == 0
+    page = shard.metrics.page().decode()
+    assert "sendwhen_applied_events_total 7.0" in page
+    assert 'sendwhen_duplicates_dropped_total{source="event"} 1.0' in page
+    assert 'sendwhen_outbox_pushed_total{outcome="durable"} 5.0' in page
+    assert 'sendwhen_decisions_total{campaign="cart",kind="cancelled"} 1.0' in page
 
 
 def test_what_a_dead_owner_left_in_the_outbox_is_sent_by_the_next(

@@ -230,3 +230,22 @@ def test_without_a_death_no_entry_is_tried_alone() -> None:
 
     assert not any(isinstance(request, MarkTrying) for request in owner.requests)
     assert isinstance(owner.pending, Read)
+
+
+def test_an_owner_may_die_between_any_two_pages_of_a_clock_that_jumps() -> None:
+    pages = HostLimits(page_customers=3, wakes=5)
+    names = [f"c{number:02}" for number in range(24)]
+
+    for steps in range(0, 60, 3):
+        world = World(CART)
+        for name in names:
+            world.happens(an_event("Product Added", name, at_ms=world.clock.now_ms()))
+            world.clock.advance(10)
+        world.owner("first").settle()
+        world.clock.advance(2 * HOUR_MS)
+        second = world.owner("second", limits=pages)
+        for _ in range(steps):
+            second.step()
+        world.owner("third", limits=pages).settle()
+
+        assert world.sent() == names, f"died after {steps} requests"

@@ -1,0 +1,366 @@
+"""Who acts in a run: clients, owners of partitions with their relay, workers of sender. Each step is one request.
+
+A step may be carried out and its answer lost, or the actor may be gone between any two steps: the world decides.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from sendwhen.errors import Fenced
+from sendwhen.v1.email_pb2 import SendIntent
+from sendwhen.v1.event_pb2 import Event
+from sendwhen.wire.entry import event_entry
+from services.sender.ledger_port import BeginAttempt, ClaimDue, ClaimDueAnswer, LedgerLost, NewEmail, Settle, Submit
+from services.sender.ports import Call, GetProfile, GetTemplate, Report, TemplateText
+from services.sender.ports import Pause as SenderPause
+from services.trigger.host_limits import HostLimits, RelayLimits
+from services.trigger.hosted_partition import HostPorts
+from services.trigger.log_port import Append, Appended
+from services.trigger.outbox_relay import OutboxRelay
+from services.trigger.ports import (
+    AppendTick,
+    Claim,
+    Claimed,
+    Commit,
+    DeleteOutbox,
+    Due,
+    Load,
+    MarkTrying,
+    OutboxRow,
+    Pause,
+    Push,
+    Read,
+    ReadOutbox,
+    Refusal,
+    Release,
+    SenderLost,
+    StoreLost,
+    Why,
+)
+from services.trigger.shard_host import ShardHost
+from tests.simulation.history import Committed
+from tests.simulation.production import decode, encoded, finished, new_shard, payload
+from tests.simulation.script import PARTITIONS, partition_of, uid_of
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+HOST_LIMITS = HostLimits(
+    round_events=40, round_partition_events=16, read_entries=8, page_customers=3, wakes=4, jump_ms=40_000
+)
+WRITES = (Claim, Commit, AppendTick, MarkTrying)
+SENDER_CLAIM_LEASE_MS = 5_000
+
+
+class Client:
+    """Sends batches until each was acknowledged, with the same ids, and remembers every acknowledgement."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.waiting: deque[list[tuple[str, Event]]] = deque()
+        self.blocked = False
+
+    def step(self) -> None:
+        """Append the first waiting batch; an append whose answer is lost stays waiting."""
+        world = self._world
+        batch = self.waiting[0]
+        grouped: dict[int, list[tuple[str, Event]]] = {}
+        for user_id, event in batch:
+            grouped.setdefault(partition_of(user_id), []).append((user_id, event))
+        appends = [
+            Append(
+                partition=partition,
+                body=event_entry([event.SerializeToString() for _, event in events], world.now_ms * 1_000),
+                events=len(events),
+                at_ms=world.now_ms
+                + world.rng.choice((0, 0, -5_000, 9_000_000)),  # this front's clock is wrong at times
+            )
+            for partition, events in grouped.items()
+        ]
+        lost = world.fault("append reply lost")
+        try:
+            answers = finished(world.store.append(appends))
+        except StoreLost:
+            return
+        world.log_grew()
+        world.history.appended_events += len(batch)
+        assert all(isinstance(answer, Appended) for answer in answers)
+        if lost:
+            return
+        ids = [(event.event_id, partition_of(user_id)) for user_id, event in batch]
+        self.blocked = True
+        world.answer_write(lambda: self._acknowledged(ids), self._refused)
+
+    def _acknowledged(self, ids: list[tuple[str, int]]) -> None:
+        self.blocked = False
+        self._world.history.acknowledged.update(ids)
+        self.waiting.popleft()
+
+    def _refused(self) -> None:
+        self.blocked = False
+
+
+class Owner:
+    """A process that owns the partitions of a shard: its host and its relay, one request a step."""
+
+    def __init__(self, world: World, shard: int, number: int) -> None:
+        self.shard = shard
+        self.name = f"shard-{shard}/{number}"
+        self.alive, self.blocked, self.idle, self.paused = True, False, False, 0
+        self.has_read_tail = False
+        self._world = world
+        self._store = world.store.connect()
+        self._released: dict[int, tuple[OutboxRow, ...]] = {}
+        ports = HostPorts(decode=decode, encode=encoded, payload=payload, now_us=lambda: world.now_ms * 1_000)
+        host = ShardHost(
+            partitions=[p for p in range(PARTITIONS) if p % 2 == shard],
+            owner=self.name,
+            generation=1,
+            new_shard=new_shard,
+            ports=ports,
+            limits=HOST_LIMITS,
+        )
+        relay = OutboxRelay(monotonic_ms=lambda: world.now_ms, limits=RelayLimits(push_rows=3, memory_rows=8))
+        self._host = world.mutant.host(host.run())
+        self._relay = relay.run()
+        self._host_request: Any = next(self._host)
+        self._relay_request: Any = next(self._relay)
+        self._relay_wake_ms = 0
+        self._host_turn = True
+
+    def step(self) -> None:
+        """One request of the host or of the relay."""
+        self._host_turn = not self._host_turn
+        if self._relay_is_busy() and (self.blocked or not self._host_turn):
+            self._relay_step()
+        elif not self.blocked:
+            self._host_step()
+
+    @property
+    def is_about_to_tick(self) -> bool:
+        """The host's next request is a tick."""
+        return isinstance(self._host_request, AppendTick)
+
+    @property
+    def is_about_to_commit(self) -> bool:
+        """The host's next request is a commit."""
+        return isinstance(self._host_request, Commit)
+
+    @property
+    def is_reading(self) -> bool:
+        """The host has applied and committed what it has read."""
+        return isinstance(self._host_request, Read)
+
+    def busy(self) -> bool:
+        """Something is to be done now."""
+        return (not self.idle and not self.blocked) or self._relay_is_busy()
+
+    def _relay_is_busy(self) -> bool:
+        if isinstance(self._relay_request, ReadOutbox) and self._world.hold is not None:
+            return False  # a store that has not synced yet answers nobody
+        due = bool(self._released) or self._world.now_ms >= self._relay_wake_ms
+        return due or not isinstance(self._relay_request, Pause)
+
+    def _relay_goes_on(self, request: Any) -> None:
+        self._relay_request = request
+        if isinstance(request, Pause):
+            self._relay_wake_ms = self._world.now_ms + max(1, request.at_most_ms)
+
+    # --- host ---
+
+    def _host_step(self) -> None:
+        request, world = self._host_request, self._world
+        if isinstance(request, Release):
+            self._release(request.rows)
+            self._to_host(None)
+            return
+        lost_reply = world.fault("store reply lost")
+        if not lost_reply and world.fault("store request lost"):
+            self._store.lose_next_request()
+        stale = self._is_stale(request)
+        try:
+            answer = self._carry_out(request)
+        except StoreLost as lost:
+            self.has_read_tail = False
+            self._throw_to_host(lost)
+            return
+        self._note(request, answer, stale=stale)
+        if lost_reply:
+            self.has_read_tail = False
+            self._throw_to_host(StoreLost("The answer was lost."))
+            return
+        if isinstance(request, Read):
+            self.idle = not answer.entries
+            self.has_read_tail = world.is_beyond_hold(answer.entries)
+        elif isinstance(request, Commit):
+            self.has_read_tail = False
+        if isinstance(request, WRITES):
+            self.blocked = True
+            world.answer_write(lambda: self._unblock(answer), lambda: self._throw_to_host(StoreLost("rolled back")))
+        else:
+            self._to_host(answer)
+
+    def _carry_out(self, request: Any) -> Any:
+        store = self._store
+        match request:
+            case Claim():
+                return store.claim(request)
+            case Read():
+                return store.read(request)
+            case Load():
+                return store.load(request)
+            case Due():
+                return store.due(request)
+            case Commit():
+                return store.commit(request)
+            case AppendTick():
+                return store.append_tick(request)
+            case MarkTrying():
+                return store.mark_trying(request)
+        raise AssertionError(f"the host asked for {request!r}")
+
+    def _is_stale(self, request: Any) -> bool:
+        if not isinstance(request, AppendTick):
+            return False
+        partition = self._world.store.partitions[request.partition]
+        return (partition.epoch, partition.owner) != (request.epoch, request.owner)
+
+    def _note(self, request: Any, answer: Any, *, stale: bool) -> None:
+        history = self._world.history
+        if isinstance(request, Commit):
+            for made in request.rounds:
+                refusal = answer[made.partition]
+                if refusal is None:
+                    commit = Committed(
+                        from_position=made.from_position, position=made.to_position, customers=made.changes.customers
+                    )
+                    history.committed(made.partition, commit)
+                    self._world.log_grew()
+                else:
+                    history.fenced += refusal.why is Why.FENCED
+                    history.lost += refusal.why is Why.LOST
+        elif isinstance(answer, Refusal):
+            history.fenced += answer.why is Why.FENCED
+        elif isinstance(request, AppendTick):
+            history.stale_ticks += stale
+            self._world.log_grew()
+        elif isinstance(request, Claim) and any(isinstance(a, Claimed) for a in answer.values()):
+            self._world.log_grew()
+
+    def _unblock(self, answer: Any) -> None:
+        self.blocked = False
+        self._to_host(answer)
+
+    def _to_host(self, answer: Any) -> None:
+        try:
+            self._host_request = self._host.send(answer)
+        except Fenced:
+            self.alive = False
+
+    def _throw_to_host(self, lost: StoreLost) -> None:
+        self.blocked = self.idle = False
+        try:
+            self._host_request = self._host.throw(lost)
+        except Fenced:
+            self.alive = False
+
+    def _release(self, rows: Mapping[int, tuple[OutboxRow, ...]]) -> None:
+        for partition, released in rows.items():
+            # No rows say that the outbox is to be read from its start; what was released before it is in there.
+            earlier = self._released.get(partition, ())
+            self._released[partition] = (*earlier, *released) if released and partition not in self._rereads() else ()
+
+    def _rereads(self) -> set[int]:
+        return {partition for partition, rows in self._released.items() if not rows}
+
+    # --- relay ---
+
+    def _relay_step(self) -> None:
+        request, world = self._relay_request, self._world
+        try:
+            match request:
+                case Pause():
+                    answer: Any = self._released
+                    self._released = {}
+                case ReadOutbox():
+                    answer = self._store.read_outbox(request)
+                case DeleteOutbox():
+                    answer = self._store.delete_outbox(request)
+                case Push():
+                    answer = world.push(request)
+                case _:
+                    raise AssertionError(f"the relay asked for {request!r}")
+        except (StoreLost, SenderLost) as lost:
+            self._relay_goes_on(self._relay.throw(lost))
+            return
+        self._relay_goes_on(self._relay.send(answer))
+
+
+class Worker:
+    """A worker of sender: claims what is due and works on it, one request a step."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.name = f"worker-{number}"
+        self.alive, self.idle = True, False
+        self._world = world
+        self._round: Any = None
+        self._request: Any = None
+
+    def step(self) -> None:
+        """One request."""
+        if self._round is None:
+            self._round = self._world.mutant.dispatch(self._world.dispatch.round(self.name, emails_max=3))
+            self._request = next(self._round)
+        try:
+            self._request = self._carried_out(self._request)
+        except StopIteration as done:
+            self._round = None
+            self.idle = not done.value
+        except LedgerLost:
+            self._round = None  # what was claimed is claimed again after its lease
+
+    def _carried_out(self, request: Any) -> Any:
+        world = self._world
+        if isinstance(request, (ClaimDue, BeginAttempt, Settle)):
+            lost = world.fault("ledger reply lost")
+            answer: Any = finished(world.ledger_answer(request))
+            if lost:
+                return self._round.throw(LedgerLost("The ledger's answer was lost."))
+            if isinstance(answer, ClaimDueAnswer):
+                self.idle = False
+            return self._round.send(answer)
+        match request:
+            case GetTemplate():
+                return self._round.send(TemplateText(subject="s", text="t", html=""))
+            case GetProfile() | SenderPause() | Report():
+                return self._round.send(None)
+            case Call():
+                return self._round.send(world.provider.call(request.message.send_id, request.message.attempt))
+        raise AssertionError(f"dispatch asked for {request!r}")
+
+
+def submitted(request: Push, now_ms: int) -> Submit:
+    """Rows as sender's servicer takes them in; nothing is claimed at once, so that workers race for them."""
+    emails = []
+    for row in request.rows:
+        intent = SendIntent.FromString(row.intent)
+        emails.append(
+            NewEmail(
+                partition=request.partition,
+                ordinal=row.ordinal,
+                lineage=row.lineage,
+                address_hash=uid_of(intent.to_address),
+                intent=intent,
+            )
+        )
+    return Submit(emails=tuple(emails), worker="front", claim_max=0, now_ms=now_ms, lease_ms=SENDER_CLAIM_LEASE_MS)
+
+
+def replaced(request: Commit, **changes: Any) -> Commit:
+    """A commit with other values in its rounds; for mutants."""
+    return Commit(rounds=tuple(msgspec.structs.replace(made, **changes) for made in request.rounds))

@@ -1,0 +1,64 @@
+"""What happened in a run: the evidence that the invariants are checked against."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sendwhen.domain.changes import CustomerChange
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call to the provider; ``proven_unprocessed`` where its answer says that nothing was sent."""
+
+    send_id: str
+    proven_unprocessed: bool
+    at_ms: int
+
+
+@dataclass(frozen=True)
+class Committed:
+    """One commit that the store took; where both positions are equal it only fired timers of the coming entry."""
+
+    from_position: int
+    position: int
+    customers: tuple[CustomerChange, ...]
+
+
+@dataclass
+class History:
+    """Grows while a run goes on.
+
+    Attributes:
+        acknowledged: Event ids whose append was answered, each with its partition.
+        calls: Calls to the provider, in order.
+        commits: For each partition those that are still in force: a lost tail takes its commits with it.
+        fenced: Commits, ticks and marks that the store refused to one who was not the owner.
+        lost: Commits refused because the log's tail was not what had been applied.
+        stale_ticks: Ticks that the log took from one who was not the owner.
+        faults: How often each kind happened.
+    """
+
+    acknowledged: dict[str, int] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    commits: dict[int, list[Committed]] = field(default_factory=dict)
+    fenced: int = 0
+    lost: int = 0
+    stale_ticks: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    appended_events: int = 0
+
+    def committed(self, partition: int, commit: Committed) -> None:
+        """A commit was taken."""
+        self.commits.setdefault(partition, []).append(commit)
+
+    def mark(self) -> dict[int, int]:
+        """How many commits of each partition the store has taken by now."""
+        return {partition: len(commits) for partition, commits in self.commits.items()}
+
+    def rolled_back(self, mark: Mapping[int, int]) -> None:
+        """The store lost its tail: commits behind the mark are gone."""
+        for partition, commits in self.commits.items():
+            del commits[mark.get(partition, 0) :]

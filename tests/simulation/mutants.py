@@ -1,0 +1,156 @@
+"""Eight defects that somebody might build in. The invariants must find each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sendwhen.domain.customer import Customer
+from services.sender.ledger import State
+from services.sender.ledger_port import BeginAttempt, Begun
+from services.sender.ports import Call
+from services.trigger.ports import Commit, Refusal, Release, Why
+from tests.fakes.memory_partition import MemoryPartition
+from tests.fakes.memory_shards import MemoryShards
+
+Steps = Generator[Any, Any, Any]
+
+
+def _same(steps: Steps) -> Steps:
+    return steps
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _replaced(owner: type, name: str, value: Any) -> Iterator[None]:
+    original = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """A defect.
+
+    Attributes:
+        host, dispatch: What becomes of their requests. patched: What is changed while a run goes on.
+    """
+
+    name: str
+    host: Callable[[Steps], Steps] = _same
+    dispatch: Callable[[Steps], Steps] = _same
+    patched: Callable[[], Any] = _nothing
+
+
+NONE = Mutant(name="none")
+
+
+def _release_before_commit(steps: Steps) -> Steps:
+    """The rows of a commit leave before it."""
+    answer: Any = None
+    error: Exception | None = None
+    while True:
+        try:
+            request = steps.send(answer) if error is None else steps.throw(error)
+        except StopIteration as done:
+            return done.value
+        error = None
+        try:
+            if isinstance(request, Commit) and any(made.outbox for made in request.rounds):
+                yield Release(rows={made.partition: made.outbox for made in request.rounds if made.outbox})
+            answer = yield request
+        except Exception as lost:
+            error = lost
+
+
+def _attempt_after_call(steps: Steps) -> Steps:
+    """The provider is called first; that it was attempted is written afterwards."""
+    answer: Any = None
+    error: Exception | None = None
+    later: BeginAttempt | None = None
+    while True:
+        try:
+            request = steps.send(answer) if error is None else steps.throw(error)
+        except StopIteration as done:
+            return done.value
+        error = None
+        try:
+            if isinstance(request, BeginAttempt):
+                later = request
+                answer = Begun(granted=True, state=State.ATTEMPTED, attempt=request.claimed.attempts + 1)
+                continue
+            answer = yield request
+            if isinstance(request, Call) and later is not None:
+                begun = later
+                later = None
+                yield begun
+        except Exception as lost:
+            error = lost
+
+
+def _method(owner: type, name: str, make: Callable[[Any], Any]) -> Callable[[], Any]:
+    return lambda: _replaced(owner, name, make(getattr(owner, name)))
+
+
+def _without_fence(_refuses: Any) -> Any:
+    def refuses(self: MemoryPartition, round_: Any) -> Refusal | None:
+        refusal: Refusal | None = _refuses(self, round_)
+        return None if refusal is not None and refusal.why is Why.FENCED else refusal
+
+    return refuses
+
+
+def _without_nonce(_refuses: Any) -> Any:
+    def refuses(self: MemoryPartition, round_: Any) -> Refusal | None:
+        refusal: Refusal | None = _refuses(self, round_)
+        gone = round_.to_position and round_.to_position not in self.log
+        return None if refusal is not None and refusal.why is Why.LOST and not gone else refusal
+
+    return refuses
+
+
+def _position_off_by_one(commit: Any) -> Any:
+    def off(self: MemoryPartition, round_: Any, **more: Any) -> Refusal | None:
+        refusal: Refusal | None = commit(self, round_, **more)
+        if refusal is None and self.position > 1:
+            self.position -= 1
+            self.position_nonce = self.log[self.position].entry.nonce
+        return refusal
+
+    return off
+
+
+def _without_seen_ids(load: Any) -> Any:
+    def loaded(self: MemoryShards, request: Any) -> Any:
+        return {number: tuple((record, b"") for record, _ in some) for number, some in load(self, request).items()}
+
+    return loaded
+
+
+def _tick_unfenced(append_tick: Any) -> Any:
+    def ticked(self: MemoryShards, request: Any) -> Any:
+        with _replaced(MemoryPartition, "fenced", lambda *_: False):
+            return append_tick(self, request)
+
+    return ticked
+
+
+MUTANTS = (
+    Mutant(name="release before commit", host=_release_before_commit),
+    Mutant(name="no fence", patched=_method(MemoryPartition, "_refuses", _without_fence)),
+    Mutant(name="no nonce", patched=_method(MemoryPartition, "_refuses", _without_nonce)),
+    Mutant(name="position off by one", patched=_method(MemoryPartition, "commit", _position_off_by_one)),
+    Mutant(name="dedupe forgotten on eviction", patched=_method(MemoryShards, "load", _without_seen_ids)),
+    Mutant(name="timer lost in the record", patched=_method(Customer, "due_at_ms", lambda _due: lambda _self: None)),
+    Mutant(name="tick by a stale owner", patched=_method(MemoryShards, "append_tick", _tick_unfenced)),
+    Mutant(name="attempt after the call", dispatch=_attempt_after_call),
+)

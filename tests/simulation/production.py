@@ -1,0 +1,74 @@
+"""The production parts as a run puts them together: a shard, a host's ports, a poison that makes events fail."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from functools import cache
+from typing import Any, TypeVar
+
+from sendwhen.campaigns import compile_campaign, fuse
+from sendwhen.domain.campaign import Campaign
+from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Fused
+from sendwhen.domain.decision import Send
+from sendwhen.domain.shard import Shard
+from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.v1.log_pb2 import CampaignVersion, LogEntry
+from sendwhen.wire.email import intent_of
+from sendwhen.wire.entry import entry_of
+
+SEND_KEY = b"simulation"
+T = TypeVar("T")
+
+LIMITS = ShardLimits(live_bytes=20_000, warm_bytes=4_000)
+"""So little memory that customers are evicted and loaded again all the time."""
+
+
+class Poisoned(Exception):
+    """What applying a poisoned event raises."""
+
+
+@cache
+def compiled(source: bytes) -> Campaign:
+    """A campaign as shards compile it."""
+    version = CampaignVersion.FromString(source)
+    return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)
+
+
+def poisonous_fuse(conditions: Sequence[Condition]) -> Fused:
+    """The production fuse, but an event with the property ``poison`` raises, as a defect of ours would."""
+    fused = fuse(conditions)
+
+    def evaluate(event: EventScope, customer: CustomerScope, now_ms: int) -> int:
+        if "poison" in event.properties:
+            raise Poisoned
+        return fused(event, customer, now_ms)
+
+    return evaluate
+
+
+def new_shard(partition: int, *, limits: ShardLimits = LIMITS) -> Shard:
+    """An empty shard."""
+    return Shard(partition=partition, send_key=SEND_KEY, compile_campaign=compiled, fuse=poisonous_fuse, limits=limits)
+
+
+def finished(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never waits, as those of the in-memory adapters are."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    raise AssertionError("an in-memory adapter waited")
+
+
+def encoded(send: Send, partition: int, read_at_us: int, decided_at_us: int) -> bytes:
+    """A decision as the outbox holds it."""
+    intent = intent_of(send, partition=partition, shard_read_at_us=read_at_us, decided_at_us=decided_at_us)
+    return intent.SerializeToString()
+
+
+def payload(body: bytes, index: int) -> bytes:
+    """An event as it stands in an entry."""
+    return LogEntry.FromString(body).events.events[index]
+
+
+decode = entry_of
