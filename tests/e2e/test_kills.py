@@ -12,6 +12,7 @@ import pytest
 
 from sendwhen.client import Position
 from sendwhen.domain.changes import DeadLetter
+from tests.e2e.kills import logs
 from tests.e2e.kills.audit import Evidence, Row, complaints
 from tests.e2e.kills.expectation import Email, Logged, expected_emails
 from tests.e2e.kills.rounds import plan, run
@@ -86,6 +87,22 @@ class Sound:
     def says(self, evidence: Evidence | None = None, taken: Sequence[Taken] | None = None) -> str:
         found = complaints(evidence or self.evidence, self.shop, self.taken if taken is None else taken)
         return "\n".join(found)
+
+
+def test_a_customers_data_and_unforeseen_errors_in_the_logs_are_noticed(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    workers = tmp_path / "ray" / "session_2026" / "logs"
+    workers.mkdir(parents=True)
+    (tmp_path / "logs" / "sender.log").write_text('{"event": "process.refused", "level": "error"}\nall is well\n')
+    assert logs.complaints(tmp_path) == []
+
+    (tmp_path / "logs" / "sender.log").write_text('{"event": "sent", "to": "customer-7@example.com"}\n')
+    (workers / "worker-1.err").write_text("Traceback (most recent call last):\n")
+
+    assert logs.complaints(tmp_path) == [
+        "sender.log has 1 lines with a customer's data",
+        "worker-1.err: Traceback (most recent call last): (1 times)",
+    ]
 
 
 def test_a_sound_run_has_no_complaints() -> None:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from sendwhen.chassis.store_pool import open_store
 from tests.e2e.installation import Installation
-from tests.e2e.kills import audit, victims
+from tests.e2e.kills import audit, logs, victims
 from tests.e2e.kills.audit import Evidence
 from tests.e2e.kills.probe import SHARDS, Probe, until
 from tests.e2e.kills.shop import Shop
@@ -95,10 +95,14 @@ async def run(folder: Path, *, rounds: int, seed: int, tell: Tell) -> Outcome:
     try:
         await asyncio.to_thread(installation.start)
         await asyncio.to_thread(installation.cli, "campaigns", "put", str(CAMPAIGNS))
-        return await _under_load(installation, provider, plan(rounds, random.Random(seed)), seed=seed, tell=tell)
+        outcome = await _under_load(installation, provider, plan(rounds, random.Random(seed)), seed=seed, tell=tell)
     finally:
-        await asyncio.to_thread(installation.stop)
+        code = await asyncio.to_thread(installation.stop)
         await provider.stop()
+    if code or installation.left_over:
+        outcome.complaints.append(f"stopping ended with {code} and left {installation.left_over}")
+    outcome.complaints += logs.complaints(folder)
+    return outcome
 
 
 async def _under_load(
