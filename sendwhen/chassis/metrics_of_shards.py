@@ -28,8 +28,8 @@ SHARD_METRICS: Final[Mapping[Name, Metric]] = {
         "events",
         "reason",
         "Events set aside, by reason: other_payload, failed, unreadable, unsorted, quarantined, too_many.",
-        "Read them with `sendwhen deadletters`. other_payload: a client reuses ids. failed, quarantined: report "
-        "a defect.",
+        "Read them with `sendwhen deadletters`. other_payload: a client reuses ids. too_many: over 3,000 events of one "
+        "customer within a minute. failed, quarantined: report a defect.",
     ),
     "sendwhen_late_events_total": counter(
         "shard",
