@@ -23,7 +23,7 @@ class Sender(sender_service_pb2_grpc.SenderServicer):
         self.code: grpc.StatusCode | None = None
         self.got: list[sender_service_pb2.SubmitRequest] = []
 
-    def Submit(self, request: sender_service_pb2.SubmitRequest, context: Any) -> sender_service_pb2.SubmitResponse:  # noqa: N802 - gRPC's name
+    def Submit(self, request: sender_service_pb2.SubmitRequest, context: Any) -> sender_service_pb2.SubmitResponse:
         if self.code is not None:
             context.abort(self.code, "rows[0].intent.send_id: 32 hexadecimal digits.")
         self.got.append(request)
