@@ -152,5 +152,5 @@ def test_a_taken_port_is_named_with_what_to_set() -> None:
         other.listen()
         port = other.getsockname()[1]
 
-        with pytest.raises(PortTaken, match=rf"127\.0\.0\.1:{port} \(ingest\)\. .*--port-base"):
+        with pytest.raises(PortTaken, match=rf"127\.0\.0\.1:{port} \(ingest\).*--port-base"):
             check_ports(Ports.at(port - 1))
