@@ -20,8 +20,8 @@ import httpx
 import uvloop
 
 from bench.ingest_servers import KEY
-from bench.own_store import own_store
 from bench.open_loop import percentile
+from bench.own_store import own_store
 from sendwhen.chassis.grpc_channel import bearer, open_sync_channel
 from sendwhen.chassis.grpc_server import Access, GrpcServer
 from sendwhen.chassis.store_pool import open_async_store, open_store

@@ -21,9 +21,9 @@ from bench.running import PARTITIONS, Running, running_installation
 from bench.track import track_figures
 from sendwhen.chassis.clock import SystemClock
 from sendwhen.chassis.store_pool import open_async_store
+from sendwhen.v1 import event_pb2, log_pb2
 from services.trigger import store_keys
 from services.trigger.valkey_log import ValkeyLog
-from sendwhen.v1 import event_pb2, log_pb2
 
 SECONDS = float(os.environ.get("SENDWHEN_BENCH_SECONDS", "60"))
 OFFERED_PER_S = 31_000
@@ -100,9 +100,7 @@ async def _preload(running: Running) -> None:
     await _until_settled(running)
 
 
-async def _latency(
-    running: Running, name: str, *, events_per_s: int, batch: int, hit_share: float
-) -> list[Figure]:
+async def _latency(running: Running, name: str, *, events_per_s: int, batch: int, hit_share: float) -> list[Figure]:
     load = shop.shopping(
         name, events=int(events_per_s * LATENCY_SECONDS), batch=batch, hit_share=hit_share, seed=events_per_s
     )

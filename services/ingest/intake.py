@@ -99,9 +99,7 @@ class Intake:
     def _normalised(
         self, event: event_pb2.Event, source: str, traceparent: str, now_us: int
     ) -> LogEvent | list[Violation]:
-        return normalised(
-            event, now_us=now_us, source=source, traceparent=traceparent, event_clock=self._event_clock
-        )
+        return normalised(event, now_us=now_us, source=source, traceparent=traceparent, event_clock=self._event_clock)
 
     async def _log_events(self, events: Sequence[LogEvent], *, order: Order | None) -> list[Outcome]:
         if not events:
