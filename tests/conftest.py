@@ -26,6 +26,19 @@ settings.register_profile(
 settings.load_profile("sendwhen")
 
 
+# Their modules share one installation, or one Ray, among their tests: a module stays with one worker.
+_TOGETHER = ("tests/e2e/", "tests/real/", "tests/integration/test_shards_ray", "tests/integration/test_ray_head")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what is dear to set up; all else goes to whichever worker is free. The longest come first."""
+    for item in items:
+        if item.nodeid.startswith(_TOGETHER):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: [item.get_closest_marker(mark) is None for mark in ("slow", "integration")])
+
+
 @functools.cache
 def _one_loop() -> asyncio.AbstractEventLoop:
     # One for the whole session: gRPC's poller outlives a loop and must not find it closed.

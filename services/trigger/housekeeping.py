@@ -12,7 +12,7 @@ from sendwhen.chassis.metrics import Meter
 from services.trigger.append import Appender
 from services.trigger.campaigns import Campaigns
 from services.trigger.front_ports import Shards
-from services.trigger.ports import Log
+from services.trigger.log_port import Log
 
 log = structlog.get_logger()
 
