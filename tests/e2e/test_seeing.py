@@ -38,7 +38,7 @@ from sendwhen.v1 import (
 from tests.e2e.installation import Installation
 from tests.fakes.otlp_collector import OtlpCollector
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(400)]
 
 SERVICES = {
     "ingest": "sendwhen.v1.Ingest",

@@ -17,7 +17,7 @@ from sendwhen.v1.profile_service_pb2 import CustomerId
 from tests.fuzz.storm import OURS_TO_MEND, rss_bytes, storm
 from tests.services.running import ADMIN, TOKEN, WRITE_KEY, Running
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SEED = int(os.environ.get("SENDWHEN_FUZZ_SEED", "1"))
 CALLS = int(os.environ.get("SENDWHEN_FUZZ_CALLS", "5000"))
@@ -76,7 +76,6 @@ async def test_ingest_weathers_random_bytes_and_messages() -> None:
         assert (await running.ingest().Track(pb.TrackRequest(event=event))).position.seq
 
 
-@pytest.mark.timeout(600)
 async def test_trigger_weathers_random_bytes_and_messages() -> None:
     async with Running() as running:
         codes = await weathered(running, "Trigger")

@@ -34,7 +34,7 @@ from tests.fuzz.storm import OURS_TO_MEND, rss_bytes, storm
 from tests.integration.valkey_process import ValkeyServer
 from tests.services.sender.emails import an_intent
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SEED = int(os.environ.get("SENDWHEN_FUZZ_SEED", "1"))
 CALLS = int(os.environ.get("SENDWHEN_FUZZ_CALLS", "5000"))
