@@ -56,7 +56,7 @@ def test_profile_weathers_random_bytes_and_messages() -> None:
             assert await weathered(f"127.0.0.1:{server.port}", service, key="token") == {"Get", "BatchGet"}
 
             await desk.put("ada", seq=300, plan='"pro"')
-            assert (await desk.get(by_user("ada"))).as_of_seq == 300
+            assert (await desk.get(by_user("ada"))).customer.seq == 300
             await server.drain(grace_s=0)
 
     uvloop.run(story())
