@@ -8,13 +8,24 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Final
 
 import structlog
 
+from sendwhen.errors import Invalid
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+
 
 def configure_logs(service: str, *, level: str = "info") -> None:
-    """Set up logging of this process, once, before anything logs. ``service`` becomes a field of every line."""
-    number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    """Set up logging of this process; again for another level. ``service`` becomes a field of every line.
+
+    Raises:
+        Invalid: There is no such level.
+    """
+    if level not in LEVELS:
+        raise Invalid(f"The log level {level!r} is none.", remedy=f"Use one of {', '.join(LEVELS)}.")
+    number = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(
         level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
     )

@@ -99,7 +99,7 @@ def test_a_store_that_hung_is_lost_and_its_late_reply_belongs_to_no_later_reques
 def test_profile_waits_for_the_installation_and_takes_its_numbers(valkey: ValkeyServer) -> None:
     async def act() -> None:
         redis = open_async_store(valkey.url)
-        waiting = asyncio.create_task(await_installation(redis, within_s=10))
+        waiting = asyncio.create_task(await_installation(redis, within_s=10, stop=asyncio.Event()))
         await asyncio.sleep(0)
         await redis.hset("sw:installation", mapping={"format": 1, "partitions": 16, "clock": "events"})
 
@@ -108,10 +108,13 @@ def test_profile_waits_for_the_installation_and_takes_its_numbers(valkey: Valkey
         assert (found.partitions, found.events_clock) == (16, True)
         await redis.hset("sw:installation", "format", 9)
         with pytest.raises(Precondition, match="format 9"):
-            await await_installation(redis, within_s=1)
+            await await_installation(redis, within_s=1, stop=asyncio.Event())
         await redis.delete("sw:installation")
         with pytest.raises(Precondition, match="Start trigger first"):
-            await await_installation(redis, within_s=0.1)
+            await await_installation(redis, within_s=0.1, stop=asyncio.Event())
+        asked_to_stop = asyncio.Event()
+        asked_to_stop.set()
+        assert await await_installation(redis, within_s=10, stop=asked_to_stop) is None
         await redis.aclose()
 
     uvloop.run(act())
