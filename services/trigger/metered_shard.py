@@ -30,6 +30,7 @@ from services.trigger.ports import (
     ReadOutbox,
     Refusal,
     SenderLost,
+    SenderRefused,
     ShardStore,
     StoreLost,
 )
@@ -107,6 +108,8 @@ class MeteredShardStore(ShardStore):
         """See ShardStore."""
         with self._losses():
             self._store.delete_outbox(request)
+        if request.letter is not None:
+            self._metrics.count("sendwhen_dead_letters_total", reason=request.letter.reason)
 
     @contextmanager
     def _losses(self) -> Iterator[None]:
@@ -159,6 +162,9 @@ class MeteredSender(Sender):
             self._sender.push(request)
         except SenderLost:
             self._metrics.count("sendwhen_outbox_pushed_total", len(request.rows), outcome="unknown")
+            raise
+        except SenderRefused:
+            self._metrics.count("sendwhen_outbox_pushed_total", len(request.rows), outcome="refused")
             raise
         self._metrics.count("sendwhen_outbox_pushed_total", len(request.rows), outcome="durable")
         self._metrics.observe("sendwhen_outbox_push_duration_seconds", time.perf_counter() - before_s)

@@ -13,8 +13,8 @@ from typing import Protocol
 
 import msgspec
 
-from sendwhen.domain.changes import CampaignRow, Changes
-from sendwhen.errors import Unavailable
+from sendwhen.domain.changes import CampaignRow, Changes, DeadLetter
+from sendwhen.errors import Invalid, Unavailable
 
 
 class StoreLost(Unavailable):
@@ -220,7 +220,7 @@ class ReadOutbox(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Push(msgspec.Struct, frozen=True, kw_only=True):
-    """Hand rows to sender. Answer: None when durable there; ``SenderLost`` is thrown in where that is not known."""
+    """Hand rows to sender. Answer: None when durable there; thrown in: SenderLost, SenderRefused."""
 
     partition: int
     rows: tuple[OutboxRow, ...]
@@ -232,11 +232,13 @@ class DeleteOutbox(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         lineage: Of the row ``up_to_ordinal``. Where a row of another lineage stands there, or none, nothing is deleted:
             the store lost its tail meanwhile, and what has this ordinal now is another decision. "" is not checked.
+        letter: Kept as a dead letter in the same step, because sender refuses the one row that is deleted.
     """
 
     partition: int
     up_to_ordinal: int
     lineage: str = ""
+    letter: DeadLetter | None = None
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
@@ -250,6 +252,10 @@ RelayRequest = ReadOutbox | Push | DeleteOutbox | Pause
 
 class SenderLost(Unavailable):
     """Sender did not say that the rows are durable."""
+
+
+class SenderRefused(Invalid):
+    """Sender will never take these rows, or one of them."""
 
 
 class ShardStore(Protocol):
