@@ -18,7 +18,7 @@ from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEv
 from ruamel.yaml.nodes import Node, ScalarNode
 from ruamel.yaml.reader import ReaderError
 
-from sendwhen.campaigns.problem import Flaw, place
+from sendwhen.campaigns.problem import Flaw
 
 YAML_BYTES_LIMIT = 65_536
 """Size of campaign.yaml."""
