@@ -51,7 +51,7 @@ class Waiting(NamedTuple):
     """One event in the queue."""
 
     submission: Submission
-    index: int
+    place: int
     partition: int
     event: LogEvent
 
@@ -97,7 +97,7 @@ class Lane:
             order = waiting.submission.order
             if order is not None and order.refused and waiting.partition in order.refused:
                 self.events -= 1
-                waiting.submission.settle(waiting.index, Refused(error=order.refused[waiting.partition]))
+                waiting.submission.settle(waiting.place, Refused(error=order.refused[waiting.partition]))
             else:
                 taken.append(waiting)
         return taken
@@ -116,4 +116,4 @@ class Lane:
             submission = waiting.submission
             if submission.order is not None and type(outcome) is Refused and isinstance(outcome.error, RETRYABLE):
                 submission.order.refused.setdefault(waiting.partition, outcome.error)
-            submission.settle(waiting.index, outcome)
+            submission.settle(waiting.place, outcome)
