@@ -18,17 +18,8 @@ from bench.own_store import own_store
 from sendwhen.chassis.clock import SystemClock
 from sendwhen.chassis.store_pool import open_async_store, open_store
 from sendwhen.domain.changes import Changes, Counters, CustomerChange
-from services.trigger.ports import (
-    Append,
-    Appended,
-    Claim,
-    Claimed,
-    Commit,
-    OutboxRow,
-    PartitionCommit,
-    PartitionHead,
-    Read,
-)
+from services.trigger.log_port import Append, Appended, PartitionHead
+from services.trigger.ports import Claim, Claimed, Commit, OutboxRow, PartitionCommit, Read
 from services.trigger.valkey_log import ValkeyLog
 from services.trigger.valkey_shards import ValkeyShards
 

@@ -1,4 +1,4 @@
-"""Servers for measurements, each in a process of its own: `python -m bench.ingest_servers null-trigger|empty|ingest …`.
+"""Servers for ``bench.ingest``, each in its own process: `python -m bench.ingest_servers null-trigger|empty|ingest …`.
 
 Prints its port, then serves until its standard input ends.
 """

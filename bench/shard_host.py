@@ -27,7 +27,8 @@ from sendwhen.chassis.clock import SystemClock
 from sendwhen.chassis.store_pool import open_async_store
 from sendwhen.v1 import event_pb2
 from sendwhen.wire.entry import campaign_put_entry, campaign_source, event_entry
-from services.trigger.ports import Append, AppendTick, Claim, Commit, Due, Load, Push, Read, Release, StoreLost
+from services.trigger.log_port import Append
+from services.trigger.ports import AppendTick, Claim, Commit, Due, Load, Push, Read, Release, StoreLost
 from services.trigger.shard_host import ShardHost
 from services.trigger.shard_process import build_driver, compiled, host_ports, new_shards
 from services.trigger.shard_settings import ShardSettings

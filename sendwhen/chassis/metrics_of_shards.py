@@ -27,9 +27,10 @@ SHARD_METRICS: Final[Mapping[Name, Metric]] = {
         "shard",
         "events",
         "reason",
-        "Events set aside, by reason: other_payload, failed, unreadable, unsorted, quarantined, too_many.",
-        "Read them with `sendwhen deadletters`. other_payload: a client reuses ids. failed, quarantined: report "
-        "a defect.",
+        "Events set aside, by reason: other_payload, failed, unreadable, unsorted, quarantined, too_many; and "
+        "decisions: refused_by_sender.",
+        "Read them with `sendwhen deadletters`. other_payload: a client reuses ids. too_many: over 3,000 events of one "
+        "customer within a minute. failed, quarantined, refused_by_sender: report a defect.",
     ),
     "sendwhen_late_events_total": counter(
         "shard",
@@ -122,8 +123,9 @@ SHARD_METRICS: Final[Mapping[Name, Metric]] = {
         "shard",
         "rows",
         "outcome",
-        "Decisions pushed to sender; outcome durable or unknown (pushed again).",
-        "Many unknown: sender's ledger cannot be reached.",
+        "Decisions pushed to sender; outcome durable, unknown (pushed again) or refused (tried one by one, then set "
+        "aside).",
+        "Many unknown: sender's ledger cannot be reached. Refused: see `sendwhen deadletters`.",
     ),
     "sendwhen_outbox_push_duration_seconds": histogram(
         "shard",

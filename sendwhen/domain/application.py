@@ -24,6 +24,7 @@ from sendwhen.domain.shard_limits import ShardLimits
 
 _FAILED = "failed"
 _SHRINK_EVERY_BYTES = 256 * ITEM_BYTES
+_MINUTE_S = 60
 
 
 class Application:
@@ -45,6 +46,8 @@ class Application:
         self._limits = limits
         self._seen_max_bytes = limits.seen_ids * ITEM_BYTES
         self._event_clock = event_clock
+        self._minute_events = limits.minute_events
+        self._minute_bytes = limits.minute_events * ITEM_BYTES
         self.book = CampaignBook(compile_campaign=compile_campaign, fuse=fuse, limits=limits)
         self._passage = Passage(book=self.book, send_key=send_key, limits=limits, event_clock=event_clock)
         self._journey = Journey(book=self.book, passage=self._passage, limits=limits, event_clock=event_clock)
@@ -59,6 +62,10 @@ class Application:
                 out.counters.duplicates += 1
             else:
                 _set_aside(out, event, index, moment, ("other_payload", "The id was seen with another payload."))
+            return False
+        if len(seen.packed) >= self._minute_bytes and self._floods(seen, now_ms):
+            detail = f"{self._minute_events} events of its customer were applied within a minute."
+            _set_aside(out, event, index, moment, ("too_many", detail))
             return False
         if self._event_clock and event.occurred_at_ms < now_ms:
             detail = f"It happened {now_ms - event.occurred_at_ms} ms before the clock."
@@ -91,6 +98,9 @@ class Application:
         if size % _SHRINK_EVERY_BYTES == 0 or size > self._seen_max_bytes:
             counters.overflows += seen.shrink(self._limits.seen_ids, self._oldest_s(now_ms))
         return True
+
+    def _floods(self, seen: SeenIds, now_ms: int) -> bool:
+        return not self._event_clock and seen.latest_but(self._minute_events) > now_ms // 1_000 - _MINUTE_S
 
     def _known(self, seen: SeenIds, hashed: bytes, event: Event, now_ms: int) -> Seen | None:
         known = seen.look(hashed, event.fingerprint & 0xFFFFFFFF, self._oldest_s(now_ms))

@@ -31,7 +31,8 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         seq: Its entry. index: its place in it, -1 for a whole entry.
         reason: "other_payload" (the id was seen with another payload), "failed" (applying it raised), "unreadable",
-            "unsorted" (older than the clock in an installation on the events' own time), "quarantined", "too_many".
+            "unsorted" (older than the clock in an installation on the events' own time), "quarantined", "too_many"
+            (more events of one customer than ``ShardLimits.minute_events``), "refused_by_sender" (a decision).
         logged: A Skip entry must be written: replays leave the event out. False where a replay decides alike by itself.
         payload: The event as it stood in the log, or b"" where the host has it.
     """

@@ -66,6 +66,11 @@ class SeenIds:
             found = packed.find(hashed, found + 1)
         return Seen.NEW
 
+    def latest_but(self, number: int) -> int:
+        """When, in seconds of log time, the id was added that is ``number`` places from the end; there must be one."""
+        at_s: int = _tail.unpack_from(self.packed, len(self.packed) - number * ITEM_BYTES + 8)[1]
+        return at_s
+
     def add(self, hashed: bytes, fingerprint: int, at_s: int) -> None:
         """Remember an id that is new."""
         self.packed += _item.pack(hashed, fingerprint & 0xFFFFFFFF, at_s)

@@ -26,6 +26,9 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
         key_chars: A longer key of a run is cut and given a hash of the whole.
         seen_ids: Event ids remembered for one customer; beyond it the oldest quarter is forgotten, counted.
         seen_ms: How long an event id is remembered, in log time.
+        minute_events: Events of one customer that are applied within 60 s of log time; a further one is set aside
+            ("too_many"), counted, and welcome later under the same id. They are counted by the remembered ids, so no
+            more than three quarters of ``seen_ids`` have an effect. On the events' own time there is no such limit.
         campaign_versions: Versions kept of one campaign; beyond it the oldest that is not in force is forgotten and
             runs pinned to it end when they fall due ("version_gone"), counted.
         live_bytes: Customers as objects, as estimated; beyond it the least recently used become bytes.
@@ -44,6 +47,7 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
     key_chars: int = 256
     seen_ids: int = 4_096
     seen_ms: int = 72 * HOUR_MS
+    minute_events: int = 3_000
     campaign_versions: int = 64
     live_bytes: int = 512 * 1024 * 1024
     warm_bytes: int = 256 * 1024 * 1024

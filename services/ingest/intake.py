@@ -19,7 +19,7 @@ QUEUED_EVENTS_MAX: Final = 20_000
 """Events that wait for the log or are under way to it; beyond, new ones are refused as overload."""
 RETRY_AFTER_MS: Final = 250
 LANES: Final = 1
-"""Appends under way at a time: a second one doubles the calls of a calm hour, and trigger appends one by one anyway."""
+"""Appends under way at a time. A second doubles the calls of a calm hour, and trigger appends one after the other."""
 
 
 class Intake:

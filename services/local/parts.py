@@ -139,6 +139,7 @@ class _Services:
             "shards": str(min(self._how.shards, identity.partitions)),
             "clock": identity.clock,
             "durability": self._how.durability,
+            "shard_metrics_listen": f"{HOST}:{identity.ports.shard_metrics}",
             "ray_address": self._ray_address.read_text(encoding="ascii").strip(),
         }
 

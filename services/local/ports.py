@@ -30,6 +30,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     trigger_metrics: int
     profile_metrics: int
     sender_metrics: int
+    shard_metrics: int
     inbox: int
 
     @classmethod
@@ -45,6 +46,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
             trigger_metrics=base + 12,
             profile_metrics=base + 13,
             sender_metrics=base + 14,
+            shard_metrics=base + 15,
             inbox=base + 80,
         )
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from sendwhen.errors import Invalid, Overloaded, Precondition, Violation
 from sendwhen.wire.entry import tick_entry
-from services.trigger.ports import Append, Appended, Lagging, Log
+from services.trigger.log_port import Append, Appended, Lagging, Log
 
 LATEST_MS: Final = 4_102_444_800_000  # 2100-01-01, like ingest's limit on events
 

@@ -20,7 +20,8 @@ from sendwhen.chassis.metrics import Meter
 from sendwhen.errors import Overloaded, SendwhenError, Unavailable
 from sendwhen.wire.entry import event_entry
 from services.trigger.front_ports import StoreWatch
-from services.trigger.ports import Append, Appended, Lagging, Log, StoreLost
+from services.trigger.log_port import Append, Appended, Lagging, Log
+from services.trigger.ports import StoreLost
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sendwhen.errors import SendwhenError
-from services.trigger.ports import Log
+from services.trigger.log_port import Log
 
 POLL_FIRST_S: Final = 0.002
 POLL_LONGEST_S: Final = 0.050

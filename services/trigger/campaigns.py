@@ -20,7 +20,7 @@ from services.trigger.front_ports import (
     Emails,
     Problem,
 )
-from services.trigger.ports import Append, Appended, Log
+from services.trigger.log_port import Append, Appended, Log
 
 log = structlog.get_logger()
 

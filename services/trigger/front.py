@@ -13,8 +13,8 @@ from services.trigger.applied import AppliedWatch
 from services.trigger.campaigns import Campaigns
 from services.trigger.front_ports import CampaignChecker, CampaignShelf, Emails, Shards, StoreWatch
 from services.trigger.housekeeping import Housekeeping
+from services.trigger.log_port import Log
 from services.trigger.lookup import Lookup
-from services.trigger.ports import Log
 from services.trigger.servicer import SERVICE, TriggerServicer
 from services.trigger.settings import Settings
 from services.trigger.why import WhyDesk

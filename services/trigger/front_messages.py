@@ -12,7 +12,7 @@ from sendwhen.v1 import ingest_service_pb2 as ingest_pb
 from sendwhen.v1 import trigger_service_pb2 as pb
 from services.trigger.campaigns import Standing
 from services.trigger.front_ports import Problem, ShardStatus
-from services.trigger.ports import Appended, PartitionHead
+from services.trigger.log_port import Appended, PartitionHead
 
 
 def result_messages(outcomes: Sequence[Appended | SendwhenError]) -> list[ingest_pb.EventResult]:

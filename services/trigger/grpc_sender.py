@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from sendwhen.chassis.grpc_channel import bearer, open_sync_channel
 from sendwhen.v1 import email_pb2, sender_service_pb2, sender_service_pb2_grpc
-from services.trigger.ports import Push, SenderLost
+from services.trigger.ports import OutboxRow, Push, SenderLost, SenderRefused
 
 DEADLINE_S = 5.0
+SUBMIT_BYTES_MAX = 4 * 1024 * 1024 - 4_096
+"""What sender's server takes in one message (``chassis.grpc_server``), without the frame."""
 
 
 class GrpcSender:
@@ -29,15 +32,19 @@ class GrpcSender:
             rows=[
                 sender_service_pb2.OutboxRow(
                     ordinal=row.ordinal,
-                    intent=email_pb2.SendIntent.FromString(row.intent),
+                    intent=_parsed(row),
                     lineage="" if row.lineage == lineage else row.lineage,
                 )
                 for row in request.rows
             ],
         )
+        if message.ByteSize() > SUBMIT_BYTES_MAX:
+            raise SenderRefused(f"The rows have {message.ByteSize()} bytes; sender takes {SUBMIT_BYTES_MAX}.")
         try:
             self._submit(message, timeout=self._deadline_s, metadata=self._metadata)
         except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+                raise SenderRefused(f"Sender refused the rows: {error.details()}") from error
             raise SenderLost(
                 f"Sender answered {error.code().name}: {error.details()}", remedy="It is tried again."
             ) from error
@@ -45,3 +52,10 @@ class GrpcSender:
     def close(self) -> None:
         """Close the channel."""
         self._channel.close()
+
+
+def _parsed(row: OutboxRow) -> email_pb2.SendIntent:
+    try:
+        return email_pb2.SendIntent.FromString(row.intent)
+    except DecodeError:
+        raise SenderRefused(f"Row {row.ordinal} is no decision.") from None

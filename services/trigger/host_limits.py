@@ -40,13 +40,14 @@ class RelayLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How much the relay holds.
 
     Attributes:
-        push_rows: Rows in one call to sender.
+        push_rows, push_bytes: Rows in one call to sender, and their bytes where it is more than one.
         memory_rows: Released rows in memory, for each partition; beyond it they are read from the outbox again.
         backoff_ms, backoff_max_ms: First and longest pause of a partition after sender failed; doubled each time.
         pause_ms: Longest wait for new rows.
     """
 
     push_rows: int = 100
+    push_bytes: int = 1024 * 1024
     memory_rows: int = 2_000
     backoff_ms: int = 50
     backoff_max_ms: int = 2_000

@@ -7,7 +7,7 @@ import asyncio
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.partition import customer_uid, normalised_email, routing_hash, routing_key
 from sendwhen.domain.record import read_record
-from services.trigger.ports import Log
+from services.trigger.log_port import Log
 
 
 class Lookup:

@@ -6,6 +6,7 @@ The host and the relay stay free of metrics: every figure can be told from what 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -29,6 +30,7 @@ from services.trigger.ports import (
     ReadOutbox,
     Refusal,
     SenderLost,
+    SenderRefused,
     ShardStore,
     StoreLost,
 )
@@ -106,6 +108,8 @@ class MeteredShardStore(ShardStore):
         """See ShardStore."""
         with self._losses():
             self._store.delete_outbox(request)
+        if request.letter is not None:
+            self._metrics.count("sendwhen_dead_letters_total", reason=request.letter.reason)
 
     @contextmanager
     def _losses(self) -> Iterator[None]:
@@ -135,8 +139,10 @@ class MeteredShardStore(ShardStore):
             metrics.count("sendwhen_limit_overflows_total", counters.overflows, limit="customer")
         for letter in changes.dead_letters:
             metrics.count("sendwhen_dead_letters_total", reason=letter.reason)
-        for _, decision in changes.decisions:
-            metrics.count("sendwhen_decisions_total", campaign=decision.campaign_id, kind=decision.kind.value)
+        # Gathered first: many events lead to a decision, and a count costs more than deciding.
+        decided = Counter((decision.campaign_id, decision.kind.value) for _, decision in changes.decisions)
+        for (campaign, kind), times in decided.items():
+            metrics.count("sendwhen_decisions_total", times, campaign=campaign, kind=kind)
         for send in changes.sends:
             if send.delayed:
                 metrics.observe("sendwhen_timer_lateness_seconds", max(0, send.at_ms - send.due_at_ms) / 1_000)
@@ -156,6 +162,9 @@ class MeteredSender(Sender):
             self._sender.push(request)
         except SenderLost:
             self._metrics.count("sendwhen_outbox_pushed_total", len(request.rows), outcome="unknown")
+            raise
+        except SenderRefused:
+            self._metrics.count("sendwhen_outbox_pushed_total", len(request.rows), outcome="refused")
             raise
         self._metrics.count("sendwhen_outbox_pushed_total", len(request.rows), outcome="durable")
         self._metrics.observe("sendwhen_outbox_push_duration_seconds", time.perf_counter() - before_s)

@@ -2,7 +2,8 @@
 
 Released rows come from memory. After a claim, after trouble, or when memory's limit was passed, a partition's rows are
 read from the outbox until nothing is left there; sender recognises what it has had before. Partitions are served in
-turn, and one whose rows sender does not take waits by itself.
+turn, and one whose rows sender does not take waits by itself. Rows that sender will never take are tried one by one;
+the one that is refused alone is set aside with the reason and holds up nobody.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NoReturn
 
+from sendwhen.domain.changes import DeadLetter
 from services.trigger.host_limits import RelayLimits
 from services.trigger.ports import (
     DeleteOutbox,
@@ -20,6 +22,7 @@ from services.trigger.ports import (
     ReadOutbox,
     RelayRequest,
     SenderLost,
+    SenderRefused,
     StoreLost,
 )
 
@@ -34,6 +37,7 @@ class _Lane:
         self.done = 0
         self.reading = True
         self.failures = 0
+        self.singly = 0
         self.not_before_ms = 0
 
     def claimed(self) -> None:
@@ -58,8 +62,15 @@ class _Lane:
 class OutboxRelay:
     """The relay of one shard actor."""
 
-    def __init__(self, *, monotonic_ms: Callable[[], int], limits: RelayLimits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        monotonic_ms: Callable[[], int],
+        letter: Callable[[OutboxRow, SenderRefused], DeadLetter],
+        limits: RelayLimits | None = None,
+    ) -> None:
         self._monotonic_ms = monotonic_ms
+        self._letter = letter
         self._limits = limits or RelayLimits()
         self._lanes: dict[int, _Lane] = {}
         self._pushed = 0
@@ -116,18 +127,36 @@ class OutboxRelay:
             lane.failures = 0
 
     def _push(self, partition: int, lane: _Lane) -> Steps:
-        rows: tuple[OutboxRow, ...]
+        rows: Sequence[OutboxRow]
+        rows_max = 1 if lane.singly else self._limits.push_rows
         if lane.reading:
-            rows = yield ReadOutbox(partition=partition, after_ordinal=lane.done, rows_max=self._limits.push_rows)
+            rows = yield ReadOutbox(partition=partition, after_ordinal=lane.done, rows_max=rows_max)
             if not rows:
                 lane.reading = False
                 return
         else:
-            rows = tuple(lane.rows[place] for place in range(min(len(lane.rows), self._limits.push_rows)))
-        yield Push(partition=partition, rows=rows)
-        self._pushed += len(rows)
-        last = rows[-1]
-        yield DeleteOutbox(partition=partition, up_to_ordinal=last.ordinal, lineage=last.lineage)
+            rows = [lane.rows[place] for place in range(min(len(lane.rows), rows_max))]
+        rows = self._fitting(rows)
+        last, letter = rows[-1], None
+        try:
+            yield Push(partition=partition, rows=rows)
+        except SenderRefused as refused:
+            if len(rows) > 1:
+                lane.singly = len(rows)
+                return
+            letter = self._letter(last, refused)
+        else:
+            self._pushed += len(rows)
+        lane.singly = max(0, lane.singly - 1)
+        yield DeleteOutbox(partition=partition, up_to_ordinal=last.ordinal, lineage=last.lineage, letter=letter)
         lane.done = last.ordinal
         while lane.rows and lane.rows[0].ordinal <= last.ordinal:
             lane.rows.popleft()
+
+    def _fitting(self, rows: Sequence[OutboxRow]) -> tuple[OutboxRow, ...]:
+        size_bytes = 0
+        for place, row in enumerate(rows):
+            size_bytes += len(row.intent)
+            if place and size_bytes > self._limits.push_bytes:
+                return tuple(rows[:place])
+        return tuple(rows)

@@ -1,20 +1,20 @@
-"""What trigger needs of the outside: the log for its front, the store for its shards, sender for its relay.
+"""What trigger's shards need of the outside: the store, and sender for their relay. The front's log is ``log_port``.
 
-The shard host and the outbox relay are sans-I/O: they yield the requests below and are sent the answers. In production a
-thread carries them out on a ``ShardStore``; in the simulation a scheduler does, and may stop between any two of them.
+The shard host and the outbox relay are sans-I/O: they yield the requests below and are sent the answers. In production
+a thread carries them out on a ``ShardStore``; in the simulation a scheduler does, and may stop between any two of them.
 A store that went away shows as ``StoreLost`` thrown into the generator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import Enum
 from typing import Protocol
 
 import msgspec
 
 from sendwhen.domain.changes import CampaignRow, Changes, DeadLetter
-from sendwhen.errors import Unavailable
+from sendwhen.errors import Invalid, Unavailable
 
 
 class StoreLost(Unavailable):
@@ -22,9 +22,6 @@ class StoreLost(Unavailable):
 
     Any connection made anew counts as this too: behind it may be a store that lost its tail.
     """
-
-
-# --- what a log entry is, as stored ---
 
 
 class RawEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,9 +39,6 @@ class RawEntry(msgspec.Struct, frozen=True, kw_only=True):
     appended_at_us: int
     nonce: bytes
     body: bytes
-
-
-# --- the shard host's requests, and the answers ---
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +79,7 @@ class Why(Enum):
     MOVED = "moved"
     """The position is not the one started from: memory is not what is stored. Forget and claim anew."""
     LOST = "lost"
-    """The log's tail is not what was applied: an entry is gone or another stands in its place. Forget and claim anew."""
+    """The log's tail is not what was applied: an entry is gone, or another is there. Forget and claim anew."""
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,12 +152,12 @@ class PartitionCommit(msgspec.Struct, frozen=True, kw_only=True):
     """All that one round of one partition writes, atomically, or nothing.
 
     Refused unless (epoch, owner) hold the partition, the stored position is ``from_position``, and the log still holds
-    entry ``to_position`` with nonce ``to_nonce``. Skip entries for dead letters with ``logged`` are appended to the log by
-    the same step.
+    entry ``to_position`` with nonce ``to_nonce``. Skip entries for dead letters with ``logged`` are appended to the log
+    by the same step.
 
     Attributes:
         ahead_seq, ahead_nonce: Entry behind ``to_position`` whose time fired timers of this round before it is applied
-            itself; it must still be in the log too, or what was decided rests on a time that never was. 0: there is none.
+            itself; it must still be in the log too, or what was decided rests on a time that never was. 0: none.
     """
 
     partition: int
@@ -185,8 +179,9 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AppendTick(msgspec.Struct, frozen=True, kw_only=True):
-    """Append a tick, behind the fence, if ``after_seq`` is still the last sequence. Answer: True, or a Refusal (MOVED
-    where the log went on: no tick is needed then).
+    """Append a tick, behind the fence, if ``after_seq`` is still the last sequence.
+
+    Answer: True, or a Refusal (MOVED where the log went on: no tick is needed then).
     """
 
     partition: int
@@ -196,8 +191,9 @@ class AppendTick(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MarkTrying(msgspec.Struct, frozen=True, kw_only=True):
-    """Note that entry ``seq`` is about to be applied alone, because owners died here. Answer: how often that was noted,
-    this time included; or a Refusal. Only used after a claim without progress.
+    """Note that entry ``seq`` is about to be applied alone, because owners died here.
+
+    Answer: how often that was noted, this time included; or a Refusal. Only used after a claim without progress.
     """
 
     partition: int
@@ -224,7 +220,7 @@ class ReadOutbox(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Push(msgspec.Struct, frozen=True, kw_only=True):
-    """Hand rows to sender. Answer: None when durable there. ``SenderLost`` is thrown in when the outcome is unknown or no."""
+    """Hand rows to sender. Answer: None when durable there; thrown in: SenderLost, SenderRefused."""
 
     partition: int
     rows: tuple[OutboxRow, ...]
@@ -236,11 +232,13 @@ class DeleteOutbox(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         lineage: Of the row ``up_to_ordinal``. Where a row of another lineage stands there, or none, nothing is deleted:
             the store lost its tail meanwhile, and what has this ordinal now is another decision. "" is not checked.
+        letter: Kept as a dead letter in the same step, because sender refuses the one row that is deleted.
     """
 
     partition: int
     up_to_ordinal: int
     lineage: str = ""
+    letter: DeadLetter | None = None
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
@@ -256,93 +254,45 @@ class SenderLost(Unavailable):
     """Sender did not say that the rows are durable."""
 
 
+class SenderRefused(Invalid):
+    """Sender will never take these rows, or one of them."""
+
+
 class ShardStore(Protocol):
     """The store as a shard uses it, one method for each request. Every method raises StoreLost."""
 
-    def claim(self, request: Claim) -> Mapping[int, Claimed | Refusal]: ...
-    def read(self, request: Read) -> ReadAnswer: ...
-    def load(self, request: Load) -> Mapping[int, tuple[tuple[bytes | None, bytes], ...]]: ...
-    def due(self, request: Due) -> Mapping[int, DueAnswer]: ...
-    def commit(self, request: Commit) -> Mapping[int, Refusal | None]: ...
-    def append_tick(self, request: AppendTick) -> bool | Refusal: ...
-    def mark_trying(self, request: MarkTrying) -> int | Refusal: ...
-    def read_outbox(self, request: ReadOutbox) -> tuple[OutboxRow, ...]: ...
-    def delete_outbox(self, request: DeleteOutbox) -> None: ...
-
-
-# --- the log as the front uses it ---
-
-
-class Append(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry for one partition.
-
-    Attributes:
-        body: Serialised sendwhen.v1.LogEntry.
-        events: How many events it holds, for lag.
-        at_ms: The front's clock; for an installation on the events' own time the time of its last event.
-    """
-
-    partition: int
-    body: bytes
-    events: int
-    at_ms: int
-
-
-class Appended(msgspec.Struct, frozen=True, kw_only=True):
-    """It is at the log's durability level."""
-
-    partition: int
-    seq: int
-    at_ms: int
-
-
-class Lagging(msgspec.Struct, frozen=True, kw_only=True):
-    """Not appended: the shard is too far behind."""
-
-    partition: int
-    lag_events: int
-
-
-class PartitionHead(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a partition stands. Counters are ever since creation."""
-
-    partition: int
-    owner: str
-    epoch: int
-    generation: int
-    head_seq: int
-    head_at_ms: int
-    position: int
-    lag_events: int
-    outbox: int
-    dead_letters: int
-    duplicates: int
-    applied: int
-
-
-class Log(Protocol):
-    """The log as the front uses it. Every method raises StoreLost."""
-
-    async def append(self, appends: Sequence[Append]) -> Sequence[Appended | Lagging]:
-        """Append entries to distinct partitions, in one step where the store is one node; answers in their order."""
+    def claim(self, request: Claim) -> Mapping[int, Claimed | Refusal]:
+        """See Claim."""
         ...
 
-    async def heads(self, partitions: Sequence[int]) -> Sequence[PartitionHead]:
-        """Where partitions stand."""
+    def read(self, request: Read) -> ReadAnswer:
+        """See Read."""
         ...
 
-    async def campaigns(self, partition: int) -> Sequence[CampaignRow]:
-        """Campaign rows as committed by the partition's shard."""
+    def load(self, request: Load) -> Mapping[int, tuple[tuple[bytes | None, bytes], ...]]:
+        """See Load."""
         ...
 
-    async def record(self, partition: int, uid: str) -> bytes | None:
-        """A customer's committed record."""
+    def due(self, request: Due) -> Mapping[int, DueAnswer]:
+        """See Due."""
         ...
 
-    async def dead_letters(self, partition: int, limit: int) -> Sequence[DeadLetter]:
-        """Events set aside, latest first; at most the latest 10,000 are kept."""
+    def commit(self, request: Commit) -> Mapping[int, Refusal | None]:
+        """See Commit."""
         ...
 
-    async def trim(self, partition: int) -> int:
-        """Delete entries behind the committed position as DESIGN of the log allows; how many went. Idempotent."""
+    def append_tick(self, request: AppendTick) -> bool | Refusal:
+        """See AppendTick."""
+        ...
+
+    def mark_trying(self, request: MarkTrying) -> int | Refusal:
+        """See MarkTrying."""
+        ...
+
+    def read_outbox(self, request: ReadOutbox) -> tuple[OutboxRow, ...]:
+        """See ReadOutbox."""
+        ...
+
+    def delete_outbox(self, request: DeleteOutbox) -> None:
+        """See DeleteOutbox."""
         ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -121,6 +122,7 @@ class RayShards:
             Unavailable: Ray does not answer; running shards go on.
         """
         await asyncio.to_thread(self._ensure)
+        _take_signals_back()
 
     async def statuses(self) -> Sequence[ShardStatus]:
         """How the shards are. Never raises: what does not answer is unreachable."""
@@ -231,6 +233,13 @@ class RayShards:
         self._connect()
         for number in self._named():
             self._remove(number)
+
+
+def _take_signals_back() -> None:
+    # Connecting installs Ray's own handler below Python's: SIGTERM would end the process at once, without a drain.
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.getsignal(number))
 
 
 def _name(number: int) -> str:

@@ -24,7 +24,7 @@ from services.trigger.front_messages import (
     summary_message,
 )
 from services.trigger.front_ports import Shards, StoreWatch
-from services.trigger.ports import Log
+from services.trigger.log_port import Log
 from services.trigger.why import WhyDesk
 
 SERVICE: Final = "sendwhen.v1.Trigger"

@@ -32,6 +32,7 @@ from services.trigger.ports import (
     RelayRequest,
     Release,
     SenderLost,
+    SenderRefused,
     ShardRequest,
     ShardStore,
     StoreLost,
@@ -57,6 +58,7 @@ class Sender(Protocol):
 
         Raises:
             SenderLost: Sender did not say so.
+            SenderRefused: It will never take them.
         """
         ...
 
@@ -198,12 +200,12 @@ class ShardDriver:
     def _run_relay(self) -> None:
         steps = self.relay.run()
         answer: Any = None
-        failed: StoreLost | SenderLost | None = None
+        failed: StoreLost | SenderLost | SenderRefused | None = None
         while not self._stop.is_set():
             request = steps.throw(failed) if failed is not None else steps.send(answer)
             try:
                 answer, failed = self._relay(request), None
-            except (StoreLost, SenderLost) as error:
+            except (StoreLost, SenderLost, SenderRefused) as error:
                 answer, failed = None, error
                 log.warning("relay.failed", kind=type(error).__name__, problem=error.problem)
         steps.close()

@@ -27,6 +27,7 @@ from services.trigger.hosted_partition import HostPorts
 from services.trigger.metered_shard import MeteredSender, MeteredShardStore
 from services.trigger.outbox_relay import OutboxRelay
 from services.trigger.ports import ShardStore
+from services.trigger.refused_row import letter_of
 from services.trigger.shard_driver import Sender, ShardDriver
 from services.trigger.shard_host import ShardHost
 from services.trigger.shard_settings import DAY_MS, ShardSettings
@@ -121,7 +122,7 @@ def build_driver(
         to_sender = MeteredSender(to_sender, metrics)
     return ShardDriver(
         host=host,
-        relay=OutboxRelay(monotonic_ms=lambda: time.monotonic_ns() // 1_000_000),
+        relay=OutboxRelay(monotonic_ms=lambda: time.monotonic_ns() // 1_000_000, letter=letter_of),
         host_store=host_store,
         relay_store=ValkeyShards(settings.store_url, clock=clock, events_clock=event_clock),
         sender=to_sender,

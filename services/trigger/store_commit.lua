@@ -153,7 +153,7 @@ local function commit(keys, args)
   return DONE
 end
 
--- args: ordinal, lineage ("" is not checked). Answers how many rows went.
+-- args: ordinal, lineage ("" is not checked), and a dead letter where the row was refused. Answers how many rows went.
 local function acknowledge_outbox(keys, args)
   local head = keys[1]
   local out = prefix_of(head) .. 'out'
@@ -167,5 +167,9 @@ local function acknowledge_outbox(keys, args)
   local h = redis.call('HMGET', head, 'ordinal', 'out_acked')
   local up_to = math.min(number(args[1]), number(h[1]))
   redis.call('HSET', head, 'out_acked', math.max(up_to, number(h[2])))
+  if args[3] then
+    redis.call('XADD', prefix_of(head) .. 'dead', 'MAXLEN', '~', DEAD_LETTERS_MAX, '*', 'd', args[3])
+    redis.call('HINCRBY', head, 'dead', 1)
+  end
   return redis.call('XTRIM', out, 'MINID', '=', digits(up_to + 1) .. '-0')
 end

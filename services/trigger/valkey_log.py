@@ -17,7 +17,8 @@ from sendwhen.chassis.clock import Clock
 from sendwhen.chassis.store_calls import call_store, transact
 from sendwhen.domain.changes import CampaignRow, DeadLetter
 from services.trigger import store_keys
-from services.trigger.ports import Append, Appended, Lagging, PartitionHead, StoreLost
+from services.trigger.log_port import Append, Appended, Lagging, PartitionHead
+from services.trigger.ports import StoreLost
 from services.trigger.store_clock import StoreClock
 from services.trigger.store_errors import in_our_words, store_errors
 from services.trigger.store_library import store_library

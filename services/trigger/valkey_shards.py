@@ -211,7 +211,9 @@ class ValkeyShards:
     def delete_outbox(self, request: DeleteOutbox) -> None:
         """See the port."""
         head = store_keys.head(request.partition)
-        self._call([("FCALL", self._functions.acknowledge_outbox, 1, head, request.up_to_ordinal, request.lineage)])
+        letter = () if request.letter is None else (msgspec.msgpack.encode(request.letter),)
+        name = self._functions.acknowledge_outbox
+        self._call([("FCALL", name, 1, head, request.up_to_ordinal, request.lineage, *letter)])
 
     # --- connections ---
 

@@ -210,6 +210,23 @@ class CommitContract(OpensWorlds):
 
         assert len(owner.store.read_outbox(ReadOutbox(partition=0, after_ordinal=0, rows_max=9))) == 1
 
+    def test_a_row_that_sender_refuses_leaves_the_outbox_and_a_dead_letter_in_one_step(self) -> None:
+        world = self.open()
+        world.fill(1)
+        owner = Owner(world)
+        owner.commit(1, sends=[b"s1", b"s2"])
+        letter = dead_letter(1, -1)
+        request = DeleteOutbox(partition=0, up_to_ordinal=1, lineage=owner.claimed.lineage, letter=letter)
+
+        owner.store.delete_outbox(request)
+        owner.store.delete_outbox(request)
+
+        assert [
+            row.ordinal for row in owner.store.read_outbox(ReadOutbox(partition=0, after_ordinal=0, rows_max=9))
+        ] == [2]
+        assert world.run(world.log.dead_letters(0, 10)) == [letter]
+        assert world.run(world.log.heads([0]))[0].dead_letters == 1
+
     # --- what else a commit writes ---
 
     def test_dead_letters_are_kept_latest_first_and_counted(self) -> None:

@@ -8,19 +8,8 @@ from typing import Any
 import pytest
 
 from sendwhen.v1 import log_pb2
-from services.trigger.ports import (
-    Append,
-    Appended,
-    AppendTick,
-    Claim,
-    Claimed,
-    Lagging,
-    MarkTrying,
-    Read,
-    Refusal,
-    StoreLost,
-    Why,
-)
+from services.trigger.log_port import Append, Appended, Lagging
+from services.trigger.ports import AppendTick, Claim, Claimed, MarkTrying, Read, Refusal, StoreLost, Why
 from tests.contract.store_world import Owner, World, customer
 
 DAY_MS = 86_400_000

@@ -7,14 +7,11 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from sendwhen.domain.changes import CampaignRow, Changes, Counters, CustomerChange, DeadLetter
+from services.trigger.log_port import Append, Appended, Lagging, Log
 from services.trigger.ports import (
-    Append,
-    Appended,
     Claim,
     Claimed,
     Commit,
-    Lagging,
-    Log,
     OutboxRow,
     PartitionCommit,
     RawEntry,

@@ -7,8 +7,19 @@ from sendwhen.domain.entry import EventBatch, Skip, Unreadable
 from sendwhen.domain.record import read_record
 from sendwhen.domain.seen import ITEM_BYTES
 from sendwhen.domain.shard_limits import ShardLimits
-from tests.builders import DAY_MS, HOUR_MS, MINUTE_MS, T0_MS, Story, a_condition, a_match, an_abandoned_cart, an_event
-from tests.domain.keeping import Kept
+from tests.builders import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    T0_MS,
+    Story,
+    a_condition,
+    a_match,
+    a_shard,
+    an_abandoned_cart,
+    an_event,
+)
+from tests.domain.keeping import Host, Kept
 
 
 def raising_on(name: str) -> object:
@@ -72,6 +83,57 @@ def test_beyond_its_limit_the_oldest_quarter_of_ids_is_forgotten_and_the_rest_re
     assert len(seen) == 6 * ITEM_BYTES
     story.happens(an_event("Page Viewed", "ada", at_ms=T0_MS + 8))
     assert story.shard.collect().counters.duplicates == 1
+
+
+def test_a_flood_of_one_customer_is_capped_for_a_minute_and_others_go_on() -> None:
+    story = Story(a_match(), limits=ShardLimits(minute_events=3))
+    flood = [an_event("Product Viewed", "ada", event_id=f"f{number}") for number in range(5)]
+
+    story.happens(*flood, an_event("Product Viewed", "bob"))
+    changes = story.shard.collect()
+
+    assert [(one.index, one.reason, one.logged) for one in changes.dead_letters] == [
+        (3, "too_many", False),
+        (4, "too_many", False),
+    ]
+    assert (changes.counters.applied, changes.counters.dead, len(changes.sends)) == (4, 2, 4)
+    story.happens(flood[0], flood[4], at_ms=59_999)
+    changes = story.shard.collect()
+    assert [one.event_id for one in changes.dead_letters] == ["f4"]
+    assert changes.counters.duplicates == 1
+    story.happens(*flood, at_ms=60_000)
+    changes = story.shard.collect()
+    assert (changes.counters.applied, changes.counters.duplicates, changes.dead_letters) == (2, 3, ())
+
+
+def test_a_flood_is_capped_alike_by_a_shard_that_resumes_in_the_middle_of_it() -> None:
+    limits = ShardLimits(minute_events=3)
+    entries = [
+        EventBatch(seq=n, at_ms=T0_MS + n * 9_000, events=(an_event("Page Viewed", "ada", event_id=f"f{n}"),))
+        for n in range(1, 12)
+    ]
+
+    def digest(restart_each: int) -> tuple[str, int]:
+        host = Host(lambda: a_shard(limits=limits), horizon_ms=HOUR_MS)
+        for number, entry in enumerate(entries):
+            host.apply(entry)
+            if number % restart_each == 0:
+                host.commit()
+                host.restart()
+        host.commit()
+        letters = host.kept.outputs_by_kind()["DeadLetter"]
+        return repr((host.kept.records, host.kept.seen, letters)), len(letters)
+
+    assert digest(1) == digest(2) == digest(5)
+    assert digest(1)[1] == 5
+
+
+def test_on_the_events_own_time_nothing_counts_as_a_flood() -> None:
+    story = Story(limits=ShardLimits(minute_events=2), event_clock=True)
+
+    story.happens(*[an_event("Page Viewed", "ada", event_id=f"f{number}") for number in range(5)])
+
+    assert story.shard.collect().counters.applied == 5
 
 
 def test_a_flood_of_ids_is_still_told_apart() -> None:

@@ -17,7 +17,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 HEALTHY_WITHIN_S = 90.0
 STOPPED_WITHIN_S = 60.0
-_OFFSETS = (1, 2, 3, 4, 11, 12, 13, 14, 80)
+_OFFSETS = (1, 2, 3, 4, 11, 12, 13, 14, 15, 16, 80)
 
 
 def free_port_base() -> int:
@@ -57,12 +57,18 @@ class Installation:
     """
 
     def __init__(
-        self, folder: Path, *options: str, port_base: int = 0, environ: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *options: str,
+        port_base: int = 0,
+        environ: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.port_base = port_base or free_port_base()
         self.output = folder.with_name(folder.name + ".out")
         self.options = options
+        self._prefix = prefix
         self._environ = dict(environ or {})
         self.process: subprocess.Popen[bytes] | None = None
         self.left_over: list[psutil.Process] = []
@@ -104,6 +110,7 @@ class Installation:
     def spawn(self) -> None:
         """Start without waiting."""
         command = [
+            *self._prefix,
             sys.executable,
             "-m",
             "sendwhen.cli",

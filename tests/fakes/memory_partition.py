@@ -11,17 +11,8 @@ from dataclasses import dataclass, field
 
 from sendwhen.domain.changes import CampaignRow, DeadLetter
 from sendwhen.v1 import log_pb2
-from services.trigger.ports import (
-    Claimed,
-    DueAnswer,
-    Lagging,
-    OutboxRow,
-    PartitionCommit,
-    PartitionHead,
-    RawEntry,
-    Refusal,
-    Why,
-)
+from services.trigger.log_port import Lagging, PartitionHead
+from services.trigger.ports import Claimed, DueAnswer, OutboxRow, PartitionCommit, RawEntry, Refusal, Why
 
 DEAD_LETTERS_MAX = 10_000
 CHANGES_MAX = 10_000
@@ -242,13 +233,17 @@ class MemoryPartition:
             return DueAnswer(customers=tuple(kept), complete_to_ms=cut_ms - 1)
         return DueAnswer(customers=tuple(row for row in rows if row[0] == cut_ms), complete_to_ms=cut_ms)
 
-    def delete_outbox(self, up_to: int, lineage: str) -> None:
+    def delete_outbox(self, up_to: int, lineage: str, letter: DeadLetter | None) -> None:
         """Delete rows; none where the last one is gone or of another lineage."""
         row = self.outbox.get(up_to)
         if lineage and (row is None or row.lineage != lineage):
             return
         self.outbox = {ordinal: row for ordinal, row in self.outbox.items() if ordinal > up_to}
         self.out_acked = max(self.out_acked, min(up_to, self.ordinal))
+        if letter is not None:
+            self.dead_letters.append(letter)
+            del self.dead_letters[:-DEAD_LETTERS_MAX]
+            self.dead += 1
 
     def head(self) -> PartitionHead:
         """Where it stands."""

@@ -169,7 +169,9 @@ class MemoryShards:
     def delete_outbox(self, request: DeleteOutbox) -> None:
         """See the port."""
         self._carry_out(
-            lambda: self._store.partitions[request.partition].delete_outbox(request.up_to_ordinal, request.lineage)
+            lambda: self._store.partitions[request.partition].delete_outbox(
+                request.up_to_ordinal, request.lineage, request.letter
+            )
         )
 
     # --- what each request goes through ---

@@ -19,13 +19,8 @@ from typing import TypeVar
 
 from sendwhen.chassis.clock import Clock
 from sendwhen.domain.changes import CampaignRow, DeadLetter
-from services.trigger.ports import (
-    Append,
-    Appended,
-    Lagging,
-    PartitionHead,
-    StoreLost,
-)
+from services.trigger.log_port import Append, Appended, Lagging, PartitionHead
+from services.trigger.ports import StoreLost
 from tests.fakes.memory_partition import MemoryPartition
 from tests.fakes.memory_shards import MemoryShards
 

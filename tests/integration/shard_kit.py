@@ -17,7 +17,8 @@ from sendwhen.chassis.store_pool import open_async_store
 from sendwhen.v1 import sender_service_pb2, sender_service_pb2_grpc
 from sendwhen.wire.entry import campaign_put_entry, campaign_source, event_entry
 from sendwhen.wire.event import event_message
-from services.trigger.ports import Append, PartitionHead, StoreLost
+from services.trigger.log_port import Append, PartitionHead
+from services.trigger.ports import StoreLost
 from services.trigger.shard_driver import ShardDriver
 from services.trigger.shard_process import build_driver
 from services.trigger.shard_settings import ShardSettings

@@ -46,10 +46,12 @@ def settings_of(valkey: ValkeyServer, folder: Path, *, partitions: int = 4, cloc
 
 
 @asynccontextmanager
-async def fronts(valkey: ValkeyServer, folder: Path, *, clock: str = "wall") -> AsyncIterator[TriggerStub]:
+async def fronts(
+    valkey: ValkeyServer, folder: Path, *, clock: str = "wall", settings: Settings | None = None
+) -> AsyncIterator[TriggerStub]:
     """Both services until the block ends."""
     stop = asyncio.Event()
-    settings = settings_of(valkey, folder, clock=clock)
+    settings = settings or settings_of(valkey, folder, clock=clock)
     client = open_async_store(valkey.url)
     ingest_settings = IngestSettings(
         service_token="token",

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from sendwhen.chassis.clock import SystemClock
-from services.trigger.ports import Append, Appended, Claim, Claimed, Commit, Refusal, StoreLost, Why
+from services.trigger.log_port import Append, Appended
+from services.trigger.ports import Claim, Claimed, Commit, Refusal, StoreLost, Why
 from services.trigger.valkey_shards import ValkeyShards
 from tests.contract.store_world import Owner, customer
 from tests.integration.test_valkey_store import ValkeyWorld

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from sendwhen.chassis.clock import SystemClock
 from sendwhen.chassis.store_pool import open_async_store
 from sendwhen.errors import Overloaded, Precondition
-from services.trigger.ports import Append
+from services.trigger.log_port import Append
 from services.trigger.store_admission import StoreAdmission
 from services.trigger.store_durability import check_durability
 from services.trigger.store_keys import seen_ids

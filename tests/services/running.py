@@ -17,7 +17,7 @@ from services.ingest.intake import Intake
 from services.ingest.metering import Metering
 from services.ingest.servicer import SERVICE, IngestServicer
 from services.trigger.front import Front
-from services.trigger.ports import Append, Appended, Lagging
+from services.trigger.log_port import Append, Appended, Lagging
 from services.trigger.settings import Settings
 from services.trigger.yaml_checker import YamlChecker
 from tests.fakes.fixed_clock import FixedClock

@@ -16,8 +16,8 @@ from sendwhen.wire.entry import campaign_put_entry, campaign_source, entry_of, e
 from sendwhen.wire.event import event_message
 from services.trigger.host_limits import HostLimits
 from services.trigger.hosted_partition import HostPorts
+from services.trigger.log_port import Append
 from services.trigger.ports import (
-    Append,
     AppendTick,
     Claim,
     Commit,

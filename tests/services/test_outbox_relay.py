@@ -6,7 +6,18 @@ from collections.abc import Sequence
 
 from services.trigger.host_limits import RelayLimits
 from services.trigger.outbox_relay import OutboxRelay
-from services.trigger.ports import DeleteOutbox, OutboxRow, Pause, Push, ReadOutbox, RelayRequest, SenderLost, StoreLost
+from services.trigger.ports import (
+    DeleteOutbox,
+    OutboxRow,
+    Pause,
+    Push,
+    ReadOutbox,
+    RelayRequest,
+    SenderLost,
+    SenderRefused,
+    StoreLost,
+)
+from services.trigger.refused_row import letter_of
 
 
 class Outboxes:
@@ -20,7 +31,11 @@ class Outboxes:
         self.requests: list[RelayRequest] = []
         self.refused: set[int] = set()
         self.store_down = False
-        self._steps = OutboxRelay(monotonic_ms=lambda: self.now_ms, limits=RelayLimits(**limits)).run()
+        self.never: set[int] = set()
+        self.letters: list[str] = []
+        self._steps = OutboxRelay(
+            monotonic_ms=lambda: self.now_ms, letter=letter_of, limits=RelayLimits(**limits)
+        ).run()
         self.pending: RelayRequest = next(self._steps)
 
     def decide(self, partition: int, ordinals: Sequence[int], *, lineage: str = "l1", release: bool = True) -> None:
@@ -54,12 +69,16 @@ class Outboxes:
             case Push() if request.partition in self.refused:
                 self.pending = self._steps.throw(SenderLost("no"))
                 return
+            case Push() if any(row.ordinal in self.never for row in request.rows):
+                self.pending = self._steps.throw(SenderRefused("rows[0].intent.send_id: 32 hexadecimal digits."))
+                return
             case Push():
                 self.got += [(request.partition, row.ordinal) for row in request.rows]
                 answer = None
             case DeleteOutbox():
                 kept = [row for row in self.rows[request.partition] if row.ordinal > request.up_to_ordinal]
                 self.rows[request.partition] = kept
+                self.letters += [request.letter.detail] if request.letter else []
                 answer = None
         self.pending = self._steps.send(answer)
 
@@ -161,3 +180,35 @@ def test_while_the_store_is_away_rows_stay_and_are_sent_afterwards() -> None:
     boxes.run()
 
     assert boxes.got == [(0, 1)]
+
+
+def test_a_row_that_sender_will_never_take_is_set_aside_alone_and_the_others_arrive_in_order() -> None:
+    boxes = Outboxes()
+    boxes.claim(0)
+    boxes.decide(0, range(1, 6), release=False)
+    boxes.never = {2, 7}
+    boxes.run(40)
+    boxes.decide(0, range(6, 10))
+    boxes.run(40)
+
+    assert boxes.got == [(0, n) for n in (1, 3, 4, 5, 6, 8, 9)]
+    assert boxes.letters == [f"Email {n}: rows[0].intent.send_id: 32 hexadecimal digits." for n in (2, 7)]
+    assert boxes.rows[0] == []
+    boxes.decide(0, [10, 11])
+    boxes.run()
+    pushes = [request for request in boxes.requests if isinstance(request, Push)]
+    assert [row.ordinal for row in pushes[-1].rows] == [10, 11]
+
+
+def test_rows_are_pushed_in_calls_of_bounded_size() -> None:
+    boxes = Outboxes(push_bytes=100)
+    boxes.claim(0)
+    boxes.run(6)
+    boxes.rows[0] = [
+        OutboxRow(ordinal=n, lineage="l1", intent=bytes(size)) for n, size in enumerate([40, 40, 40, 300, 9], 1)
+    ]
+    boxes.released[0] = tuple(boxes.rows[0])
+    boxes.run()
+
+    pushes = [request for request in boxes.requests if isinstance(request, Push)]
+    assert [[row.ordinal for row in push.rows] for push in pushes] == [[1, 2], [3], [4], [5]]

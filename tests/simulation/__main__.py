@@ -18,12 +18,14 @@ def main() -> int:
     options.add_argument("--runs", type=int, default=100)
     chosen = options.parse_args()
     faults: Counter[str] = Counter()
+    fates: Counter[str] = Counter()
     failed: list[Outcome] = []
     started = time.monotonic()
     fenced = 0
     for number, seed in enumerate(range(chosen.seed, chosen.seed + chosen.runs), start=1):
         outcome = run(seed)
         faults.update(outcome.faults)
+        fates.update(outcome.fates)
         fenced += outcome.fenced
         if outcome.problem:
             failed.append(outcome)
@@ -33,6 +35,8 @@ def main() -> int:
             print(f"{number} of {chosen.runs} runs, {len(failed)} failed, {left_s:.0f} s left", flush=True)
     for kind in KINDS:
         print(f"{kind:22} {faults[kind]:6}")
+    for fate in sorted(fates):
+        print(f"{'events ' + fate:22} {fates[fate]:6}")
     print(f"{'fenced':22} {fenced:6}")
     print(f"{chosen.runs - len(failed)} passed, {len(failed)} failed")
     return 1 if failed else 0

@@ -20,10 +20,9 @@ from services.sender.ports import Call, GetProfile, GetTemplate, Report, Templat
 from services.sender.ports import Pause as SenderPause
 from services.trigger.host_limits import HostLimits, RelayLimits
 from services.trigger.hosted_partition import HostPorts
+from services.trigger.log_port import Append, Appended
 from services.trigger.outbox_relay import OutboxRelay
 from services.trigger.ports import (
-    Append,
-    Appended,
     AppendTick,
     Claim,
     Claimed,
@@ -33,6 +32,7 @@ from services.trigger.ports import (
     Load,
     MarkTrying,
     OutboxRow,
+    PartitionCommit,
     Pause,
     Push,
     Read,
@@ -43,8 +43,9 @@ from services.trigger.ports import (
     StoreLost,
     Why,
 )
+from services.trigger.refused_row import letter_of
 from services.trigger.shard_host import ShardHost
-from tests.simulation.history import Committed
+from tests.simulation.history import Committed, Violated
 from tests.simulation.production import decode, encoded, finished, new_shard, payload
 from tests.simulation.script import PARTITIONS, partition_of, uid_of
 
@@ -126,7 +127,9 @@ class Owner:
             ports=ports,
             limits=HOST_LIMITS,
         )
-        relay = OutboxRelay(monotonic_ms=lambda: world.now_ms, limits=RelayLimits(push_rows=3, memory_rows=8))
+        relay = OutboxRelay(
+            monotonic_ms=lambda: world.now_ms, letter=letter_of, limits=RelayLimits(push_rows=3, memory_rows=8)
+        )
         self._host = world.mutant.host(host.run())
         self._relay = relay.run()
         self._host_request: Any = next(self._host)
@@ -157,6 +160,15 @@ class Owner:
         """The host has applied and committed what it has read."""
         return isinstance(self._host_request, Read)
 
+    @property
+    def is_replaced(self) -> bool:
+        """Another owner has claimed the partition that the host is about to write to."""
+        return bool(self._stale(self._host_request))
+
+    def tick_now(self) -> None:
+        """Carry out the tick that is the next request."""
+        self._host_step()
+
     def busy(self) -> bool:
         """Something is to be done now."""
         return (not self.idle and not self.blocked) or self._relay_is_busy()
@@ -183,7 +195,7 @@ class Owner:
         lost_reply = world.fault("store reply lost")
         if not lost_reply and world.fault("store request lost"):
             self._store.lose_next_request()
-        stale = self._is_stale(request)
+        stale = self._stale(request)
         try:
             answer = self._carry_out(request)
         except StoreLost as lost:
@@ -225,33 +237,45 @@ class Owner:
                 return store.mark_trying(request)
         raise AssertionError(f"the host asked for {request!r}")
 
-    def _is_stale(self, request: Any) -> bool:
-        if not isinstance(request, AppendTick):
-            return False
-        partition = self._world.store.partitions[request.partition]
-        return (partition.epoch, partition.owner) != (request.epoch, request.owner)
+    def _stale(self, request: Any) -> set[int]:
+        """Partitions that somebody else owns by now."""
+        partitions = self._world.store.partitions
+        writes = request.rounds if isinstance(request, Commit) else [request] if isinstance(request, AppendTick) else ()
+        return {
+            write.partition
+            for write in writes
+            if (partitions[write.partition].epoch, partitions[write.partition].owner) != (write.epoch, write.owner)
+        }
 
-    def _note(self, request: Any, answer: Any, *, stale: bool) -> None:
+    def _note(self, request: Any, answer: Any, *, stale: set[int]) -> None:
         history = self._world.history
         if isinstance(request, Commit):
             for made in request.rounds:
-                refusal = answer[made.partition]
-                if refusal is None:
-                    commit = Committed(
-                        from_position=made.from_position, position=made.to_position, customers=made.changes.customers
-                    )
-                    history.committed(made.partition, commit)
-                    self._world.log_grew()
-                else:
-                    history.fenced += refusal.why is Why.FENCED
-                    history.lost += refusal.why is Why.LOST
-        elif isinstance(answer, Refusal):
-            history.fenced += answer.why is Why.FENCED
+                self._note_commit(made, answer[made.partition], stale=made.partition in stale)
         elif isinstance(request, AppendTick):
-            history.stale_ticks += stale
+            history.faults["stale tick"] += len(stale)
+            if answer is True and stale:
+                raise Violated("A tick of one who was not the owner is in the log.")
             self._world.log_grew()
         elif isinstance(request, Claim) and any(isinstance(a, Claimed) for a in answer.values()):
             self._world.log_grew()
+        if isinstance(answer, Refusal):
+            history.fenced += answer.why is Why.FENCED
+
+    def _note_commit(self, made: PartitionCommit, refusal: Refusal | None, *, stale: bool) -> None:
+        history = self._world.history
+        if refusal is not None:
+            history.fenced += refusal.why is Why.FENCED
+            history.lost += refusal.why is Why.LOST
+            return
+        if stale:
+            raise Violated("A commit of one who was not the owner was taken.")
+        commit = Committed(
+            from_position=made.from_position, position=made.to_position, customers=made.changes.customers
+        )
+        history.committed(made.partition, commit)
+        history.rows.update((made.partition, row.lineage, row.ordinal) for row in made.outbox)
+        self._world.log_grew()
 
     def _unblock(self, answer: Any) -> None:
         self.blocked = False

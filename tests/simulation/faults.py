@@ -20,6 +20,7 @@ ANYWHERE = (
 AT_A_STEP = (
     "duplicate",
     "other payload",
+    "stale tick",
     "append reply lost",
     "store reply lost",
     "store request lost",

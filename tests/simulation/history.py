@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 from sendwhen.domain.changes import CustomerChange
 
 
+class Violated(AssertionError):
+    """An invariant does not hold."""
+
+
 @dataclass(frozen=True)
 class Call:
     """One call to the provider; ``proven_unprocessed`` where its answer says that nothing was sent."""
@@ -35,24 +39,34 @@ class History:
         acknowledged: Event ids whose append was answered, each with its partition.
         calls: Calls to the provider, in order.
         commits: For each partition those that are still in force: a lost tail takes its commits with it.
+        rows: (partition, lineage, ordinal) of all outbox rows that were ever committed.
         fenced: Commits, ticks and marks that the store refused to one who was not the owner.
         lost: Commits refused because the log's tail was not what had been applied.
-        stale_ticks: Ticks that the log took from one who was not the owner.
         faults: How often each kind happened.
+        fates: What became of the events in the log: applied, repeated, or set aside for a reason.
     """
 
     acknowledged: dict[str, int] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     commits: dict[int, list[Committed]] = field(default_factory=dict)
+    rows: set[tuple[int, str, int]] = field(default_factory=set)
     fenced: int = 0
     lost: int = 0
-    stale_ticks: int = 0
     faults: Counter[str] = field(default_factory=Counter)
+    fates: Counter[str] = field(default_factory=Counter)
     appended_events: int = 0
 
     def committed(self, partition: int, commit: Committed) -> None:
-        """A commit was taken."""
-        self.commits.setdefault(partition, []).append(commit)
+        """A commit was taken.
+
+        Raises:
+            Violated: It does not start where the one before it ended.
+        """
+        commits = self.commits.setdefault(partition, [])
+        ended = commits[-1].position if commits else 0
+        if commit.from_position != ended:
+            raise Violated(f"A commit of partition {partition} does not start at {ended}: {commit.from_position}.")
+        commits.append(commit)
 
     def mark(self) -> dict[int, int]:
         """How many commits of each partition the store has taken by now."""

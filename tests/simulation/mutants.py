@@ -1,4 +1,4 @@
-"""Eight defects that somebody might build in. The invariants must find each; one that lives says that they look away."""
+"""Eight defects that somebody might build in. The invariants must find each of them."""
 
 from __future__ import annotations
 
@@ -42,10 +42,12 @@ class Mutant:
     """A defect.
 
     Attributes:
+        dies_by: What the violation that must find it says, one of these; another symptom does not count.
         host, dispatch: What becomes of their requests. patched: What is changed while a run goes on.
     """
 
     name: str
+    dies_by: tuple[str, ...] = ()
     host: Callable[[Steps], Steps] = _same
     dispatch: Callable[[Steps], Steps] = _same
     patched: Callable[[], Any] = _nothing
@@ -144,13 +146,34 @@ def _tick_unfenced(append_tick: Any) -> Any:
     return ticked
 
 
+STATE = ("differs at commit", "customers instead of")
 MUTANTS = (
-    Mutant(name="release before commit", host=_release_before_commit),
-    Mutant(name="no fence", patched=_method(MemoryPartition, "_refuses", _without_fence)),
-    Mutant(name="no nonce", patched=_method(MemoryPartition, "_refuses", _without_nonce)),
-    Mutant(name="position off by one", patched=_method(MemoryPartition, "commit", _position_off_by_one)),
-    Mutant(name="dedupe forgotten on eviction", patched=_method(MemoryShards, "load", _without_seen_ids)),
-    Mutant(name="timer lost in the record", patched=_method(Customer, "due_at_ms", lambda _due: lambda _self: None)),
-    Mutant(name="tick by a stale owner", patched=_method(MemoryShards, "append_tick", _tick_unfenced)),
-    Mutant(name="attempt after the call", dispatch=_attempt_after_call),
+    Mutant(name="release before commit", dies_by=("went to sender before their commit",), host=_release_before_commit),
+    Mutant(
+        name="no fence",
+        dies_by=("A commit of one who was not the owner was taken",),
+        patched=_method(MemoryPartition, "_refuses", _without_fence),
+    ),
+    Mutant(name="no nonce", dies_by=STATE, patched=_method(MemoryPartition, "_refuses", _without_nonce)),
+    Mutant(
+        name="position off by one",
+        dies_by=("does not start at",),
+        patched=_method(MemoryPartition, "commit", _position_off_by_one),
+    ),
+    Mutant(
+        name="dedupe forgotten on eviction",
+        dies_by=(*STATE, "Events of partition"),
+        patched=_method(MemoryShards, "load", _without_seen_ids),
+    ),
+    Mutant(
+        name="timer lost in the record",
+        dies_by=STATE,
+        patched=_method(Customer, "due_at_ms", lambda _due: lambda _self: None),
+    ),
+    Mutant(
+        name="tick by a stale owner",
+        dies_by=("A tick of one who was not the owner is in the log",),
+        patched=_method(MemoryShards, "append_tick", _tick_unfenced),
+    ),
+    Mutant(name="attempt after the call", dies_by=("calls for",), dispatch=_attempt_after_call),
 )

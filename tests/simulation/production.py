@@ -8,19 +8,21 @@ from typing import Any, TypeVar
 
 from sendwhen.campaigns import compile_campaign, fuse
 from sendwhen.domain.campaign import Campaign
-from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Fused
+from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Fuse, Fused
 from sendwhen.domain.decision import Send
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.v1.log_pb2 import CampaignVersion, LogEntry
 from sendwhen.wire.email import intent_of
 from sendwhen.wire.entry import entry_of
+from tests.simulation.script import MINUTE_EVENTS
 
 SEND_KEY = b"simulation"
 T = TypeVar("T")
 
-LIMITS = ShardLimits(live_bytes=20_000, warm_bytes=4_000)
+LIMITS = ShardLimits(live_bytes=20_000, warm_bytes=4_000, minute_events=MINUTE_EVENTS)
 """So little memory that customers are evicted and loaded again all the time."""
+ROOMY = ShardLimits(minute_events=MINUTE_EVENTS)
 
 
 class Poisoned(Exception):
@@ -46,9 +48,23 @@ def poisonous_fuse(conditions: Sequence[Condition]) -> Fused:
     return evaluate
 
 
-def new_shard(partition: int, *, limits: ShardLimits = LIMITS) -> Shard:
+def new_shard(partition: int) -> Shard:
     """An empty shard."""
-    return Shard(partition=partition, send_key=SEND_KEY, compile_campaign=compiled, fuse=poisonous_fuse, limits=limits)
+    return _shard(partition, fuse=poisonous_fuse, limits=LIMITS)
+
+
+def roomy_shard(partition: int) -> Shard:
+    """One that evicts nobody."""
+    return _shard(partition, fuse=poisonous_fuse, limits=ROOMY)
+
+
+def mended_shard(partition: int) -> Shard:
+    """One in which nothing is poison any more: only the log's Skip entries tell it what was left out."""
+    return _shard(partition, fuse=fuse, limits=ROOMY)
+
+
+def _shard(partition: int, *, fuse: Fuse, limits: ShardLimits) -> Shard:
+    return Shard(partition=partition, send_key=SEND_KEY, compile_campaign=compiled, fuse=fuse, limits=limits)
 
 
 def finished(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -17,12 +17,14 @@ class Outcome:
 
     Attributes:
         problem: Which invariant was violated, or what was raised; "" where all held.
+        fates: What became of the events in the log.
         fenced, lost: Writes that the store refused to stale owners, and to owners that had applied a tail it lost.
     """
 
     seed: int
     problem: str
     faults: Mapping[str, int]
+    fates: Mapping[str, int]
     fenced: int
     lost: int
     events: int
@@ -44,6 +46,7 @@ def run(seed: int, *, mutant: Mutant = NONE) -> Outcome:
         seed=seed,
         problem=problem,
         faults=dict(history.faults),
+        fates=dict(history.fates),
         fenced=history.fenced,
         lost=history.lost,
         events=history.appended_events,

@@ -12,6 +12,8 @@ from sendwhen.v1.log_pb2 import CampaignVersion
 
 PARTITIONS = 3
 CUSTOMERS = 20
+MINUTE_EVENTS = 12
+"""So few events of one customer within a minute that some are capped in most runs."""
 WINDOWS_MS = (60_000, 30_000, 45_000, 20_000)
 """Lengths of the campaigns' waits and cooldowns; steps of time are drawn from them, so that boundaries are common."""
 

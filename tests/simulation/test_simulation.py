@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -14,12 +15,18 @@ RUNS = 1_000
 CHUNKS = 10
 FAULTS_EACH_MIN = 100 // CHUNKS
 MUTANT_RUNS_MAX = 60
+FATES = ("applied", "repeated", "other_payload", "failed", "too_many")
+FATES_EACH_MIN = 5
+REGRESSIONS = [
+    int(line) for line in (Path(__file__).parent / "regressions.txt").read_text().splitlines() if line[:1].isdigit()
+]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_whatever_breaks_every_invariant_holds(chunk: int) -> None:
     faults: Counter[str] = Counter()
+    fates: Counter[str] = Counter()
     fenced = lost = 0
     for seed in range(chunk * RUNS // CHUNKS, (chunk + 1) * RUNS // CHUNKS):
         outcome = run(seed)
@@ -28,22 +35,30 @@ def test_whatever_breaks_every_invariant_holds(chunk: int) -> None:
         assert outcome.events >= 300
         assert sum(outcome.faults.values()) >= 4
         faults.update(outcome.faults)
+        fates.update(outcome.fates)
         fenced += outcome.fenced
         lost += outcome.lost
 
     assert {kind: faults[kind] for kind in KINDS if faults[kind] < FAULTS_EACH_MIN} == {}
+    assert {fate: fates[fate] for fate in FATES if fates[fate] < FATES_EACH_MIN} == {}
     assert fenced > 0
     assert lost > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_a_mutant_dies(mutant: Mutant) -> None:
-    outcomes = []
+def test_a_mutant_dies_of_what_is_wrong_with_it(mutant: Mutant) -> None:
+    symptoms = []
     for seed in range(MUTANT_RUNS_MAX):
-        outcomes.append(run(seed, mutant=mutant))
-        if outcomes[-1].problem:
+        problem = run(seed, mutant=mutant).problem
+        if any(words in problem for words in mutant.dies_by):
             return
+        symptoms.append(problem.strip().rsplit("\n", 1)[-1])
 
-    # Without the fence nothing may go wrong in a run, but then nobody was fenced either: that is how it is noticed.
-    assert sum(outcome.fenced for outcome in outcomes) == 0, f"the mutant {mutant.name} lives"
+    raise AssertionError(f"the mutant {mutant.name} lives; other symptoms: {Counter(symptoms)}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", REGRESSIONS)
+def test_what_once_failed_holds(seed: int) -> None:
+    assert run(seed).problem == ""

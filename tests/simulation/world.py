@@ -13,13 +13,14 @@ from services.sender.ledger import State
 from services.sender.ledger_port import BeginAttempt, ClaimDue, LedgerLost, Settle
 from services.sender.ports import Rendered
 from services.sender.retry import Backoff
-from services.trigger.ports import Append, Push, RawEntry, SenderLost
+from services.trigger.log_port import Append
+from services.trigger.ports import Push, RawEntry, SenderLost
 from tests.fakes.fixed_clock import FixedClock
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_store import MemoryStore, Snapshot
 from tests.simulation.actors import Client, Owner, Worker, submitted
 from tests.simulation.faults import ANYWHERE, Plan
-from tests.simulation.history import History
+from tests.simulation.history import History, Violated
 from tests.simulation.mutants import NONE, Mutant
 from tests.simulation.production import finished
 from tests.simulation.provider import SimulatedProvider
@@ -31,6 +32,7 @@ HOLDS = ("lost tail", "replaced tail", "slow sync")
 QUIET_ROUNDS_MAX = 300
 HOLD_STEPS = 40
 PAUSE_WITHIN_STEPS = 80
+STALLED = 1 << 30
 PAUSES = (2, 4, 6, 10, 30, 200, 600)
 RULES = Rules(claim_lease_ms=5_000, attempt_lease_ms=8_000, evidence_wait_ms=10_000)
 
@@ -72,6 +74,7 @@ class World:
         self.hold: Hold | None = None
         self._coming_hold = ""
         self._pause_within = 0
+        self._stalled: Owner | None = None
         backoff = Backoff(first_ms=500, longest_ms=4_000)
         self.dispatch = Dispatch(
             rules=RULES, backoff=backoff, renderer=_Renderer(), provider_name="sim", clock=self.clock
@@ -107,8 +110,12 @@ class World:
         self._hold_goes_on()
         if self._pause_within:
             self._pause_someone()
+        self._stall_before_tick()
         rng = self.rng
-        if rng.random() < 0.25:
+        due_ms = self._next_due_ms() if self._stalled or self._armed["stale tick"] else None
+        if due_ms is not None and self.hold is None:
+            self._act(wait_ms=max(1, due_ms - self.now_ms))  # no traffic may move the clock instead of a tick
+        elif rng.random() < 0.25:
             self._client_step(rng.choice(self._clients))
         elif rng.random() < 0.03:
             self.clock.advance(rng.choice((1, 10, 100)))
@@ -139,7 +146,12 @@ class World:
             self._sent.append(batch)
             client.waiting.append(batch)
 
-    def _act(self) -> None:
+    def _next_due_ms(self) -> int | None:
+        return min(
+            [at_ms for partition in self.store.partitions.values() for at_ms in partition.due.values()], default=None
+        )
+
+    def _act(self, *, wait_ms: int = 1) -> None:
         for owner in self._owners:
             owner.paused -= owner.paused > 0
         self._owners = [owner for owner in self._owners if owner.alive]
@@ -151,7 +163,7 @@ class World:
         if able:
             self.rng.choice(able).step()
         else:
-            self.clock.advance(1)
+            self.clock.advance(wait_ms)
             self._wake_all()
 
     def _wake_all(self) -> None:
@@ -242,6 +254,22 @@ class World:
             self.rng.choice(chosen or self._owners).paused = self.rng.choice(PAUSES)
             self._pause_within = 0
 
+    def _stall_before_tick(self) -> None:
+        """An owner stands still before a tick until another has claimed its partition, and ticks then."""
+        stalled = self._stalled
+        if stalled is None or stalled not in self._owners:
+            self._stalled = None
+            ready = [owner for owner in self._owners if owner.alive and not owner.paused and owner.is_about_to_tick]
+            if self._armed["stale tick"] and ready:
+                self._armed["stale tick"] -= 1
+                self._stalled = ready[0]
+                ready[0].paused = STALLED
+                self._owners.append(self._new_owner(ready[0].shard))
+        elif stalled.is_replaced:
+            self._stalled = None
+            stalled.paused = 0
+            stalled.tick_now()
+
     def _hold_goes_on(self) -> None:
         hold = self.hold
         if hold is None:
@@ -303,6 +331,8 @@ class World:
 
     def push(self, request: Push) -> None:
         """The relay hands rows to sender."""
+        if any((request.partition, row.lineage, row.ordinal) not in self.history.rows for row in request.rows):
+            raise Violated(f"Rows of partition {request.partition} went to sender before their commit.")
         lost = self.fault("push reply lost")
         finished(self.ledger.submit(submitted(request, self.now_ms)))
         for worker in self._workers:

@@ -8,7 +8,7 @@ import pytest
 
 from sendwhen.domain.changes import Counters
 from services.trigger.metered_shard import MeteredSender, MeteredShardStore
-from services.trigger.ports import OutboxRow, Push, SenderLost, ShardStore, StoreLost
+from services.trigger.ports import OutboxRow, Push, SenderLost, SenderRefused, ShardStore, StoreLost
 from services.trigger.shard_settings import ShardSettings
 from tests.contract.commit_contract import CommitContract
 from tests.contract.log_contract import LogContract
@@ -72,15 +72,17 @@ def test_a_lost_connection_is_counted_and_passed_on() -> None:
 
 
 class HalfHearted:
-    """A sender that takes the first push only."""
+    """A sender that takes the first push, says nothing of the second, and refuses the third."""
 
     def __init__(self) -> None:
         self.pushed = 0
 
     def push(self, request: Push) -> None:
         self.pushed += 1
-        if self.pushed > 1:
+        if self.pushed == 2:
             raise SenderLost("It did not say so.")
+        if self.pushed == 3:
+            raise SenderRefused("It never will.")
 
 
 def test_pushes_are_counted_by_what_is_known_of_them() -> None:
@@ -92,6 +94,10 @@ def test_pushes_are_counted_by_what_is_known_of_them() -> None:
     with pytest.raises(SenderLost):
         sender.push(Push(partition=0, rows=rows))
 
+    with pytest.raises(SenderRefused):
+        sender.push(Push(partition=0, rows=rows))
+
+    assert tally.counts["sendwhen_outbox_pushed_total", "refused"] == 2
     assert tally.counts["sendwhen_outbox_pushed_total", "durable"] == 2
     assert tally.counts["sendwhen_outbox_pushed_total", "unknown"] == 2
 
