@@ -14,6 +14,7 @@ import uvloop
 
 from bench.figures import Figure
 from bench.ingest_servers import EMPTY, KEY
+from bench.open_loop import closed_loop, latencies_ms
 from sendwhen.chassis.grpc_channel import bearer, open_channel
 from sendwhen.v1 import event_pb2
 from sendwhen.v1 import ingest_service_pb2 as pb
@@ -53,39 +54,8 @@ def _event(number: int) -> event_pb2.Event:
     )
 
 
-async def _closed_loop(call: Callable[[], Awaitable[object]], in_flight: int) -> float:
-    """Calls per second."""
-    until_s = time.perf_counter() + SECONDS
-    calls = 0
-
-    async def worker() -> None:
-        nonlocal calls
-        while time.perf_counter() < until_s:
-            await call()
-            calls += 1
-
-    started_s = time.perf_counter()
-    await asyncio.gather(*(worker() for _ in range(in_flight)))
-    return calls / (time.perf_counter() - started_s)
-
-
-async def _latencies_ms(call: Callable[[], Awaitable[object]], per_s: int) -> list[float]:
-    """Open loop: each call starts when it is due, whatever became of the others; latency counts from then."""
-    loop = asyncio.get_running_loop()
-    found: list[float] = []
-
-    async def one(due_s: float) -> None:
-        await call()
-        found.append((loop.time() - due_s) * 1_000)
-
-    started_s = loop.time() + 0.05
-    tasks = []
-    for number in range(int(per_s * SECONDS)):
-        due_s = started_s + number / per_s
-        await asyncio.sleep(max(0.0, due_s - loop.time()))
-        tasks.append(asyncio.create_task(one(due_s)))
-    await asyncio.gather(*tasks)
-    return sorted(found)
+async def _rate(call: Callable[[], Awaitable[object]], in_flight: int) -> float:
+    return await closed_loop(call, in_flight=in_flight, seconds=SECONDS)
 
 
 async def _stream(stub: IngestStub, numbers: Iterator[int]) -> float:
@@ -115,15 +85,12 @@ async def _measure(target: str) -> list[Figure]:
             return stub.Track(pb.TrackRequest(event=event))
 
         await asyncio.gather(empty(b""), track())
-        pairs = [
-            (await _closed_loop(lambda: empty(b""), IN_FLIGHT), await _closed_loop(track, IN_FLIGHT))
-            for _ in range(ROUNDS)
-        ]
+        pairs = [(await _rate(lambda: empty(b""), IN_FLIGHT), await _rate(track, IN_FLIGHT)) for _ in range(ROUNDS)]
         empty_rate, track_rate = sorted(pairs, key=lambda pair: pair[1] / pair[0])[ROUNDS // 2]
-        batches = await _closed_loop(lambda: stub.TrackBatch(batch), 4)
+        batches = await _rate(lambda: stub.TrackBatch(batch), 4)
         streamed = await _stream(stub, numbers)
-        late = await _latencies_ms(track, OPEN_LOOP_PER_S)
-        late_empty = await _latencies_ms(lambda: empty(b""), OPEN_LOOP_PER_S)
+        late = await latencies_ms(track, per_s=OPEN_LOOP_PER_S, seconds=SECONDS)
+        late_empty = await latencies_ms(lambda: empty(b""), per_s=OPEN_LOOP_PER_S, seconds=SECONDS)
     beside = {"reference": "empty unary rpc", "reference_value": empty_rate}
     return [
         Figure(name="track.rate", value=track_rate, unit="calls/s", must="at least", bound=0.4 * empty_rate, **beside),
