@@ -54,6 +54,25 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     assert named == []
 
 
+def test_pages_name_what_there_is() -> None:
+    """Links lead somewhere, and the tests that are said to keep an invariant exist."""
+    tests = "".join(path.read_text(encoding="utf-8") for path in _modules("tests"))
+    wrong = []
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")):
+        text = page.read_text(encoding="utf-8")
+        named = [page.parent / target for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)]
+        named += [
+            ROOT / path
+            for path in re.findall(
+                r"`((?:sendwhen|services|tests|tools|docs|deploy|bench|protos|examples)/[\w./-]+)`", text
+            )
+        ]
+        wrong += [f"{page.name}: {path}" for path in named if not path.exists()]
+        wrong += [f"{page.name}: {name}" for name in re.findall(r"`(test_\w+)`", text) if f"def {name}(" not in tests]
+
+    assert wrong == []
+
+
 def test_ray_is_imported_in_one_module() -> None:
     importing = [
         str(path.relative_to(ROOT))

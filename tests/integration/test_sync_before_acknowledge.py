@@ -13,7 +13,7 @@ import pytest
 from sendwhen.chassis.clock import SystemClock
 from services.sender.ledger import State
 from services.trigger import store_keys
-from services.trigger.ports import Append, Appended
+from services.trigger.log_port import Append, Appended
 from tests.contract.store_world import Owner, customer
 from tests.integration.test_valkey_ledger import ledger_in
 from tests.integration.test_valkey_store import ValkeyWorld

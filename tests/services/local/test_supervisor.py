@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -144,13 +145,12 @@ def test_a_log_is_kept_below_its_size_while_its_part_goes_on_writing(tmp_path: P
     assert not (tmp_path / "part.log.3").exists()
 
 
-def test_a_taken_port_is_named_with_what_to_set() -> None:
-    import socket
-
+@pytest.mark.parametrize(("name", "offset"), [("ingest", 1), ("metrics of shard 1", 16)])
+def test_a_taken_port_is_named_with_what_to_set(name: str, offset: int) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
 
-        with pytest.raises(PortTaken, match=rf"127\.0\.0\.1:{port} \(ingest\).*--port-base"):
-            check_ports(Ports.at(port - 1))
+        with pytest.raises(PortTaken, match=rf"127\.0\.0\.1:{port} \({name}\).*--port-base"):
+            check_ports(Ports.at(port - offset), shards=2)
