@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LINES_MAX = 300
 TEST_LINES_MAX = 500
+FUNCTION_LINES_MAX = 60
 
 
 def _modules(*folders: str) -> list[Path]:
@@ -32,6 +34,18 @@ def test_every_module_fits_in_one_reading() -> None:
             too_long[str(path.relative_to(ROOT))] = lines
 
     assert too_long == {}, "split these by what they are about"
+
+
+def test_every_function_fits_on_a_screen() -> None:
+    too_long = {
+        f"{path.relative_to(ROOT)}:{found.lineno} {found.name}": lines
+        for path in _modules("sendwhen", "services", "tools", "examples")
+        for found in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(found, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (lines := (found.end_lineno or 0) - found.lineno + 1) > FUNCTION_LINES_MAX
+    }
+
+    assert too_long == {}
 
 
 @pytest.mark.parametrize("word", ["now", "today", "utcnow"])
