@@ -31,6 +31,8 @@ def to_int(value: Any) -> Any:
     kind = value.__class__
     if kind is int:
         return whole(value)
+    if kind is bool:
+        return int(value)  # as the library answers where the type is only known at run time
     if kind is float:
         return whole(int(value)) if math.isfinite(value) else ERROR
     if kind is str:

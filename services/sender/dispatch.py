@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from sendwhen.chassis.clock import Clock
+from sendwhen.v1 import email_pb2
 from services.sender.addresses import is_address
 from services.sender.email_trace import SenderStamps
 from services.sender.ledger import Signal
@@ -166,6 +167,8 @@ class Dispatch:
             uid=intent.customer_uid, at_least_seq=intent.customer_seq, deadline_ms=rules.profile_deadline_ms
         )
         if customer is not None:
+            if intent.category != email_pb2.CATEGORY_TRANSACTIONAL and customer.get("consent") is not True:
+                return _NotReady(signal=Signal.SUPPRESS, detail="Consent was withdrawn after the decision.")
             return {**context, "customer": customer}
         if age_ms <= rules.captured_max_age_stale_ms:
             return context

@@ -38,7 +38,17 @@ async def repeat(name: str, every_s: float, work: Callable[[], Awaitable[object]
 class Housekeeping:
     """The front's own rounds."""
 
-    def __init__(self, event_log: Log, appender: Appender, campaigns: Campaigns, shards: Shards, meter: Meter) -> None:
+    def __init__(
+        self,
+        event_log: Log,
+        appender: Appender,
+        campaigns: Campaigns,
+        shards: Shards,
+        meter: Meter,
+        *,
+        ensure_every_s: float = ENSURE_EVERY_S,
+    ) -> None:
+        self._ensure_every_s = ensure_every_s
         self._log = event_log
         self._appender = appender
         self._campaigns = campaigns
@@ -51,7 +61,7 @@ class Housekeeping:
         async with asyncio.TaskGroup() as rounds:
             rounds.create_task(repeat("trim", TRIM_EVERY_S, self.trim, stop))
             rounds.create_task(repeat("reconcile", RECONCILE_EVERY_S, self._campaigns.reconcile, stop))
-            rounds.create_task(repeat("shards", ENSURE_EVERY_S, self._shards.ensure, stop))
+            rounds.create_task(repeat("shards", self._ensure_every_s, self._shards.ensure, stop))
             rounds.create_task(repeat("lag", LOOK_EVERY_S, self.look, stop))
 
     async def trim(self) -> int:

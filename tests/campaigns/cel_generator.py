@@ -65,8 +65,11 @@ class Generator:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.variables: list[str] = []
+        self.near: list[Any] = []
+        """Literals of the latest condition: contexts hold them and their neighbours often, so boundaries are met."""
 
     def condition(self) -> Pair:
+        self.near = []
         return self.truth(self.random.choice([1, 2, 2, 3]))
 
     def truth(self, depth: int) -> Pair:
@@ -205,15 +208,26 @@ class Generator:
 
     def literal(self) -> Pair:
         r = self.random
-        text = r.choice([
-            lambda: str(r.choice(INTS)), lambda: repr(r.choice(FLOATS[:12])), lambda: quoted(r.choice(STRINGS)),
-            lambda: "null",
-            lambda: r.choice(["true", "false"]), lambda: str(r.randrange(-3, 60)),
+        value: Any = r.choice([
+            lambda: r.choice(INTS), lambda: r.choice(FLOATS[:12]), lambda: r.choice(STRINGS), lambda: None,
+            lambda: r.random() < 0.5, lambda: r.randrange(-3, 60),
         ])()  # fmt: skip
+        self.near.append(value)
+        words = {None: "null", True: "true", False: "false"}
+        text = quoted(value) if isinstance(value, str) else repr(value)
+        text = words[value] if value is None or isinstance(value, bool) else text
         return Pair(text, text)
+
+    def _neighbour(self) -> Any:
+        value = self.random.choice(self.near)
+        if type(value) in (int, float) and self.random.random() < 0.3 and abs(value) < 2**53:
+            return value + self.random.choice((-1, 1, -0.5))
+        return value
 
     def json(self, depth: int = 2) -> Any:
         r = self.random
+        if self.near and r.random() < 0.3:
+            return self._neighbour()
         kind = r.randrange(9 if depth else 6)
         if kind < 6:
             return [lambda: r.choice(INTS), lambda: r.choice(FLOATS), lambda: r.choice(STRINGS), lambda: None,

@@ -10,6 +10,7 @@ import pytest
 from cel_expr_python import cel
 
 from sendwhen.campaigns.cel_library import ROOTS, library_expression
+from sendwhen.campaigns.cel_runtime import ORDERINGS
 from sendwhen.campaigns.conditions import fuse, read_condition, read_expression
 from sendwhen.domain.condition import Condition
 from tests.campaigns.cel_generator import Generator, Pair, activation
@@ -86,6 +87,35 @@ def fused_agrees_with_single(conditions: list[Condition], generator: Generator, 
             assert bool(bits >> bit & 1) is single, (
                 f"seed {seed}\n{condition.source}\n{condition.python}\ncontext {context}"
             )
+
+
+def differs(generator: Generator) -> bool:
+    """Whether one more condition is answered otherwise than by the library."""
+    pair = generator.condition()
+    condition = compiled(pair)
+    if condition is None:
+        return False
+    mapped = library_expression(pair.theirs, ROOTS)
+    contexts = [generator.context() for _ in range(CONTEXTS)]
+    return any(
+        condition.test(context["event"], context["customer"], context["start"], context["now"])
+        is not (the_librarys_answer(mapped, activation(context)) is True)
+        for context in contexts
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sign", "wrong"), [("<", "<="), ("<=", "<"), (">", ">="), (">=", ">"), ("<", ">")])
+def test_a_wrong_ordering_would_be_noticed(sign: str, wrong: str) -> None:
+    word = f"_{sign}_"
+    right = ORDERINGS[word]
+    generator = Generator(7)
+
+    ORDERINGS[word] = (wrong, right[1])
+    try:
+        assert any(differs(generator) for _ in range(EXPRESSIONS_PER_SEED))
+    finally:
+        ORDERINGS[word] = right
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -34,7 +34,7 @@ async def test_nothing_acknowledged_is_lost_and_no_email_doubled_whoever_dies_or
 
     story = "\n".join([*said, outcome.summary, f"repeat with: make kills ROUNDS={ROUNDS} SEED={SEED}"])
     assert outcome.complaints == [], story
-    assert set(outcome.happened) == {(victim, how) for victim in VICTIMS for how in ("killed", "paused")}
+    assert set(outcome.happened) >= {(victim, how) for victim in VICTIMS for how in ("killed", "paused")}
     # Else nobody died with an attempt under way, and the interesting half of the ledger was not tried.
     assert outcome.doubts > 0, story
 
@@ -47,7 +47,7 @@ def test_every_victim_is_killed_and_paused_and_the_rest_is_chance_that_a_seed_re
     assert {(fault.victim, fault.pause_s > 0) for round_ in rounds[:12] for fault in round_.faults} == {
         (victim, paused) for victim in VICTIMS for paused in (False, True)
     }
-    assert any(len(round_.faults) == 2 for round_ in rounds[12:])
+    assert {len(round_.faults) for round_ in rounds[12:]} == {1, 2, 7}
 
 
 def test_a_cart_is_reminded_of_unless_bought_before_its_deadline() -> None:

@@ -18,7 +18,7 @@ from services.sender.span_places import event_span
 from tests.e2e.installation import Installation
 from tests.fakes.otlp_collector import OtlpCollector, Seen, tree
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(400)]
 
 EMAILS = 100
 """Of each sort: sent at once, and after a wait."""

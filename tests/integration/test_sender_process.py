@@ -125,6 +125,37 @@ def test_a_suppressed_address_gets_nothing_and_says_so(valkey: ValkeyServer, tmp
     tell(story)
 
 
+def test_no_attempt_begins_once_a_suppression_is_answered(valkey: ValkeyServer, tmp_path: Path) -> None:
+    begun = {email_pb2.EMAIL_STATE_ATTEMPTED, email_pb2.EMAIL_STATE_ACCEPTED}
+
+    async def story() -> None:
+        async with running(valkey, tmp_path) as sender:
+            many = [intent(f"race-{n}", address=f"race-{n}@example.invalid") for n in range(120)]
+
+            async def begun_when_answered(number: int) -> bool:
+                await asyncio.sleep(number * 0.001)
+                request = sender_service_pb2.SuppressRequest(address=many[number].to_address)
+                await sender.stub.Suppress(request)
+                ids = sender_service_pb2.GetEmailsRequest(send_ids=[many[number].send_id])
+                return any(email.state in begun for email in (await sender.stub.GetEmails(ids)).emails)
+
+            before = [await begun_when_answered(number) for number in (0, 1)]
+            racing = [asyncio.create_task(begun_when_answered(number)) for number in range(2, 118)]
+            for start in range(0, 120, 10):
+                await sender.submit(*many[start : start + 10], first=start + 1)
+            racing_begun = await asyncio.gather(*racing)
+            for one in many[118:]:
+                await sender.reaches(one, email_pb2.EMAIL_STATE_ACCEPTED)
+            after = [await begun_when_answered(number) for number in (118, 119)]
+
+            for one, attempted in zip(many, [*before, *racing_begun, *after], strict=True):
+                ended = email_pb2.EMAIL_STATE_ACCEPTED if attempted else email_pb2.EMAIL_STATE_SUPPRESSED
+                await sender.reaches(one, ended)
+            assert (before, after) == ([False, False], [True, True])
+
+    tell(story)
+
+
 def test_a_missing_value_skips_the_email_by_name(valkey: ValkeyServer, tmp_path: Path) -> None:
     async def story() -> None:
         async with running(valkey, tmp_path) as sender:

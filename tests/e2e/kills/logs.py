@@ -21,6 +21,9 @@ EXPECTED = re.compile(
 )
 
 
+_NUMBER = re.compile(r"\d+")
+
+
 def complaints(data: Path) -> list[str]:
     """Complaints about the logs of an installation that has ended."""
     personal: Counter[str] = Counter()
@@ -30,7 +33,7 @@ def complaints(data: Path) -> list[str]:
             if PERSONAL.search(line):
                 personal[path.name] += 1
             if any(words in line for words in UNEXPECTED) and not EXPECTED.search(line):
-                surprises[f"{path.name}: {line[:300]}"] += 1
+                surprises[f"{path.name}: {_NUMBER.sub('#', line[:300])}"] += 1
     found = [f"{path} has {number} lines with a customer's data" for path, number in personal.items()]
     return found + [f"{line} ({number} times)" for line, number in surprises.most_common(5)]
 

@@ -58,12 +58,13 @@ class Round:
 
 
 def plan(rounds: int, chance: random.Random) -> list[Round]:
-    """Everyone killed and paused in turn; then at random, also two at once and before all is well again."""
+    """Everyone killed and paused in turn; then at random, also two or all at once, and before all is well again."""
     in_turn = [Fault(victim) for victim in victims.VICTIMS]
     in_turn += [Fault(victim, chance.uniform(*PAUSE_S)) for victim in victims.VICTIMS]
     made = [Round((fault,), calm=True) for fault in in_turn[:rounds]]
+    everyone = (*victims.VICTIMS, victims.RAY)
     while len(made) < rounds:
-        chosen = chance.sample(victims.VICTIMS, chance.choice((1, 1, 2)))
+        chosen = chance.sample(everyone, chance.choice((1, 1, 1, 2, 2, len(everyone))))
         faults = tuple(Fault(victim, chance.choice((0.0, 0.0, chance.uniform(*PAUSE_S)))) for victim in chosen)
         made.append(Round(faults, calm=False, gap_s=chance.uniform(0.0, 2.0)))
     return made

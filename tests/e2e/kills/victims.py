@@ -13,7 +13,9 @@ from services.local.valkey_server import valkey_binary
 from tests.e2e.installation import Installation
 
 VICTIMS = ("store", "shard", "trigger", "sender", "ingest", "profile")
-BACK_WITHIN_S = 90.0
+RAY = "ray"
+"""The launcher of shards: with it they all end, and trigger starts anew; that takes longest of all."""
+BACK_WITHIN_S = 180.0
 _LOOK_EVERY_S = 0.1
 
 
@@ -33,7 +35,8 @@ def _is(process: psutil.Process, victim: str) -> bool:
         return False
     if victim == "store":
         return command[:1] == [str(valkey_binary())]
-    return command[1:3] == ["-m", f"services.{victim}"]
+    module = "services.local.ray_part" if victim == RAY else f"services.{victim}"
+    return command[1:3] == ["-m", module]
 
 
 def _name(process: psutil.Process) -> str:

@@ -154,6 +154,20 @@ def test_young_values_are_used_as_captured_and_older_ones_are_asked_for() -> Non
     assert [request.at_least_seq for request in world.asked_profile] == [7]
 
 
+@pytest.mark.parametrize(
+    ("consent", "state"), [(True, State.ACCEPTED), (False, State.SUPPRESSED), (None, State.SUPPRESSED)]
+)
+def test_marketing_whose_consent_was_withdrawn_meanwhile_is_not_sent(consent: bool | None, state: State) -> None:
+    world = World()
+    world.profile = {"name": "Ada", "consent": consent}
+    world.clock.ms += RULES.captured_max_age_ms + 1
+
+    world.drive(world.dispatch.emails(submitted(world, category=email_pb2.CATEGORY_MARKETING)))
+
+    assert world.states() == {state: 1}
+    assert len(world.calls) == (state is State.ACCEPTED)
+
+
 def test_without_profile_captured_values_serve_for_a_day_and_then_the_email_waits() -> None:
     world = World()
 
