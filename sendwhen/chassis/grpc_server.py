@@ -79,8 +79,8 @@ async def serve_until(
 ) -> None:
     """Run a started server until ``stop`` is set, then drain it.
 
-    What runs ``beside`` it never ends by itself. Where a defect ends it all the same, the server is drained too, so that
-    no half of a process goes on answering; what was raised is raised here.
+    What runs ``beside`` it never ends by itself. Where a defect ends it all the same, the server is drained too:
+    no half of a process shall go on answering. What was raised is raised here.
     """
     running = [asyncio.create_task(work) for work in beside]
     stopping = asyncio.create_task(stop.wait())
