@@ -18,7 +18,9 @@ MUTANT_RUNS_MAX = 60
 FATES = ("applied", "repeated", "other_payload", "failed", "too_many")
 FATES_EACH_MIN = 5
 REGRESSIONS = [
-    int(line) for line in (Path(__file__).parent / "regressions.txt").read_text().splitlines() if line[:1].isdigit()
+    int(line.split()[0])
+    for line in (Path(__file__).parent / "regressions.txt").read_text().splitlines()
+    if line[:1].isdigit()
 ]
 
 
