@@ -35,11 +35,11 @@ debian-packages:
 
 .PHONY: test
 test: setup debian-packages ## Run all tests
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2 --dist loadgroup
 
 .PHONY: test-fast
 test-fast: setup ## Run the tests that need no process but their own
-	$(PYTHON) -m pytest -m "not integration and not slow" tests
+	$(PYTHON) -m pytest -n 2 -m "not integration and not slow"
 
 .PHONY: check
 check: setup debian-packages ## Lint, types, import contracts, protos, manifests
@@ -64,8 +64,8 @@ simulate: setup ## Run the simulation of faults (SEED=… RUNS=…)
 	$(PYTHON) -m tests.simulation --seed $(or $(SEED),1) --runs $(or $(RUNS),100)
 
 .PHONY: kills
-kills: setup ## Kill real processes under load (ROUNDS=…)
-	$(PYTHON) -m tests.e2e.kills --rounds $(or $(ROUNDS),20)
+kills: setup ## Kill real processes under load (ROUNDS=… SEED=…)
+	$(PYTHON) -m tests.e2e.kills --rounds $(or $(ROUNDS),20) --seed $(or $(SEED),1)
 
 .PHONY: semantics
 semantics: setup ## Run neutral trigger cases (CASES=file) through the production domain

@@ -70,6 +70,31 @@ async def _appends(url: str) -> list[Figure]:
     return figures
 
 
+def append_rate(*, seconds: float = 2.0) -> float:
+    """Events per second of nothing but appends: 31 events in each of 16 partitions a time, two under way."""
+    with own_store() as url:
+        return uvloop.run(_append_rate(url, seconds))
+
+
+async def _append_rate(url: str, seconds: float) -> float:
+    events = 31
+    async with open_async_store(url) as client:
+        log = ValkeyLog(client, clock=SystemClock(), partitions=PARTITIONS, lag_max_events=10**12)
+        until_s, appended = time.perf_counter() + seconds, 0
+
+        async def one() -> None:
+            nonlocal appended
+            while time.perf_counter() < until_s:
+                now_ms, body = time.time_ns() // 1_000_000, bytes(events * EVENT_BYTES)
+                await log.append(
+                    [Append(partition=p, body=body, events=events, at_ms=now_ms) for p in range(PARTITIONS)]
+                )
+                appended += events * PARTITIONS
+
+        await asyncio.gather(one(), one())
+    return appended / seconds
+
+
 async def _in_turns(ours: Callable[[], Awaitable[None]], theirs: Callable[[], Awaitable[None]]) -> tuple[float, float]:
     took: tuple[list[int], list[int]] = ([], [])
     for round_ in range(ROUNDS + 20):

@@ -27,7 +27,8 @@ OPEN_LOOP_PER_S = 500
 
 
 @contextmanager
-def _server(*arguments: str) -> Iterator[str]:
+def serving(*arguments: str) -> Iterator[str]:
+    """A server of ``bench.ingest_servers``; its address."""
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.ingest_servers", *arguments],
         stdin=subprocess.PIPE,
@@ -142,7 +143,7 @@ async def _measure(target: str) -> list[Figure]:
 
 def measure() -> list[Figure]:
     """Three processes: client, ingest, and a trigger that keeps nothing."""
-    with _server("null-trigger") as trigger, _server("ingest", trigger) as ingest:
+    with serving("null-trigger") as trigger, serving("ingest", trigger) as ingest:
         return uvloop.run(_measure(ingest))
 
 

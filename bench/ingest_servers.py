@@ -1,4 +1,4 @@
-"""Servers for ``bench.ingest``, each in a process of its own: `python -m bench.ingest_servers null-trigger|ingest …`.
+"""Servers for ``bench.ingest``, each in its own process: `python -m bench.ingest_servers null-trigger|empty|ingest …`.
 
 Prints its port, then serves until its standard input ends.
 """
@@ -48,6 +48,8 @@ async def _serve(kind: str, trigger: str) -> None:
     registers: list[Any]
     if kind == "null-trigger":
         registers = [lambda s: trigger_service_pb2_grpc.add_TriggerServicer_to_server(NullTrigger(), s)]
+    elif kind == "empty":
+        registers = [_add_empty]
     else:
         log = GrpcLog(open_channel(trigger, key=KEY), event_clock=False)
         clock = SystemClock()

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from services.local.valkey_server import ValkeyConfig, ValkeyServer
+from services.local.valkey_server import ValkeyConfig
+from tests.integration.valkey_process import ValkeyServer
 
 
 @contextmanager

@@ -12,9 +12,10 @@ from bench.figures import Figure
 from sendwhen.campaigns.templates import Template, template_hash
 from sendwhen.chassis.grpc_channel import open_channel
 from sendwhen.v1 import email_pb2, sender_service_pb2, sender_service_pb2_grpc
-from services.local.valkey_server import ValkeyConfig, ValkeyServer
+from services.local.valkey_server import ValkeyConfig
 from services.sender.__main__ import main
 from services.sender.settings import SenderSettings
+from tests.integration.valkey_process import ValkeyServer
 
 TEMPLATE = Template(
     subject="{{ customer.first_name | default: 'Hello' }}, your {{ event.properties.product }} waits",

@@ -7,6 +7,7 @@ import functools
 import inspect
 import os
 import socket
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -26,6 +27,19 @@ settings.register_profile(
 settings.load_profile("sendwhen")
 
 
+# Their modules share one installation, or one Ray, among their tests: a module stays with one worker.
+_TOGETHER = ("tests/e2e/", "tests/real/", "tests/integration/test_shards_ray", "tests/integration/test_ray_head")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what is dear to set up; all else goes to whichever worker is free. The longest come first."""
+    for item in items:
+        if item.nodeid.startswith(_TOGETHER):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: [item.get_closest_marker(mark) is None for mark in ("slow", "integration")])
+
+
 @functools.cache
 def _one_loop() -> asyncio.AbstractEventLoop:
     # One for the whole session: gRPC's poller outlives a loop and must not find it closed.
@@ -40,6 +54,17 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     names = pyfuncitem._fixtureinfo.argnames
     _one_loop().run_until_complete(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
     return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In continuous integration a test that skips itself has failed, unless it needs data that is not ours."""
+    report = yield
+    may_skip = hasattr(report, "wasxfail") or item.get_closest_marker("external_data") is not None
+    if report.skipped and os.environ.get("CI") == "true" and not may_skip:
+        report.outcome = "failed"
+        report.longrepr = f"Skipped, which only tests of external data may be here: {report.longrepr}"
+    return report
 
 
 _LOOPBACK = ("127.", "::1", "localhost")

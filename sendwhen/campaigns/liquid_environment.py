@@ -67,7 +67,7 @@ class MissingValue(Invalid):
 
 
 class RenderLimit(LiquidError):
-    """A filter was asked for more than this environment gives."""
+    """A filter was asked for more than this environment gives. Says what, never of which value."""
 
 
 class Missing(Undefined):
@@ -170,7 +170,7 @@ def _check_replacement(value: str, old: str, new: str) -> None:
 def _date(value: Any, pattern: str = "%Y-%m-%d") -> str:
     """``date``, without the clock behind "now": of ISO 8601 text or of seconds since 1970."""
     if len(pattern) > 100 or not _DIRECTIVES.match(str(pattern)):
-        raise RenderLimit(f"a date written as {str(pattern)[:40]!r}", token=None)
+        raise RenderLimit("date takes the directives of docs/campaigns.md", token=None)
     moment = _moment(value)
     if moment is None:
         raise RenderLimit("date takes ISO 8601 text or seconds since 1970", token=None)

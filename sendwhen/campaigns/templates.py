@@ -14,10 +14,10 @@ from inscriptis import get_text
 from inscriptis.css_profiles import CSS_PROFILES
 from inscriptis.model.config import ParserConfig
 from liquid import BoundTemplate
-from liquid.exceptions import LiquidError, LiquidSyntaxError
+from liquid.exceptions import LiquidError, LiquidSyntaxError, LiquidValueError, ResourceLimitError
 
-from sendwhen.campaigns.liquid_environment import ROOTS, sandbox
-from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
+from sendwhen.campaigns.liquid_environment import ROOTS, MissingValue, RenderLimit, sandbox
+from sendwhen.campaigns.problem import Flaw, listed, nearest, place, shortened
 from sendwhen.errors import Invalid
 
 SUBJECT_LIMIT = 1_000
@@ -28,6 +28,8 @@ _LIQUID = {"subject": sandbox(autoescape=False), "text": sandbox(autoescape=Fals
 _AS_TEXT = ParserConfig(css=CSS_PROFILES["strict"], display_links=True)
 _BRACES = re.compile(r"\{{9}")
 _UNKNOWN_TAG = re.compile(r"unexpected tag '([^']*)'")
+_WORD = re.compile(r"\w+")
+_PATH_PART = re.compile(r"[^.\[\]]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +129,7 @@ def render(template: Template, context: Mapping[str, Any]) -> Rendered:
 
     Raises:
         MissingValue: A property that is absent, or null, is printed without a default.
-        NotRendered: A limit was reached, or a value is of the wrong kind.
+        NotRendered: A limit was reached, or a value is of the wrong kind. Neither quotes a value: both go to logs.
     """
     values = _values(context)
     parts = {part: _rendered(part, source, values) for part, source in template.parts()}
@@ -141,17 +143,40 @@ def _as_text(html: str) -> str:
 
 
 def _rendered(part: str, source: str, values: Mapping[str, Any]) -> str:
+    # Raised from None: Liquid's own messages quote values.
     try:
         return str(_parsed(part, source).render(**values))
-    except LiquidSyntaxError as error:
-        raise NotRendered(
-            f"The template's {part} is not Liquid ({error.message}).", remedy="Check the campaign before putting it."
-        ) from error
+    except MissingValue as error:
+        raise MissingValue.at(_as_written(error.path, source)) from None
     except (LiquidError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
-        reason = shortened(str(error.message if isinstance(error, LiquidError) else error), 160)
+        if isinstance(error, LiquidSyntaxError) and not isinstance(error, LiquidValueError):
+            raise NotRendered(
+                f"The template's {part} is not Liquid ({error.message}).",
+                remedy="Check the campaign before putting it.",
+            ) from None
         raise NotRendered(
-            f"The template's {part} could not be rendered ({reason}).", remedy="Mend the template, or the values."
-        ) from error
+            f"The template's {part} could not be rendered ({_reason(error, source)}).",
+            remedy="Mend the template, or the values.",
+        ) from None
+
+
+def _as_written(path: str, source: str) -> str:
+    """As much of a path as the template itself says; what follows in ``event.properties[customer.best]`` is a value."""
+    written = set(_WORD.findall(source))
+    for part in _PATH_PART.finditer(path):
+        if not written.issuperset(_WORD.findall(part[0])):
+            return path[: part.start()] + "…"
+    return path
+
+
+def _reason(error: Exception, source: str) -> str:
+    bound = isinstance(error, RenderLimit | ResourceLimitError)
+    what = str(error.args[0]) if bound and error.args else "a filter or a tag cannot use the value it is given"
+    token = error.token if isinstance(error, LiquidError) else None
+    if token is None or token.start_index < 0:
+        return what
+    line, column = place(source, token.start_index)
+    return f"{what}, line {line}, column {column}"
 
 
 def _values(context: Mapping[str, Any]) -> dict[str, Any]:

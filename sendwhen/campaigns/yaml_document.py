@@ -18,7 +18,7 @@ from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEv
 from ruamel.yaml.nodes import Node, ScalarNode
 from ruamel.yaml.reader import ReaderError
 
-from sendwhen.campaigns.problem import Flaw, place
+from sendwhen.campaigns.problem import Flaw
 
 YAML_BYTES_LIMIT = 65_536
 """Size of campaign.yaml."""
@@ -156,8 +156,3 @@ def _width(source: str, at: int, style: Any) -> int:
     if style == '"' and source[at] == "\\":
         return _ESCAPES.get(source[at + 1 : at + 2], 2)
     return 1
-
-
-def place_of(text: str, node: Node) -> tuple[int, int]:
-    """Line and column of a node."""
-    return place(text, node.start_mark.index)

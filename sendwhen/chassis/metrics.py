@@ -199,7 +199,7 @@ def serve_metrics(metrics: Metrics, listen: str) -> MetricsServer:
     """Serve ``metrics`` as OpenMetrics at http://LISTEN/metrics ("127.0.0.1:7411"), on a thread of its own.
 
     Raises:
-        OSError: The address is taken or not ours.
+        OSError: The address is taken, not ours, or none.
     """
 
     class Page(BaseHTTPRequestHandler):
@@ -220,6 +220,8 @@ def serve_metrics(metrics: Metrics, listen: str) -> MetricsServer:
             """Say nothing: a scrape every few seconds is no news."""
 
     host, _, port = listen.rpartition(":")
+    if not port.isdecimal():
+        raise OSError(f"{listen!r} is no address for metrics, such as 127.0.0.1:7411.")
     try:
         return MetricsServer(_Server((host or "127.0.0.1", int(port)), Page))
     except OSError as error:

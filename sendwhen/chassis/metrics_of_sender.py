@@ -11,9 +11,8 @@ SENDER_METRICS: Final[Mapping[Name, Metric]] = {
     "sendwhen_event_to_send_seconds": histogram(
         "sender",
         "campaign",
-        "The headline: from the event on disk (behind a wait: from the deadline) to the first byte of the first "
-        "attempt at "
-        "the provider. Its exemplars name traces.",
+        "The headline: from the event's arrival at ingest (behind a wait: from the deadline) to the first byte of the "
+        "first attempt at the provider. Its exemplars name traces.",
         "Open an exemplar's trace: the longest span names the part.",
         bounds=EVENT_TO_SEND_SECONDS,
     ),

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 import uvloop
 
+from sendwhen.chassis.logs import configure_logs
 from sendwhen.errors import SendwhenError
 
 log = structlog.get_logger()
@@ -17,8 +18,10 @@ log = structlog.get_logger()
 Main = Callable[[asyncio.Event], Awaitable[None]]
 
 
-def run(main: Main) -> None:
+def run(service: str, main: Main) -> None:
     """Run ``main(stop)``; SIGTERM and SIGINT set ``stop``. A SendwhenError or OSError exits with 2 and a sentence."""
+    # Until main has read how much it shall log: what is wrong with its settings is logged too.
+    configure_logs(service)
 
     async def until_asked() -> None:
         stop = asyncio.Event()

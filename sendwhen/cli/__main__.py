@@ -29,7 +29,7 @@ app = typer.Typer(
 @app.callback()
 def root(
     context: typer.Context,
-    data: Annotated[Path | None, typer.Option(help="Data folder of the installation.")] = None,
+    data: Annotated[Path | None, typer.Option(readable=False, help="Data folder of the installation.")] = None,
 ) -> None:
     """Keep the options that stand before the command."""
     context.obj = {"data": data}

@@ -108,6 +108,7 @@ class ReplayStream:
                 await asyncio.sleep(pause_s)
 
     def _pause_after(self, failure: grpc.aio.AioRpcError, away_since_s: float | None, now_s: float) -> float:
+        # A write into a call that the server has just ended fails as INTERNAL and hides why. The next stream tells.
         error = error_of(failure)
         if not isinstance(error, Unavailable | Overloaded | TooLate):
             raise error from failure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
@@ -99,8 +98,3 @@ def instant(at_ms: int) -> str:
     if not at_ms:
         return "-"
     return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def interactive() -> bool:
-    """True where a person watches."""
-    return sys.stdout.isatty()

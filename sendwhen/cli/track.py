@@ -30,16 +30,20 @@ def track(
 ) -> None:
     """Send one event and print where it stands in the log."""
     targets = targets_of(context)
-    event = Event(
-        event_id=event_id or uuid4().hex,
-        name=name,
-        user_id=user_id,
-        anonymous_id=anonymous_id,
-        email=email,
-        occurred_at_ms=occurred_at_ms,
-        properties_json=_json("--properties", properties),
-        attributes_json=_json("--attributes", attributes),
-    )
+    try:
+        event = Event(
+            event_id=event_id or uuid4().hex,
+            name=name,
+            user_id=user_id,
+            anonymous_id=anonymous_id,
+            email=email,
+            occurred_at_ms=occurred_at_ms,
+            properties_json=_json("--properties", properties),
+            attributes_json=_json("--attributes", attributes),
+        )
+    except (UnicodeEncodeError, ValueError):
+        # Half of a surrogate pair, bytes of the terminal that are no UTF-8, or a time beyond 64 bits.
+        fail("The event cannot be written: use text in UTF-8 and times in 64 bits.", code=2)
     answer = run(_send(targets, event, wait=wait))
     out.print(f"event {event.event_id}  partition {answer.position.partition}  seq {answer.position.seq}")
 

@@ -37,7 +37,10 @@ class Provider(StrEnum):
 def up(
     context: typer.Context,
     demo: Annotated[bool, typer.Option("--demo", help="With a demo shop whose shoppers are simulated.")] = False,
-    data: Annotated[Path | None, typer.Option(help="Data folder (default: SENDWHEN_DATA, else var/sendwhen).")] = None,
+    # What cannot be read is refused below, with what to do about it.
+    data: Annotated[
+        Path | None, typer.Option(readable=False, help="Data folder (default: SENDWHEN_DATA, else var/sendwhen).")
+    ] = None,
     clock: Annotated[
         Clock | None, typer.Option(help="Log time: this machine's, or the events' own. Fixed at creation.")
     ] = None,

@@ -79,7 +79,7 @@ def _show(answer: WhyResponse) -> None:
     for email in answer.emails:
         out.print(_email(email))
     if not answer.HasField("campaign"):
-        err.print("There is no campaign of that id; `sendwhen campaigns list` shows all.")
+        err.print("`sendwhen campaigns list` shows which there are.")
 
 
 def _line(decision: Decision) -> str:

@@ -31,7 +31,8 @@ class IngestStub:
     Answers only after the event is on disk. Errors, each with google.rpc.ErrorInfo or BadRequest details:
     UNAUTHENTICATED (no or unknown write key), INVALID_ARGUMENT (field violations that say what to send),
     RESOURCE_EXHAUSTED (overload; google.rpc.RetryInfo says when to come back), UNAVAILABLE (retry with the same
-    event id), DEADLINE_EXCEEDED (outcome unknown: retry with the same event id).
+    event id), DEADLINE_EXCEEDED (outcome unknown: retry with the same event id). CANCELLED that the caller did not ask for
+    comes from a server that stops: retry likewise.
     """
 
     def __init__(self, channel):
@@ -63,7 +64,8 @@ class IngestServicer:
     Answers only after the event is on disk. Errors, each with google.rpc.ErrorInfo or BadRequest details:
     UNAUTHENTICATED (no or unknown write key), INVALID_ARGUMENT (field violations that say what to send),
     RESOURCE_EXHAUSTED (overload; google.rpc.RetryInfo says when to come back), UNAVAILABLE (retry with the same
-    event id), DEADLINE_EXCEEDED (outcome unknown: retry with the same event id).
+    event id), DEADLINE_EXCEEDED (outcome unknown: retry with the same event id). CANCELLED that the caller did not ask for
+    comes from a server that stops: retry likewise.
     """
 
     def Track(self, request, context):
@@ -123,7 +125,8 @@ class Ingest:
     Answers only after the event is on disk. Errors, each with google.rpc.ErrorInfo or BadRequest details:
     UNAUTHENTICATED (no or unknown write key), INVALID_ARGUMENT (field violations that say what to send),
     RESOURCE_EXHAUSTED (overload; google.rpc.RetryInfo says when to come back), UNAVAILABLE (retry with the same
-    event id), DEADLINE_EXCEEDED (outcome unknown: retry with the same event id).
+    event id), DEADLINE_EXCEEDED (outcome unknown: retry with the same event id). CANCELLED that the caller did not ask for
+    comes from a server that stops: retry likewise.
     """
 
     @staticmethod

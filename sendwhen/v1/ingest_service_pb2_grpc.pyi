@@ -32,7 +32,8 @@ class IngestStub:
     Answers only after the event is on disk. Errors, each with google.rpc.ErrorInfo or BadRequest details:
     UNAUTHENTICATED (no or unknown write key), INVALID_ARGUMENT (field violations that say what to send),
     RESOURCE_EXHAUSTED (overload; google.rpc.RetryInfo says when to come back), UNAVAILABLE (retry with the same
-    event id), DEADLINE_EXCEEDED (outcome unknown: retry with the same event id).
+    event id), DEADLINE_EXCEEDED (outcome unknown: retry with the same event id). CANCELLED that the caller did not ask for
+    comes from a server that stops: retry likewise.
     """
 
     @_typing.overload
@@ -59,7 +60,8 @@ class IngestAsyncStub(IngestStub):
     Answers only after the event is on disk. Errors, each with google.rpc.ErrorInfo or BadRequest details:
     UNAUTHENTICATED (no or unknown write key), INVALID_ARGUMENT (field violations that say what to send),
     RESOURCE_EXHAUSTED (overload; google.rpc.RetryInfo says when to come back), UNAVAILABLE (retry with the same
-    event id), DEADLINE_EXCEEDED (outcome unknown: retry with the same event id).
+    event id), DEADLINE_EXCEEDED (outcome unknown: retry with the same event id). CANCELLED that the caller did not ask for
+    comes from a server that stops: retry likewise.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -82,7 +84,8 @@ class IngestServicer(metaclass=_abc_1.ABCMeta):
     Answers only after the event is on disk. Errors, each with google.rpc.ErrorInfo or BadRequest details:
     UNAUTHENTICATED (no or unknown write key), INVALID_ARGUMENT (field violations that say what to send),
     RESOURCE_EXHAUSTED (overload; google.rpc.RetryInfo says when to come back), UNAVAILABLE (retry with the same
-    event id), DEADLINE_EXCEEDED (outcome unknown: retry with the same event id).
+    event id), DEADLINE_EXCEEDED (outcome unknown: retry with the same event id). CANCELLED that the caller did not ask for
+    comes from a server that stops: retry likewise.
     """
 
     @_abc_1.abstractmethod

@@ -29,7 +29,8 @@ class ProfileStub:
     """Answers who a customer is right now, from memory. Every call carries the service token.
 
     Errors: NOT_FOUND (nobody by that id), FAILED_PRECONDITION (not as fresh as asked for by the deadline; the message
-    says how fresh), INVALID_ARGUMENT, UNAVAILABLE (the store cannot be reached).
+    says how fresh), INVALID_ARGUMENT (field violations), UNAVAILABLE (the store cannot be reached), RESOURCE_EXHAUSTED (too
+    many customers wait for the store; google.rpc.RetryInfo says when to come back), UNAUTHENTICATED. Both calls only read.
     """
 
     def __init__(self, channel):
@@ -54,7 +55,8 @@ class ProfileServicer:
     """Answers who a customer is right now, from memory. Every call carries the service token.
 
     Errors: NOT_FOUND (nobody by that id), FAILED_PRECONDITION (not as fresh as asked for by the deadline; the message
-    says how fresh), INVALID_ARGUMENT, UNAVAILABLE (the store cannot be reached).
+    says how fresh), INVALID_ARGUMENT (field violations), UNAVAILABLE (the store cannot be reached), RESOURCE_EXHAUSTED (too
+    many customers wait for the store; google.rpc.RetryInfo says when to come back), UNAUTHENTICATED. Both calls only read.
     """
 
     def Get(self, request, context):
@@ -65,7 +67,8 @@ class ProfileServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchGet(self, request, context):
-        """Up to 500 customers, each answered by itself, in the order asked.
+        """Up to 500 customers, each answered by itself, in the order asked. What would make the answer larger than 3 MB is
+        answered with RESOURCE_EXHAUSTED: ask again for fewer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,7 +99,8 @@ class Profile:
     """Answers who a customer is right now, from memory. Every call carries the service token.
 
     Errors: NOT_FOUND (nobody by that id), FAILED_PRECONDITION (not as fresh as asked for by the deadline; the message
-    says how fresh), INVALID_ARGUMENT, UNAVAILABLE (the store cannot be reached).
+    says how fresh), INVALID_ARGUMENT (field violations), UNAVAILABLE (the store cannot be reached), RESOURCE_EXHAUSTED (too
+    many customers wait for the store; google.rpc.RetryInfo says when to come back), UNAUTHENTICATED. Both calls only read.
     """
 
     @staticmethod

@@ -30,7 +30,8 @@ class ProfileStub:
     """Answers who a customer is right now, from memory. Every call carries the service token.
 
     Errors: NOT_FOUND (nobody by that id), FAILED_PRECONDITION (not as fresh as asked for by the deadline; the message
-    says how fresh), INVALID_ARGUMENT, UNAVAILABLE (the store cannot be reached).
+    says how fresh), INVALID_ARGUMENT (field violations), UNAVAILABLE (the store cannot be reached), RESOURCE_EXHAUSTED (too
+    many customers wait for the store; google.rpc.RetryInfo says when to come back), UNAUTHENTICATED. Both calls only read.
     """
 
     @_typing.overload
@@ -40,27 +41,33 @@ class ProfileStub:
     Get: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.GetRequest, _profile_service_pb2.GetResponse]
     """One customer."""
     BatchGet: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.BatchGetRequest, _profile_service_pb2.BatchGetResponse]
-    """Up to 500 customers, each answered by itself, in the order asked."""
+    """Up to 500 customers, each answered by itself, in the order asked. What would make the answer larger than 3 MB is
+    answered with RESOURCE_EXHAUSTED: ask again for fewer.
+    """
 
 @_typing.type_check_only
 class ProfileAsyncStub(ProfileStub):
     """Answers who a customer is right now, from memory. Every call carries the service token.
 
     Errors: NOT_FOUND (nobody by that id), FAILED_PRECONDITION (not as fresh as asked for by the deadline; the message
-    says how fresh), INVALID_ARGUMENT, UNAVAILABLE (the store cannot be reached).
+    says how fresh), INVALID_ARGUMENT (field violations), UNAVAILABLE (the store cannot be reached), RESOURCE_EXHAUSTED (too
+    many customers wait for the store; google.rpc.RetryInfo says when to come back), UNAUTHENTICATED. Both calls only read.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Get: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.GetRequest, _profile_service_pb2.GetResponse]  # type: ignore[assignment]
     """One customer."""
     BatchGet: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.BatchGetRequest, _profile_service_pb2.BatchGetResponse]  # type: ignore[assignment]
-    """Up to 500 customers, each answered by itself, in the order asked."""
+    """Up to 500 customers, each answered by itself, in the order asked. What would make the answer larger than 3 MB is
+    answered with RESOURCE_EXHAUSTED: ask again for fewer.
+    """
 
 class ProfileServicer(metaclass=_abc_1.ABCMeta):
     """Answers who a customer is right now, from memory. Every call carries the service token.
 
     Errors: NOT_FOUND (nobody by that id), FAILED_PRECONDITION (not as fresh as asked for by the deadline; the message
-    says how fresh), INVALID_ARGUMENT, UNAVAILABLE (the store cannot be reached).
+    says how fresh), INVALID_ARGUMENT (field violations), UNAVAILABLE (the store cannot be reached), RESOURCE_EXHAUSTED (too
+    many customers wait for the store; google.rpc.RetryInfo says when to come back), UNAUTHENTICATED. Both calls only read.
     """
 
     @_abc_1.abstractmethod
@@ -77,6 +84,8 @@ class ProfileServicer(metaclass=_abc_1.ABCMeta):
         request: _profile_service_pb2.BatchGetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_profile_service_pb2.BatchGetResponse, _abc.Awaitable[_profile_service_pb2.BatchGetResponse]]:
-        """Up to 500 customers, each answered by itself, in the order asked."""
+        """Up to 500 customers, each answered by itself, in the order asked. What would make the answer larger than 3 MB is
+        answered with RESOURCE_EXHAUSTED: ask again for fewer.
+        """
 
 def add_ProfileServicer_to_server(servicer: ProfileServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -29,7 +29,9 @@ class SenderStub:
     """Turns decisions into at most one email each.
 
     Submit, PutTemplates carry the service token; the others the admin key or the service token.
-    Errors: UNAUTHENTICATED, INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED with RetryInfo, UNAVAILABLE.
+    Errors: UNAUTHENTICATED (no or unknown key), PERMISSION_DENIED (a key for other methods), INVALID_ARGUMENT (field
+    violations), RESOURCE_EXHAUSTED (too many open emails; google.rpc.RetryInfo says when to come back), UNAVAILABLE (the
+    ledger's store is away; outcome unknown, so submit the same again).
     """
 
     def __init__(self, channel):
@@ -74,19 +76,22 @@ class SenderServicer:
     """Turns decisions into at most one email each.
 
     Submit, PutTemplates carry the service token; the others the admin key or the service token.
-    Errors: UNAUTHENTICATED, INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED with RetryInfo, UNAVAILABLE.
+    Errors: UNAUTHENTICATED (no or unknown key), PERMISSION_DENIED (a key for other methods), INVALID_ARGUMENT (field
+    violations), RESOURCE_EXHAUSTED (too many open emails; google.rpc.RetryInfo says when to come back), UNAVAILABLE (the
+    ledger's store is away; outcome unknown, so submit the same again).
     """
 
     def Submit(self, request, context):
-        """Takes decisions of one partition's outbox, in its order; answers when all are durable. Idempotent by send_id, and by
-        ordinal within a lineage.
+        """Takes up to 1,000 decisions of one partition's outbox, in its order; answers when all are durable. Idempotent by
+        send_id, and by ordinal within a lineage.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PutTemplates(self, request, context):
-        """Keeps templates under their content hash; answers when durable. Idempotent. INVALID_ARGUMENT where one does not parse.
+        """Keeps up to 64 templates of up to 524,288 characters each under their content hash; answers when durable. Idempotent.
+        INVALID_ARGUMENT where one does not parse.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -165,7 +170,9 @@ class Sender:
     """Turns decisions into at most one email each.
 
     Submit, PutTemplates carry the service token; the others the admin key or the service token.
-    Errors: UNAUTHENTICATED, INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED with RetryInfo, UNAVAILABLE.
+    Errors: UNAUTHENTICATED (no or unknown key), PERMISSION_DENIED (a key for other methods), INVALID_ARGUMENT (field
+    violations), RESOURCE_EXHAUSTED (too many open emails; google.rpc.RetryInfo says when to come back), UNAVAILABLE (the
+    ledger's store is away; outcome unknown, so submit the same again).
     """
 
     @staticmethod

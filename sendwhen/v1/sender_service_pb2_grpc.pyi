@@ -30,7 +30,9 @@ class SenderStub:
     """Turns decisions into at most one email each.
 
     Submit, PutTemplates carry the service token; the others the admin key or the service token.
-    Errors: UNAUTHENTICATED, INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED with RetryInfo, UNAVAILABLE.
+    Errors: UNAUTHENTICATED (no or unknown key), PERMISSION_DENIED (a key for other methods), INVALID_ARGUMENT (field
+    violations), RESOURCE_EXHAUSTED (too many open emails; google.rpc.RetryInfo says when to come back), UNAVAILABLE (the
+    ledger's store is away; outcome unknown, so submit the same again).
     """
 
     @_typing.overload
@@ -38,11 +40,13 @@ class SenderStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SenderAsyncStub: ...
     Submit: _grpc.UnaryUnaryMultiCallable[_sender_service_pb2.SubmitRequest, _sender_service_pb2.SubmitResponse]
-    """Takes decisions of one partition's outbox, in its order; answers when all are durable. Idempotent by send_id, and by
-    ordinal within a lineage.
+    """Takes up to 1,000 decisions of one partition's outbox, in its order; answers when all are durable. Idempotent by
+    send_id, and by ordinal within a lineage.
     """
     PutTemplates: _grpc.UnaryUnaryMultiCallable[_sender_service_pb2.PutTemplatesRequest, _sender_service_pb2.PutTemplatesResponse]
-    """Keeps templates under their content hash; answers when durable. Idempotent. INVALID_ARGUMENT where one does not parse."""
+    """Keeps up to 64 templates of up to 524,288 characters each under their content hash; answers when durable. Idempotent.
+    INVALID_ARGUMENT where one does not parse.
+    """
     GetEmails: _grpc.UnaryUnaryMultiCallable[_sender_service_pb2.GetEmailsRequest, _sender_service_pb2.GetEmailsResponse]
     """Rows of the ledger by send_id; those not found are left out."""
     CountEmails: _grpc.UnaryUnaryMultiCallable[_sender_service_pb2.CountEmailsRequest, _sender_service_pb2.CountEmailsResponse]
@@ -57,16 +61,20 @@ class SenderAsyncStub(SenderStub):
     """Turns decisions into at most one email each.
 
     Submit, PutTemplates carry the service token; the others the admin key or the service token.
-    Errors: UNAUTHENTICATED, INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED with RetryInfo, UNAVAILABLE.
+    Errors: UNAUTHENTICATED (no or unknown key), PERMISSION_DENIED (a key for other methods), INVALID_ARGUMENT (field
+    violations), RESOURCE_EXHAUSTED (too many open emails; google.rpc.RetryInfo says when to come back), UNAVAILABLE (the
+    ledger's store is away; outcome unknown, so submit the same again).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Submit: _aio.UnaryUnaryMultiCallable[_sender_service_pb2.SubmitRequest, _sender_service_pb2.SubmitResponse]  # type: ignore[assignment]
-    """Takes decisions of one partition's outbox, in its order; answers when all are durable. Idempotent by send_id, and by
-    ordinal within a lineage.
+    """Takes up to 1,000 decisions of one partition's outbox, in its order; answers when all are durable. Idempotent by
+    send_id, and by ordinal within a lineage.
     """
     PutTemplates: _aio.UnaryUnaryMultiCallable[_sender_service_pb2.PutTemplatesRequest, _sender_service_pb2.PutTemplatesResponse]  # type: ignore[assignment]
-    """Keeps templates under their content hash; answers when durable. Idempotent. INVALID_ARGUMENT where one does not parse."""
+    """Keeps up to 64 templates of up to 524,288 characters each under their content hash; answers when durable. Idempotent.
+    INVALID_ARGUMENT where one does not parse.
+    """
     GetEmails: _aio.UnaryUnaryMultiCallable[_sender_service_pb2.GetEmailsRequest, _sender_service_pb2.GetEmailsResponse]  # type: ignore[assignment]
     """Rows of the ledger by send_id; those not found are left out."""
     CountEmails: _aio.UnaryUnaryMultiCallable[_sender_service_pb2.CountEmailsRequest, _sender_service_pb2.CountEmailsResponse]  # type: ignore[assignment]
@@ -80,7 +88,9 @@ class SenderServicer(metaclass=_abc_1.ABCMeta):
     """Turns decisions into at most one email each.
 
     Submit, PutTemplates carry the service token; the others the admin key or the service token.
-    Errors: UNAUTHENTICATED, INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED with RetryInfo, UNAVAILABLE.
+    Errors: UNAUTHENTICATED (no or unknown key), PERMISSION_DENIED (a key for other methods), INVALID_ARGUMENT (field
+    violations), RESOURCE_EXHAUSTED (too many open emails; google.rpc.RetryInfo says when to come back), UNAVAILABLE (the
+    ledger's store is away; outcome unknown, so submit the same again).
     """
 
     @_abc_1.abstractmethod
@@ -89,8 +99,8 @@ class SenderServicer(metaclass=_abc_1.ABCMeta):
         request: _sender_service_pb2.SubmitRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sender_service_pb2.SubmitResponse, _abc.Awaitable[_sender_service_pb2.SubmitResponse]]:
-        """Takes decisions of one partition's outbox, in its order; answers when all are durable. Idempotent by send_id, and by
-        ordinal within a lineage.
+        """Takes up to 1,000 decisions of one partition's outbox, in its order; answers when all are durable. Idempotent by
+        send_id, and by ordinal within a lineage.
         """
 
     @_abc_1.abstractmethod
@@ -99,7 +109,9 @@ class SenderServicer(metaclass=_abc_1.ABCMeta):
         request: _sender_service_pb2.PutTemplatesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sender_service_pb2.PutTemplatesResponse, _abc.Awaitable[_sender_service_pb2.PutTemplatesResponse]]:
-        """Keeps templates under their content hash; answers when durable. Idempotent. INVALID_ARGUMENT where one does not parse."""
+        """Keeps up to 64 templates of up to 524,288 characters each under their content hash; answers when durable. Idempotent.
+        INVALID_ARGUMENT where one does not parse.
+        """
 
     @_abc_1.abstractmethod
     def GetEmails(

@@ -29,7 +29,9 @@ class TriggerStub:
     """Routes events to the log, keeps the campaigns, answers why.
 
     Append, WaitApplied carry the service token; all others the admin key (metadata `authorization: Bearer <token>`).
-    Errors as in Ingest; PERMISSION_DENIED where a valid token is not enough.
+    Errors, each with google.rpc.ErrorInfo or BadRequest details: UNAUTHENTICATED (no or unknown key), PERMISSION_DENIED (a
+    key that may call other methods only), INVALID_ARGUMENT (field violations), UNAVAILABLE (the store or a service is away;
+    retry), RESOURCE_EXHAUSTED (overload; google.rpc.RetryInfo says when to come back).
     """
 
     def __init__(self, channel):
@@ -94,19 +96,22 @@ class TriggerServicer:
     """Routes events to the log, keeps the campaigns, answers why.
 
     Append, WaitApplied carry the service token; all others the admin key (metadata `authorization: Bearer <token>`).
-    Errors as in Ingest; PERMISSION_DENIED where a valid token is not enough.
+    Errors, each with google.rpc.ErrorInfo or BadRequest details: UNAUTHENTICATED (no or unknown key), PERMISSION_DENIED (a
+    key that may call other methods only), INVALID_ARGUMENT (field violations), UNAVAILABLE (the store or a service is away;
+    retry), RESOURCE_EXHAUSTED (overload; google.rpc.RetryInfo says when to come back).
     """
 
     def Append(self, request, context):
-        """Appends events to their partitions' logs; answers after they are on disk. Not idempotent by itself: shards drop
-        repeated event ids.
+        """Appends up to 5,000 events of up to 34,000 bytes each to their partitions' logs; answers after they are on disk, each by
+        itself. Not idempotent by itself: shards drop repeated event ids.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WaitApplied(self, request, context):
-        """Answers when the shards have committed all the positions given, or fails with DEADLINE_EXCEEDED.
+        """Answers when the shards have committed all the positions given, or fails with DEADLINE_EXCEEDED at the call's deadline,
+        after 60 seconds at the latest. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,7 +133,7 @@ class TriggerServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListCampaigns(self, request, context):
-        """All campaigns.
+        """All campaigns, those paused among them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,7 +147,8 @@ class TriggerServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Why(self, request, context):
-        """What a campaign decided about a customer, waits that are open, and what became of the emails.
+        """What a campaign decided about a customer, waits that are open, and what became of the emails. NOT_FOUND where neither
+        the customer nor the campaign is known.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,7 +170,7 @@ class TriggerServicer:
 
     def AdvanceClock(self, request, context):
         """For an installation that runs on the events' own time: moves every partition's clock to an instant.
-        FAILED_PRECONDITION in any other installation.
+        FAILED_PRECONDITION in any other installation. Clocks that are later stay; repeating it is harmless.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -235,7 +241,9 @@ class Trigger:
     """Routes events to the log, keeps the campaigns, answers why.
 
     Append, WaitApplied carry the service token; all others the admin key (metadata `authorization: Bearer <token>`).
-    Errors as in Ingest; PERMISSION_DENIED where a valid token is not enough.
+    Errors, each with google.rpc.ErrorInfo or BadRequest details: UNAUTHENTICATED (no or unknown key), PERMISSION_DENIED (a
+    key that may call other methods only), INVALID_ARGUMENT (field violations), UNAVAILABLE (the store or a service is away;
+    retry), RESOURCE_EXHAUSTED (overload; google.rpc.RetryInfo says when to come back).
     """
 
     @staticmethod

@@ -30,7 +30,9 @@ class TriggerStub:
     """Routes events to the log, keeps the campaigns, answers why.
 
     Append, WaitApplied carry the service token; all others the admin key (metadata `authorization: Bearer <token>`).
-    Errors as in Ingest; PERMISSION_DENIED where a valid token is not enough.
+    Errors, each with google.rpc.ErrorInfo or BadRequest details: UNAUTHENTICATED (no or unknown key), PERMISSION_DENIED (a
+    key that may call other methods only), INVALID_ARGUMENT (field violations), UNAVAILABLE (the store or a service is away;
+    retry), RESOURCE_EXHAUSTED (overload; google.rpc.RetryInfo says when to come back).
     """
 
     @_typing.overload
@@ -38,11 +40,13 @@ class TriggerStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TriggerAsyncStub: ...
     Append: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.AppendRequest, _trigger_service_pb2.AppendResponse]
-    """Appends events to their partitions' logs; answers after they are on disk. Not idempotent by itself: shards drop
-    repeated event ids.
+    """Appends up to 5,000 events of up to 34,000 bytes each to their partitions' logs; answers after they are on disk, each by
+    itself. Not idempotent by itself: shards drop repeated event ids.
     """
     WaitApplied: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.WaitAppliedRequest, _trigger_service_pb2.WaitAppliedResponse]
-    """Answers when the shards have committed all the positions given, or fails with DEADLINE_EXCEEDED."""
+    """Answers when the shards have committed all the positions given, or fails with DEADLINE_EXCEEDED at the call's deadline,
+    after 60 seconds at the latest. Idempotent.
+    """
     CheckCampaign: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.CheckCampaignRequest, _trigger_service_pb2.CheckCampaignResponse]
     """Validates a campaign completely without putting it. A campaign with errors is an answer, not a failed call."""
     PutCampaign: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.PutCampaignRequest, _trigger_service_pb2.PutCampaignResponse]
@@ -50,18 +54,20 @@ class TriggerStub:
     content. INVALID_ARGUMENT with the problems as field violations when it does not validate; the running version stays.
     """
     ListCampaigns: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.ListCampaignsRequest, _trigger_service_pb2.ListCampaignsResponse]
-    """All campaigns."""
+    """All campaigns, those paused among them."""
     SetCampaignPaused: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.SetCampaignPausedRequest, _trigger_service_pb2.SetCampaignPausedResponse]
     """Pauses or resumes a campaign in every partition. Idempotent. NOT_FOUND where there is none of that id."""
     Why: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.WhyRequest, _trigger_service_pb2.WhyResponse]
-    """What a campaign decided about a customer, waits that are open, and what became of the emails."""
+    """What a campaign decided about a customer, waits that are open, and what became of the emails. NOT_FOUND where neither
+    the customer nor the campaign is known.
+    """
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.ListDeadLettersRequest, _trigger_service_pb2.ListDeadLettersResponse]
     """Events that could not be applied, latest first."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.GetStatusRequest, _trigger_service_pb2.GetStatusResponse]
     """Partitions, owners, lag, positions, durability."""
     AdvanceClock: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.AdvanceClockRequest, _trigger_service_pb2.AdvanceClockResponse]
     """For an installation that runs on the events' own time: moves every partition's clock to an instant.
-    FAILED_PRECONDITION in any other installation.
+    FAILED_PRECONDITION in any other installation. Clocks that are later stay; repeating it is harmless.
     """
 
 @_typing.type_check_only
@@ -69,16 +75,20 @@ class TriggerAsyncStub(TriggerStub):
     """Routes events to the log, keeps the campaigns, answers why.
 
     Append, WaitApplied carry the service token; all others the admin key (metadata `authorization: Bearer <token>`).
-    Errors as in Ingest; PERMISSION_DENIED where a valid token is not enough.
+    Errors, each with google.rpc.ErrorInfo or BadRequest details: UNAUTHENTICATED (no or unknown key), PERMISSION_DENIED (a
+    key that may call other methods only), INVALID_ARGUMENT (field violations), UNAVAILABLE (the store or a service is away;
+    retry), RESOURCE_EXHAUSTED (overload; google.rpc.RetryInfo says when to come back).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Append: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.AppendRequest, _trigger_service_pb2.AppendResponse]  # type: ignore[assignment]
-    """Appends events to their partitions' logs; answers after they are on disk. Not idempotent by itself: shards drop
-    repeated event ids.
+    """Appends up to 5,000 events of up to 34,000 bytes each to their partitions' logs; answers after they are on disk, each by
+    itself. Not idempotent by itself: shards drop repeated event ids.
     """
     WaitApplied: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.WaitAppliedRequest, _trigger_service_pb2.WaitAppliedResponse]  # type: ignore[assignment]
-    """Answers when the shards have committed all the positions given, or fails with DEADLINE_EXCEEDED."""
+    """Answers when the shards have committed all the positions given, or fails with DEADLINE_EXCEEDED at the call's deadline,
+    after 60 seconds at the latest. Idempotent.
+    """
     CheckCampaign: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.CheckCampaignRequest, _trigger_service_pb2.CheckCampaignResponse]  # type: ignore[assignment]
     """Validates a campaign completely without putting it. A campaign with errors is an answer, not a failed call."""
     PutCampaign: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.PutCampaignRequest, _trigger_service_pb2.PutCampaignResponse]  # type: ignore[assignment]
@@ -86,25 +96,29 @@ class TriggerAsyncStub(TriggerStub):
     content. INVALID_ARGUMENT with the problems as field violations when it does not validate; the running version stays.
     """
     ListCampaigns: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.ListCampaignsRequest, _trigger_service_pb2.ListCampaignsResponse]  # type: ignore[assignment]
-    """All campaigns."""
+    """All campaigns, those paused among them."""
     SetCampaignPaused: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.SetCampaignPausedRequest, _trigger_service_pb2.SetCampaignPausedResponse]  # type: ignore[assignment]
     """Pauses or resumes a campaign in every partition. Idempotent. NOT_FOUND where there is none of that id."""
     Why: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.WhyRequest, _trigger_service_pb2.WhyResponse]  # type: ignore[assignment]
-    """What a campaign decided about a customer, waits that are open, and what became of the emails."""
+    """What a campaign decided about a customer, waits that are open, and what became of the emails. NOT_FOUND where neither
+    the customer nor the campaign is known.
+    """
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.ListDeadLettersRequest, _trigger_service_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
     """Events that could not be applied, latest first."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.GetStatusRequest, _trigger_service_pb2.GetStatusResponse]  # type: ignore[assignment]
     """Partitions, owners, lag, positions, durability."""
     AdvanceClock: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.AdvanceClockRequest, _trigger_service_pb2.AdvanceClockResponse]  # type: ignore[assignment]
     """For an installation that runs on the events' own time: moves every partition's clock to an instant.
-    FAILED_PRECONDITION in any other installation.
+    FAILED_PRECONDITION in any other installation. Clocks that are later stay; repeating it is harmless.
     """
 
 class TriggerServicer(metaclass=_abc_1.ABCMeta):
     """Routes events to the log, keeps the campaigns, answers why.
 
     Append, WaitApplied carry the service token; all others the admin key (metadata `authorization: Bearer <token>`).
-    Errors as in Ingest; PERMISSION_DENIED where a valid token is not enough.
+    Errors, each with google.rpc.ErrorInfo or BadRequest details: UNAUTHENTICATED (no or unknown key), PERMISSION_DENIED (a
+    key that may call other methods only), INVALID_ARGUMENT (field violations), UNAVAILABLE (the store or a service is away;
+    retry), RESOURCE_EXHAUSTED (overload; google.rpc.RetryInfo says when to come back).
     """
 
     @_abc_1.abstractmethod
@@ -113,8 +127,8 @@ class TriggerServicer(metaclass=_abc_1.ABCMeta):
         request: _trigger_service_pb2.AppendRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_trigger_service_pb2.AppendResponse, _abc.Awaitable[_trigger_service_pb2.AppendResponse]]:
-        """Appends events to their partitions' logs; answers after they are on disk. Not idempotent by itself: shards drop
-        repeated event ids.
+        """Appends up to 5,000 events of up to 34,000 bytes each to their partitions' logs; answers after they are on disk, each by
+        itself. Not idempotent by itself: shards drop repeated event ids.
         """
 
     @_abc_1.abstractmethod
@@ -123,7 +137,9 @@ class TriggerServicer(metaclass=_abc_1.ABCMeta):
         request: _trigger_service_pb2.WaitAppliedRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_trigger_service_pb2.WaitAppliedResponse, _abc.Awaitable[_trigger_service_pb2.WaitAppliedResponse]]:
-        """Answers when the shards have committed all the positions given, or fails with DEADLINE_EXCEEDED."""
+        """Answers when the shards have committed all the positions given, or fails with DEADLINE_EXCEEDED at the call's deadline,
+        after 60 seconds at the latest. Idempotent.
+        """
 
     @_abc_1.abstractmethod
     def CheckCampaign(
@@ -149,7 +165,7 @@ class TriggerServicer(metaclass=_abc_1.ABCMeta):
         request: _trigger_service_pb2.ListCampaignsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_trigger_service_pb2.ListCampaignsResponse, _abc.Awaitable[_trigger_service_pb2.ListCampaignsResponse]]:
-        """All campaigns."""
+        """All campaigns, those paused among them."""
 
     @_abc_1.abstractmethod
     def SetCampaignPaused(
@@ -165,7 +181,9 @@ class TriggerServicer(metaclass=_abc_1.ABCMeta):
         request: _trigger_service_pb2.WhyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_trigger_service_pb2.WhyResponse, _abc.Awaitable[_trigger_service_pb2.WhyResponse]]:
-        """What a campaign decided about a customer, waits that are open, and what became of the emails."""
+        """What a campaign decided about a customer, waits that are open, and what became of the emails. NOT_FOUND where neither
+        the customer nor the campaign is known.
+        """
 
     @_abc_1.abstractmethod
     def ListDeadLetters(
@@ -190,7 +208,7 @@ class TriggerServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_trigger_service_pb2.AdvanceClockResponse, _abc.Awaitable[_trigger_service_pb2.AdvanceClockResponse]]:
         """For an installation that runs on the events' own time: moves every partition's clock to an instant.
-        FAILED_PRECONDITION in any other installation.
+        FAILED_PRECONDITION in any other installation. Clocks that are later stay; repeating it is harmless.
         """
 
 def add_TriggerServicer_to_server(servicer: TriggerServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -55,4 +55,4 @@ async def start(stop: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    run(start)
+    run("ingest", start)

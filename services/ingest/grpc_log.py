@@ -41,7 +41,7 @@ class GrpcLog:
             raise Unavailable(
                 f"Trigger answered {len(answer.results)} of {len(events)} events.", remedy="Retry with the same ids."
             )
-        return [_outcome_of(result) for result in answer.results]
+        return _outcomes_of(answer.results)
 
     async def wait_applied(self, positions: Sequence[LogPosition], *, deadline_s: float) -> None:
         """Wait until the shards have committed them."""
@@ -62,6 +62,23 @@ class GrpcLog:
             if isinstance(found, Overloaded | Unavailable | TooLate):
                 raise found from error
             raise Unavailable(f"Trigger refused the append: {found}", remedy="Look at ingest's settings.") from error
+
+
+def _outcomes_of(results: Sequence[ingest_service_pb2.EventResult]) -> list[Outcome]:
+    # Events of one partition share an entry, so a call has few positions, whatever the number of its events.
+    found: list[Outcome] = []
+    known: dict[tuple[int, int], LogPosition] = {}
+    for result in results:
+        position = result.position
+        key = (position.partition, position.seq)
+        if key[1]:
+            outcome = known.get(key)
+            if outcome is None:
+                outcome = known[key] = LogPosition(partition=key[0], seq=key[1])
+            found.append(outcome)
+        else:
+            found.append(_outcome_of(result))
+    return found
 
 
 def _outcome_of(result: ingest_service_pb2.EventResult) -> Outcome:

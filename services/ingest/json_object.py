@@ -25,15 +25,29 @@ def complaint_about(text: bytes) -> str:
         return ""
     try:
         found = _decode(text)
-    except msgspec.ValidationError as error:
-        if "out of range" in str(error):
-            return _FINITE
-        return 'Send a JSON object, such as {"price": 12.5}.'
-    except ValueError as error:  # bytes that are no JSON, no UTF-8, or a number of thousands of digits
-        return f"Send a JSON object in UTF-8; this one cannot be read: {_bounded(error)}."
-    except RecursionError:
-        return _TOO_DEEP
+    except (ValueError, RecursionError) as error:
+        return _complaint_about_text(error)
+    if text.isascii() and b"\\u" not in text and all(map(_is_plain, found.values())):
+        return ""
     return _complaint_about_values(found)
+
+
+def _complaint_about_text(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return _TOO_DEEP
+    if not isinstance(error, msgspec.ValidationError):  # no JSON, no UTF-8, or a number of thousands of digits
+        return f"Send a JSON object in UTF-8; this one cannot be read: {_bounded(error)}."
+    return _FINITE if "out of range" in str(error) else 'Send a JSON object, such as {"price": 12.5}.'
+
+
+def _is_plain(value: object) -> bool:
+    """Nothing can be wrong with it, where no text can hold surrogates: nearly all values there are."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return _INT_MIN <= value <= _INT_MAX  # type: ignore[operator]  # kind says that it is one
+    return kind is float and math.isfinite(value)  # type: ignore[arg-type]  # likewise
 
 
 def _complaint_about_values(found: dict[str, object]) -> str:

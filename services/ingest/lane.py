@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -47,12 +47,11 @@ class Submission:
             self.done.set_result(None)
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """One event in the queue."""
 
     submission: Submission
-    index: int
+    place: int
     partition: int
     event: LogEvent
 
@@ -98,7 +97,7 @@ class Lane:
             order = waiting.submission.order
             if order is not None and order.refused and waiting.partition in order.refused:
                 self.events -= 1
-                waiting.submission.settle(waiting.index, Refused(error=order.refused[waiting.partition]))
+                waiting.submission.settle(waiting.place, Refused(error=order.refused[waiting.partition]))
             else:
                 taken.append(waiting)
         return taken
@@ -117,4 +116,4 @@ class Lane:
             submission = waiting.submission
             if submission.order is not None and type(outcome) is Refused and isinstance(outcome.error, RETRYABLE):
                 submission.order.refused.setdefault(waiting.partition, outcome.error)
-            submission.settle(waiting.index, outcome)
+            submission.settle(waiting.place, outcome)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from sendwhen.errors import SendwhenError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogPosition:
+class LogPosition(msgspec.Struct, frozen=True, kw_only=True):
     """A place in the log: sequence ``seq`` of ``partition``."""
 
     partition: int
@@ -27,8 +28,8 @@ class Refused:
 Outcome = LogPosition | Refused
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogEvent:
+# Two of a kind for every event there is: these structs take a fifth of the time of a frozen dataclass.
+class LogEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event ready for the log.
 
     Attributes:

@@ -59,7 +59,7 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServicer):
         if request.wait_until == pb.WAIT_UNTIL_APPLIED:
             positions = [outcome for outcome in outcomes if isinstance(outcome, LogPosition)]
             await self._intake.wait_applied(positions, deadline_s=_remaining_s(context))
-        return pb.TrackBatchResponse(results=map(_result_of, outcomes))
+        return pb.TrackBatchResponse(results=_results_of(outcomes))
 
     async def TrackStream(  # noqa: N802  the proto's name
         self, request_iterator: AsyncIterator[pb.TrackStreamRequest], context: Context
@@ -99,7 +99,7 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServicer):
     async def _answer(self, request: pb.TrackStreamRequest, order: Order, traceparent: str) -> pb.TrackStreamResponse:
         _check_batch(request, "events")
         outcomes = await self._take("TrackStream", request.events, traceparent, order)
-        return pb.TrackStreamResponse(batch_number=request.batch_number, results=map(_result_of, outcomes))
+        return pb.TrackStreamResponse(batch_number=request.batch_number, results=_results_of(outcomes))
 
     async def _take(
         self, method: str, events: Sequence[event_pb2.Event], traceparent: str, order: Order | None
@@ -131,6 +131,18 @@ def _traceparent_of(context: Context) -> str:
 def _remaining_s(context: Context) -> float:
     remaining_s = context.time_remaining()
     return WAIT_MAX_S if remaining_s is None else max(0.001, min(WAIT_MAX_S, remaining_s))
+
+
+def _results_of(outcomes: Sequence[Outcome]) -> list[pb.EventResult]:
+    # Events of one partition share a position, and a message is dearer than a look into a dict.
+    made: dict[int, pb.EventResult] = {}
+    results = []
+    for outcome in outcomes:
+        result = made.get(id(outcome))
+        if result is None:
+            result = made[id(outcome)] = _result_of(outcome)
+        results.append(result)
+    return results
 
 
 def _result_of(outcome: Outcome) -> pb.EventResult:

@@ -13,7 +13,6 @@ class Settings:
         listen: Address for gRPC.
         metrics_listen: Address for the scrape of metrics.
         log_level: "debug", "info", "warning" or "error".
-        otlp_endpoint: Where traces and metrics go; "" for nowhere.
         service_token: What trigger knows us by.
         write_keys: Keys of clients.
         trigger: Address of trigger's front.
@@ -25,7 +24,6 @@ class Settings:
     listen: str = "127.0.0.1:7401"
     metrics_listen: str = "127.0.0.1:7411"
     log_level: str = "info"
-    otlp_endpoint: str = ""
     trigger: str = "127.0.0.1:7402"
     clock: str = "wall"
 
@@ -33,5 +31,7 @@ class Settings:
         """Refuse what cannot work."""
         if self.clock not in ("wall", "events"):
             raise ValueError(f"SENDWHEN_INGEST_CLOCK={self.clock!r} is not wall or events.")
+        if not self.service_token:
+            raise ValueError("SENDWHEN_INGEST_SERVICE_TOKEN is empty; trigger would refuse every call.")
         if not self.write_keys:
             raise ValueError("SENDWHEN_INGEST_WRITE_KEYS names no key; clients need one.")

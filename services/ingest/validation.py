@@ -48,7 +48,9 @@ def normalised(
         return [_violation("event", f"Send at most {EVENT_BYTES_MAX} bytes for one event; this one has {size}.")]
     _check_text(wrong, "event_id", event.event_id, ID_CHARS_MAX, missing="Send an id of your own, the same on retries.")
     _check_text(wrong, "name", event.name, ID_CHARS_MAX, missing='Send what happened, such as "Order Completed".')
-    user_id, anonymous_id, email = event.user_id, event.anonymous_id, normalised_email(event.email)
+    user_id, anonymous_id, email = event.user_id, event.anonymous_id, event.email
+    if email:
+        email = normalised_email(email)
     if not (user_id or anonymous_id or email):
         wrong.append(_violation("user_id", "Send at least one of user_id, anonymous_id and email."))
     if user_id:
@@ -65,8 +67,10 @@ def normalised(
     if wrong:
         return wrong
     event.DiscardUnknownFields()
-    event.email = email
-    event.traceparent = _valid(event.traceparent) or _valid(traceparent)
+    if email != event.email:
+        event.email = email
+    if event.traceparent or traceparent:
+        event.traceparent = _valid(event.traceparent) or _valid(traceparent)
     event.received_at_us = now_us
     event.source = source
     key = routing_key(user_id=user_id, anonymous_id=anonymous_id, email=email)

@@ -34,6 +34,9 @@ def main() -> int:
     except SendwhenError as error:
         tell(f"cannot run: {error}")
         return 1
+    except OSError as error:
+        tell(f"cannot run: {error.filename or 'this machine'}: {error.strerror or error}")
+        return 1
     finally:
         if installation is not None:
             installation.close()

@@ -157,6 +157,12 @@ def open_installation(
         keys = _secrets(folder)
         for name in ("logs", "mail"):
             (folder / name).mkdir(exist_ok=True, mode=0o700)
+    except OSError as error:
+        os.close(lock)
+        raise InstallationRefused(
+            f"{error.filename or folder} cannot be used: {error.strerror}.",
+            remedy="Let this user read and write it, or choose another folder with --data or SENDWHEN_DATA.",
+        ) from error
     except BaseException:
         os.close(lock)
         raise
@@ -256,11 +262,12 @@ def read_secrets(path: Path) -> Secrets:
 
     Raises:
         InstallationRefused: The file is not what it should be.
+        OSError: It cannot be read.
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=Secrets)
-    except (msgspec.DecodeError, PermissionError) as error:
-        raise InstallationRefused(f"{path} cannot be read: {error}.", remedy="Restore the file.") from error
+    except msgspec.DecodeError as error:
+        raise InstallationRefused(f"{path} cannot be understood: {error}.", remedy="Restore the file.") from error
 
 
 def write_json(path: Path, content: object) -> None:

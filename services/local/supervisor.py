@@ -28,10 +28,20 @@ class Supervisor:
         spawner: Starts their processes.
         folder: Data folder; running.json there names the processes while they run.
         tell: Takes lines for the person at the terminal.
+        look_every_s: How often logs are cut and the processes noted.
     """
 
-    def __init__(self, *, parts: Sequence[Part], spawner: Spawner, folder: Path, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        *,
+        parts: Sequence[Part],
+        spawner: Spawner,
+        folder: Path,
+        tell: Callable[[str], None],
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
         self._folder = folder
+        self._look_every_s = look_every_s
         self._spawner = spawner
         self._tell = tell
         self._children = {
@@ -40,6 +50,7 @@ class Supervisor:
         }
         self._kept: list[asyncio.Task[None]] = []
         self._reaping: asyncio.Task[None] | None = None
+        self._noted = True
 
     async def clear(self) -> None:
         """End what a supervisor that was killed left running on this folder."""
@@ -65,7 +76,7 @@ class Supervisor:
         finally:
             for task in waiting:
                 task.cancel()
-        self._note_running()
+        self._keep_files()
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Look after the running parts until ``stop``.
@@ -77,13 +88,11 @@ class Supervisor:
         try:
             while not stop.is_set():
                 done, _ = await asyncio.wait(
-                    [stopping, *self._kept], timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED
+                    [stopping, *self._kept], timeout=self._look_every_s, return_when=asyncio.FIRST_COMPLETED
                 )
                 for task in done - {stopping}:
                     task.result()
-                for name in self._children:
-                    rotate(self._folder / "logs" / f"{name}.log")
-                self._note_running()
+                self._keep_files()
         finally:
             stopping.cancel()
 
@@ -125,6 +134,19 @@ class Supervisor:
         began_s = asyncio.get_running_loop().time()
         await child.ready.wait()
         self._tell(f"{child.part.name:<8} ready after {asyncio.get_running_loop().time() - began_s:.1f} s")
+
+    def _keep_files(self) -> None:
+        try:
+            for name in self._children:
+                rotate(self._folder / "logs" / f"{name}.log")
+            self._note_running()
+        except OSError as error:
+            # A full disk must not end parts that can live with it; the store's front refuses events meanwhile.
+            if self._noted:
+                self._tell(f"{self._folder} cannot be written: {error.strerror}; everything else goes on")
+            self._noted = False
+        else:
+            self._noted = True
 
     def _note_running(self) -> None:
         found = {"pid": os.getpid(), "parts": self.pids()}

@@ -35,7 +35,9 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     metrics = Metrics()
     page = serve_metrics(metrics, settings.metrics_listen) if settings.metrics_listen else None
     store = open_async_store(settings.store_url)
-    installation = await await_installation(store, within_s=settings.start_within_s)
+    installation = await await_installation(store, within_s=settings.start_within_s, stop=stop)
+    if installation is None:
+        return
     clock = SystemClock()
     cache = NearCache(bytes_max=settings.cache_bytes)
     records = ValkeyRecords(store)
@@ -83,6 +85,13 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     log.info("profile.stopped")
 
 
+async def start(stop: asyncio.Event) -> None:
+    """Read the settings and serve."""
+    settings = read_settings(Settings, os.environ, prefix=PREFIX)
+    configure_logs("profile", level=settings.log_level)
+    await main(settings, stop)
+
+
 def _wall_clock(clock: SystemClock) -> Now:
     async def now(partition: int) -> int:  # noqa: ARG001  one clock for all
         return clock.now_ms()
@@ -98,6 +107,4 @@ def _log_time(records: ValkeyRecords) -> Now:
 
 
 if __name__ == "__main__":
-    _settings = read_settings(Settings, os.environ, prefix=PREFIX)
-    configure_logs("profile", level=_settings.log_level)
-    run(lambda stop: main(_settings, stop))
+    run("profile", start)

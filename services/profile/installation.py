@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,36 +32,41 @@ class Installation:
     events_clock: bool
 
 
-async def await_installation(store: Redis, *, within_s: float) -> Installation:
-    """The installation, once trigger has created it.
+async def await_installation(store: Redis, *, within_s: float, stop: asyncio.Event) -> Installation | None:
+    """The installation, once trigger has created it; None where ``stop`` is set before that.
 
     Raises:
         Precondition: Not within ``within_s``, or another version of sendwhen made it.
     """
-    try:
-        async with asyncio.timeout(within_s):
-            while True:
-                found = await _stored(store)
-                if found:
-                    break
-                await asyncio.sleep(RETRY_S)
-    except TimeoutError:
-        raise Precondition(
-            f"The store holds no installation, or did not answer, for {within_s:g} s.",
-            remedy="Start trigger first; it creates the installation. Check SENDWHEN_PROFILE_STORE_URL.",
-        ) from None
+    until_s = asyncio.get_running_loop().time() + within_s
+    why_not = ""
+    while True:
+        try:
+            answer: Any = await store.hgetall("sw:installation")
+            found: dict[bytes, bytes] = dict(answer)
+            problem = "no installation"
+        except (RedisError, OSError) as error:
+            found, problem = {}, type(error).__name__
+        if found:
+            return _understood(found)
+        if problem != why_not:
+            log.warning("store.awaited", problem=problem)
+            why_not = problem
+        if asyncio.get_running_loop().time() >= until_s:
+            raise Precondition(
+                f"The store holds no installation, or did not answer, for {within_s:g} s.",
+                remedy="Start trigger first; it creates the installation. Check SENDWHEN_PROFILE_STORE_URL.",
+            )
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), RETRY_S)
+        if stop.is_set():
+            return None
+
+
+def _understood(found: dict[bytes, bytes]) -> Installation:
     if found.get(b"format") != FORMAT:
         raise Precondition(
             f"The installation has format {found.get(b'format', b'?').decode()}; this sendwhen reads 1.",
             remedy="Run the version of sendwhen that wrote it, or a later one.",
         )
     return Installation(partitions=int(found[b"partitions"]), events_clock=found.get(b"clock") == b"events")
-
-
-async def _stored(store: Redis) -> dict[bytes, bytes]:
-    try:
-        answer: Any = await store.hgetall("sw:installation")
-    except (RedisError, OSError) as error:
-        log.warning("store.awaited", problem=type(error).__name__)
-        return {}
-    return dict(answer)

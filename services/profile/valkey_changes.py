@@ -6,6 +6,8 @@ missed. So this holds a connection of its own and talks to it directly: a loss i
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -16,6 +18,8 @@ from services.profile.ports import Change, Changes, ChangesLost, Head
 from services.profile.valkey_records import head_command, head_of
 
 BLOCK_MS: Final = 1_000
+ANSWER_WITHIN_S: Final = 2.0
+"""A store that is silent for so long beyond that is lost."""
 CHANGES_MAX: Final = 1_000
 """Changes of one partition in one read; the rest comes with the next."""
 
@@ -57,7 +61,10 @@ class ValkeyChanges(Changes):
             await connection.send_command(
                 "XREAD", "COUNT", CHANGES_MAX, "BLOCK", BLOCK_MS, "STREAMS", *self._keys, *ids
             )
-            answer = await connection.read_response(timeout=BLOCK_MS / 1_000 + 2)
+            async with asyncio.timeout(BLOCK_MS / 1_000 + ANSWER_WITHIN_S):
+                # Given the limit itself, the library would answer that there is nothing, and leave the reply to the
+                # next request: from then on every change would come one request late.
+                answer = await connection.read_response(timeout=math.inf)
         except (RedisError, OSError) as error:
             await self.close()
             raise _lost(error) from error

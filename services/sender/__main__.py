@@ -170,4 +170,4 @@ def _access(settings: SenderSettings) -> Access:
 
 
 if __name__ == "__main__":
-    run(lambda stop: main(read_settings(SenderSettings, os.environ, prefix=PREFIX), stop))
+    run("sender", lambda stop: main(read_settings(SenderSettings, os.environ, prefix=PREFIX), stop))

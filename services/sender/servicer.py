@@ -101,7 +101,7 @@ class SenderServicer(sender_service_pb2_grpc.SenderServicer):
     ) -> sender_service_pb2.SuppressResponse:
         """Puts an address on the suppression list."""
         if len(request.reason) > REASON_CHARACTERS_MAX or "@" in request.reason:
-            raise _wrong("reason", f"A word of at most {REASON_CHARACTERS_MAX} characters, without personal data.")
+            raise _wrong("reason", f"Send a word of at most {REASON_CHARACTERS_MAX} characters, without personal data.")
         address_hash = self._hash_of(request.address)
         changed = await self._ledger.suppress(address_hash, request.reason or "asked")
         return sender_service_pb2.SuppressResponse(changed=changed)
@@ -115,7 +115,7 @@ class SenderServicer(sender_service_pb2_grpc.SenderServicer):
 
     def _hash_of(self, address: str) -> str:
         if not is_address(address.strip()):
-            raise _wrong("address", "An email address.")
+            raise _wrong("address", "Send an address such as ada@example.com, without a display name.")
         return self._addresses.hash_of(address)
 
 

@@ -87,6 +87,9 @@ class SenderSettings:
             ValueError: Names what is wrong and what to set.
         """
         wrong: list[str] = []
+        wrong += [
+            f"{PREFIX}{name.upper()} is empty." for name in ("service_token", "admin_key") if not getattr(self, name)
+        ]
         if len(self.address_key) < KEY_CHARACTERS_MIN:
             wrong.append(f"{PREFIX}ADDRESS_KEY has fewer than {KEY_CHARACTERS_MIN} characters.")
         if self.clock not in ("wall", "events"):

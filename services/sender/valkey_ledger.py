@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from sendwhen.chassis.store_calls import Command
 from sendwhen.errors import Overloaded, Precondition
 from sendwhen.v1 import email_pb2
 from services.sender.addresses import SLOTS, slot_of
@@ -107,8 +108,8 @@ class ValkeyLedger:
             left_pending=sum(1 for index in new if code_of[index] == _PENDING),
         )
 
-    def _submission(self, request: Submit, slot: int, partition: int, indices: Sequence[int]) -> list[object]:
-        command: list[object] = ["FCALL", _FUNCTION + "submit", 1, _prefix(slot)]
+    def _submission(self, request: Submit, slot: int, partition: int, indices: Sequence[int]) -> Command:
+        command: list[str | bytes | int] = ["FCALL", _FUNCTION + "submit", 1, _prefix(slot)]
         command += [request.worker, request.now_ms, request.lease_ms, self._open_max_per_slot, partition]
         for index in indices:
             email, intent = request.emails[index], request.emails[index].intent

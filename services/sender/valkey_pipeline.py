@@ -15,12 +15,13 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from sendwhen.chassis.store_calls import Command, call_store
 from services.sender.ledger_port import LedgerLost
 
 _FLIGHTS_MAX = 2
 _CALLS_MAX = 256
 
-Call = tuple[tuple[object, ...], "asyncio.Future[Any]"]
+Call = tuple[Command, "asyncio.Future[Any]"]
 
 
 class ValkeyPipeline:
@@ -46,7 +47,7 @@ class ValkeyPipeline:
                 remedy="Is it running, and are address and password right? It must be Valkey 7.2 or Redis 7 or newer.",
             ) from error
 
-    async def call(self, *command: object) -> Any:
+    async def call(self, *command: str | bytes | int) -> Any:
         """One command's answer.
 
         Raises:
@@ -57,7 +58,7 @@ class ValkeyPipeline:
         self._depart()
         return await answer
 
-    async def call_all(self, commands: Sequence[Sequence[object]]) -> list[Any]:
+    async def call_all(self, commands: Sequence[Command]) -> list[Any]:
         """The answers of several commands, which are sent together. Raises LedgerLost where one is unknown."""
         loop = asyncio.get_running_loop()
         answers = [loop.create_future() for _ in commands]
@@ -85,10 +86,7 @@ class ValkeyPipeline:
         if not calls:
             return
         try:
-            pipeline = self._store.pipeline(transaction=False)
-            for command, _ in calls:
-                pipeline.execute_command(*command)
-            answers = await pipeline.execute(raise_on_error=False)
+            answers = await call_store(self._store, [command for command, _ in calls])
         except (RedisError, OSError) as error:
             lost = LedgerLost(
                 "The ledger's store went away during a step.", remedy="The step is repeated or found later."

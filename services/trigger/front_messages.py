@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sendwhen.chassis.grpc_status import code_of
 from sendwhen.domain.changes import DeadLetter
@@ -13,6 +13,18 @@ from sendwhen.v1 import trigger_service_pb2 as pb
 from services.trigger.campaigns import Standing
 from services.trigger.front_ports import Problem, ShardStatus
 from services.trigger.log_port import Appended, PartitionHead
+
+
+def result_messages(outcomes: Sequence[Appended | SendwhenError]) -> list[ingest_pb.EventResult]:
+    """What became of the events; those of one entry share a message."""
+    made: dict[int, ingest_pb.EventResult] = {}
+    results = []
+    for outcome in outcomes:
+        result = made.get(id(outcome))
+        if result is None:
+            result = made[id(outcome)] = result_message(outcome)
+        results.append(result)
+    return results
 
 
 def result_message(outcome: Appended | SendwhenError) -> ingest_pb.EventResult:

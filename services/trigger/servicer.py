@@ -19,7 +19,7 @@ from services.trigger.front_messages import (
     partition_message,
     position_message,
     problem_messages,
-    result_message,
+    result_messages,
     shard_message,
     summary_message,
 )
@@ -69,7 +69,7 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
         """Append events."""
         self._check_append(request)
         outcomes = await self._appender.append(request.events, request.routing_hashes, request.occurred_at_ms)
-        return pb.AppendResponse(results=map(result_message, outcomes), partitions=self._partitions)
+        return pb.AppendResponse(results=result_messages(outcomes), partitions=self._partitions)
 
     async def WaitApplied(self, request: pb.WaitAppliedRequest, context: Context) -> pb.WaitAppliedResponse:
         """Wait for shards."""

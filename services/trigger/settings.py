@@ -20,7 +20,6 @@ class Settings:
         listen: Address for gRPC.
         metrics_listen: Address for the scrape of metrics.
         log_level: "debug", "info", "warning" or "error".
-        otlp_endpoint: Where traces and metrics go; "" for nowhere.
         sender: Address of sender.
         ray_address: Of the Ray cluster that carries the shards, such as "127.0.0.1:6379".
         partitions: Fixed for the life of the installation.
@@ -39,7 +38,6 @@ class Settings:
     listen: str = "127.0.0.1:7402"
     metrics_listen: str = "127.0.0.1:7412"
     log_level: str = "info"
-    otlp_endpoint: str = ""
     sender: str = "127.0.0.1:7404"
     ray_address: str = "auto"
     partitions: int = 16

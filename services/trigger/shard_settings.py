@@ -22,7 +22,8 @@ class ShardSettings:
         partitions: Of the installation.
         shards: How many actors share them: partition p belongs to shard p % shards.
         clock: "wall" or "events".
-        live_bytes, warm_bytes: Memory for customers in one actor, shared by its partitions.
+        live_bytes: Memory for customers as objects in one actor, shared by its partitions; what is over goes warm.
+        warm_bytes: Memory for customers as compressed bytes in one actor; what is over is in the store alone.
         death_pause_ms: A dying actor waits so long before its process ends, so that restarts do not follow in a flood.
         log_level: As in ``configure_logs``.
         shard_metrics_listen: Where shard 0 serves its metrics; shard n at that port plus n. "": nowhere.

@@ -14,6 +14,7 @@ import redis
 from redis.asyncio import Redis
 
 from sendwhen.chassis.clock import Clock
+from sendwhen.chassis.store_calls import call_store, transact
 from sendwhen.domain.changes import CampaignRow, DeadLetter
 from services.trigger import store_keys
 from services.trigger.log_port import Append, Appended, Lagging, PartitionHead
@@ -110,7 +111,7 @@ class ValkeyLog:
     async def dead_letters(self, partition: int, limit: int) -> Sequence[DeadLetter]:
         """See the port."""
         (rows,) = await self._call([("XREVRANGE", store_keys.dead_letters(partition), "+", "-", "COUNT", limit)])
-        return [_LETTERS.decode(fields[b"d"]) for _, fields in rows]
+        return [_LETTERS.decode(letter) for _, (_, letter) in rows]
 
     async def trim(self, partition: int) -> int:
         """See the port. The last hour of log time stays, within this partition's share of the bytes kept."""
@@ -131,10 +132,7 @@ class ValkeyLog:
             if len(commands) == 1:
                 replies = [await self._answer(commands[0])]
             else:
-                pipeline = self._client.pipeline(transaction=True)
-                for command in commands:
-                    pipeline.execute_command(*command)
-                replies = await pipeline.execute(raise_on_error=False)
+                replies = await transact(self._client, commands)
         for reply in replies:
             if isinstance(reply, Exception):
                 raised = in_our_words(reply)
@@ -145,9 +143,10 @@ class ValkeyLog:
 
     async def _answer(self, command: tuple[Any, ...]) -> Any:
         try:
-            return await self._client.execute_command(*command)
+            (reply,) = await call_store(self._client, [command])
         except redis.ResponseError as error:
             return error
+        return reply
 
 
 def _head(partition: int, reply: Sequence[bytes | None]) -> PartitionHead:

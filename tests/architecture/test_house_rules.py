@@ -54,6 +54,16 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     assert named == []
 
 
+def test_ray_is_imported_in_one_module() -> None:
+    importing = [
+        str(path.relative_to(ROOT))
+        for path in _modules("sendwhen", "services")
+        if re.search(r"^\s*(import|from) ray\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+
+    assert importing == ["services/trigger/ray_shards.py"]
+
+
 def test_import_contracts_are_kept() -> None:
     linted = subprocess.run(
         [Path(sys.executable).parent / "lint-imports"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
+import traceback
 from contextlib import suppress
 from typing import Any
 
@@ -116,6 +117,29 @@ def test_what_goes_beyond_a_limit_skips_the_email_soon(source: str) -> None:
         rendered(source)
     assert raised.value.remedy
     assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("\n{{ event.properties.secret | uniq: 'k' }}", "line 2, column 30"),
+        ("{{ event.properties.secret | compact: event.properties.secret }}", "cannot use the value"),
+        ("{{ event.properties.secret | slice: event.properties.secret }}", "cannot use the value"),
+        ("{{ 'x' | truncate: event.properties.secret }}", "cannot use the value"),
+        ("{{ now | date: event.properties.directive }}", "date takes"),
+        ("{{ event.properties[event.properties.secret] }}", "event.properties[…,"),
+        ("{{ event[event.properties.secret].name | upcase }}", "event[…,"),
+        ("{% assign a = event.properties.secret %}{{ event.properties[a] }}", "event.properties[…,"),
+    ],
+)
+def test_why_an_email_is_skipped_quotes_the_template_and_never_a_value(source: str, says: str) -> None:
+    properties = {"secret": "Ada.Lovelace@example.com", "directive": "%Q Ada"}
+    with pytest.raises((MissingValue, NotRendered)) as raised:
+        render(Template(subject="s", text=source), {"event": {"name": "A", "properties": properties}})
+    told = "".join(traceback.format_exception(raised.value))
+    assert says in str(raised.value)
+    assert "Ada" not in told
+    assert "Lovelace" not in told
 
 
 @pytest.mark.parametrize(

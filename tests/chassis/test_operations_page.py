@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from pathlib import Path
 
 from sendwhen.chassis.metric_list import METRICS
-from services.profile.settings import PREFIX, Settings
 
-_NONE = "\N{EN DASH}"
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
@@ -29,12 +26,3 @@ def test_thresholds_of_the_headline_lie_below_its_last_finite_bucket() -> None:
     [threshold] = re.findall(r"event_to_send_seconds_bucket\[5m\]\)\)\) > (\d+)", PAGE)
 
     assert float(threshold) < METRICS["sendwhen_event_to_send_seconds"].bounds[-1]
-
-
-def test_profiles_settings_are_all_told_with_their_defaults() -> None:
-    told = dict(re.findall(rf"^\| `({PREFIX}[A-Z_]+)` \| (\S+) \|", PAGE, re.MULTILINE))
-
-    assert told == {
-        PREFIX + field.name.upper(): _NONE if field.default is dataclasses.MISSING else f"`{field.default}`"
-        for field in dataclasses.fields(Settings)
-    }

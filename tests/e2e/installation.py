@@ -57,12 +57,18 @@ class Installation:
     """
 
     def __init__(
-        self, folder: Path, *options: str, port_base: int = 0, environ: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *options: str,
+        port_base: int = 0,
+        environ: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.port_base = port_base or free_port_base()
         self.output = folder.with_name(folder.name + ".out")
         self.options = options
+        self._prefix = prefix
         self._environ = dict(environ or {})
         self.process: subprocess.Popen[bytes] | None = None
         self.left_over: list[psutil.Process] = []
@@ -104,6 +110,7 @@ class Installation:
     def spawn(self) -> None:
         """Start without waiting."""
         command = [
+            *self._prefix,
             sys.executable,
             "-m",
             "sendwhen.cli",

@@ -63,6 +63,7 @@ class FakeSendgrid:
         script: What to do with the next requests; when it is empty, ``otherwise``.
         taken: What it took. requests: how many came, taken or not. connections: how many were made.
         reset_s: X-RateLimit-Reset of a 429.
+        answer_after_s: How long it thinks before it answers a message it took.
     """
 
     script: deque[Behaviour] = field(default_factory=deque)
@@ -71,6 +72,7 @@ class FakeSendgrid:
     requests: int = 0
     connections: int = 0
     reset_s: int = 0
+    answer_after_s: float = 0.0
     port: int = 0
     keep_bodies: bool = True
     on_taken: Callable[[Taken], None] | None = None
@@ -131,6 +133,7 @@ class FakeSendgrid:
         accepted = _reply(202, b"", f"X-Message-Id: message-{len(self.taken)}\r\n")
         match behaviour:
             case Behaviour.ACCEPT | Behaviour.ACCEPT_TWICE:
+                await asyncio.sleep(self.answer_after_s)
                 writer.write(accepted)
             case Behaviour.ACCEPT_SLOWLY:
                 await self.release.wait()

@@ -39,6 +39,7 @@ class OtlpCollector(pb_grpc.TraceServiceServicer):
     def __init__(self, listen: str = "127.0.0.1:0") -> None:
         self._lock = threading.Lock()
         self._spans: list[Seen] = []
+        self._raw: list[bytes] = []
         self._server = grpc.server(ThreadPoolExecutor(max_workers=2))
         pb_grpc.add_TraceServiceServicer_to_server(self, self._server)
         self.endpoint = f"127.0.0.1:{self._server.add_insecure_port(listen)}"
@@ -61,12 +62,18 @@ class OtlpCollector(pb_grpc.TraceServiceServicer):
         ]
         with self._lock:
             self._spans += arrived
+            self._raw.append(request.SerializeToString())
         return pb.ExportTraceServiceResponse()
 
     def spans(self) -> list[Seen]:
         """All that arrived so far, in order of arrival."""
         with self._lock:
             return list(self._spans)
+
+    def raw(self) -> bytes:
+        """Every request's bytes, one after the other."""
+        with self._lock:
+            return b"".join(self._raw)
 
     def traces(self) -> dict[str, list[Seen]]:
         """The same by trace, each in order of start."""

@@ -49,6 +49,39 @@ def random_message(descriptor: Descriptor, chance: random.Random, depth: int = 0
     return message
 
 
+def spoilt_message(valid: Message, chance: random.Random) -> Message:
+    """A valid message in which one to three fields, at any depth, are anything."""
+    message = type(valid)()
+    message.CopyFrom(valid)
+    for _ in range(chance.randint(1, 3)):
+        _spoil(message, chance)
+    return message
+
+
+def _spoil(message: Message, chance: random.Random) -> None:
+    inner = [part for field, value in message.ListFields() for part in _messages_in(field, value)]
+    if inner and chance.random() < 0.8:
+        _spoil(chance.choice(inner), chance)
+    elif message.DESCRIPTOR.fields:
+        field = chance.choice(message.DESCRIPTOR.fields)
+        donor = random_message(message.DESCRIPTOR, chance, DEPTH_MAX - 1)
+        message.ClearField(field.name)
+        anew = type(message)()
+        anew.CopyFrom(donor)
+        for other in anew.DESCRIPTOR.fields:
+            if other.name != field.name:
+                anew.ClearField(other.name)
+        message.MergeFrom(anew)
+
+
+def _messages_in(field: FieldDescriptor, value: Any) -> list[Message]:
+    if field.message_type is None:
+        return []
+    if field.message_type.GetOptions().map_entry:
+        return [part for part in value.values() if isinstance(part, Message)]
+    return list(value) if field.is_repeated else [value]
+
+
 def _fill_map(target: Any, entry: Descriptor, chance: random.Random) -> None:
     key, value = entry.fields_by_name["key"], entry.fields_by_name["value"]
     for _ in range(chance.choice((0, 1, 3))):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.async_api import async_playwright
 
 from sendwhen.chassis.clock import SystemClock
 from services.sender.eml_provider import EmlProvider
@@ -56,10 +57,8 @@ def test_the_page_answers_to_this_machines_names_only_and_never_leaves_its_list(
 
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="chromium is not installed")
 def test_an_email_that_arrives_appears_in_the_browser_and_its_script_does_not_run(tmp_path: Path) -> None:
-    playwright_api = pytest.importorskip("playwright.async_api")
-
     async def story() -> None:
-        async with served(tmp_path) as (served_page, provider), playwright_api.async_playwright() as playwright:
+        async with served(tmp_path) as (served_page, provider), async_playwright() as playwright:
             browser = await playwright.chromium.launch(
                 executable_path=CHROMIUM,
                 args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -63,7 +64,9 @@ def test_the_installation_that_trigger_creates_is_understood(valkey: ValkeyServe
         redis = open_async_store(valkey.url)
         await check_installation(redis, partitions=3, clock="events", now_ms=1)
 
-        assert await await_installation(redis, within_s=5) == Installation(partitions=3, events_clock=True)
+        assert await await_installation(redis, within_s=5, stop=asyncio.Event()) == Installation(
+            partitions=3, events_clock=True
+        )
         await redis.aclose()
 
     world.run(act())

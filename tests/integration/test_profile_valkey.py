@@ -17,6 +17,7 @@ from sendwhen.errors import Precondition
 from sendwhen.v1.profile_service_pb2_grpc import ProfileStub
 from services.profile.__main__ import main
 from services.profile.installation import await_installation
+from services.profile.ports import ChangesLost
 from services.profile.settings import Settings
 from services.profile.valkey_changes import ValkeyChanges
 from services.profile.valkey_records import ValkeyRecords
@@ -69,10 +70,36 @@ class TestValkey(ProfileStoreContract):
         await redis.aclose()
 
 
+def test_a_store_that_hung_is_lost_and_its_late_reply_belongs_to_no_later_request(own_valkey: ValkeyServer) -> None:
+    async def act() -> None:
+        redis = open_async_store(own_valkey.url)
+        store = OnValkey(redis)
+        await store.changes.connect()
+        own_valkey.freeze()
+        try:
+            with pytest.raises(ChangesLost):
+                await store.changes.read(dict.fromkeys(range(4), 0))
+        finally:
+            own_valkey.thaw()
+        heads = await store.changes.connect()
+        numbers = {partition: head.changes for partition, head in heads.items()}
+
+        for number in (1, 2):
+            await store.commit(3, {"u": record("u", seq=number)}, position=number)
+            seen = await store.changes.read(numbers)
+            assert [(change.number, change.position) for change in seen] == [(number, number)]
+            numbers[3] = number
+
+        await store.changes.close()
+        await redis.aclose()
+
+    asyncio.run(act())
+
+
 def test_profile_waits_for_the_installation_and_takes_its_numbers(valkey: ValkeyServer) -> None:
     async def act() -> None:
         redis = open_async_store(valkey.url)
-        waiting = asyncio.create_task(await_installation(redis, within_s=10))
+        waiting = asyncio.create_task(await_installation(redis, within_s=10, stop=asyncio.Event()))
         await asyncio.sleep(0)
         await redis.hset("sw:installation", mapping={"format": 1, "partitions": 16, "clock": "events"})
 
@@ -81,10 +108,13 @@ def test_profile_waits_for_the_installation_and_takes_its_numbers(valkey: Valkey
         assert (found.partitions, found.events_clock) == (16, True)
         await redis.hset("sw:installation", "format", 9)
         with pytest.raises(Precondition, match="format 9"):
-            await await_installation(redis, within_s=1)
+            await await_installation(redis, within_s=1, stop=asyncio.Event())
         await redis.delete("sw:installation")
         with pytest.raises(Precondition, match="Start trigger first"):
-            await await_installation(redis, within_s=0.1)
+            await await_installation(redis, within_s=0.1, stop=asyncio.Event())
+        asked_to_stop = asyncio.Event()
+        asked_to_stop.set()
+        assert await await_installation(redis, within_s=10, stop=asked_to_stop) is None
         await redis.aclose()
 
     uvloop.run(act())

@@ -14,6 +14,7 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 @pytest.mark.integration
 @pytest.mark.slow
+@pytest.mark.external_data
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("data", SETS, ids=lambda data: data.name)
 def test_a_real_data_set_leads_to_exactly_the_emails_that_a_plain_loop_counts(data: object) -> None:

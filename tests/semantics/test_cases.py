@@ -24,6 +24,7 @@ def test_a_case_of_our_own_fires_as_it_says(family) -> None:
     assert verdict.differences == []
 
 
+@pytest.mark.external_data
 def test_every_promised_neutral_case_passes() -> None:
     if not SHARED.is_file():
         pytest.skip("the neutral cases are not at hand")

@@ -87,6 +87,18 @@ def test_a_path_that_is_a_file_is_refused_with_what_to_do(tmp_path: Path) -> Non
         opened(tmp_path / "data")
 
 
+@pytest.mark.parametrize("name", ["installation.json", "secrets.json"])
+def test_a_file_that_cannot_be_read_is_named_with_what_to_do(tmp_path: Path, name: str) -> None:
+    opened(tmp_path).close()
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+
+    with pytest.raises(InstallationRefused, match=rf"{name} cannot be used: .*--data or SENDWHEN_DATA"):
+        opened(tmp_path)
+
+    (tmp_path / name).rmdir()
+
+
 def test_a_nearly_full_disk_is_refused(tmp_path: Path) -> None:
     Usage = namedtuple("Usage", "total used free")
 

@@ -39,10 +39,10 @@ class Told(list[str]):
         self.append(line)
 
 
-def a_supervisor(folder: Path, *parts: Part) -> tuple[Supervisor, Told]:
+def a_supervisor(folder: Path, *parts: Part, **more: float) -> tuple[Supervisor, Told]:
     (folder / "logs").mkdir(exist_ok=True)
     told = Told()
-    return Supervisor(parts=parts, spawner=Spawner(cwd=folder), folder=folder, tell=told), told
+    return Supervisor(parts=parts, spawner=Spawner(cwd=folder), folder=folder, tell=told, **more), told
 
 
 async def until(condition: object, within_s: float = 10.0) -> None:
@@ -104,6 +104,32 @@ def test_a_part_that_never_starts_ends_the_start_with_the_end_of_its_log(tmp_pat
     asyncio.run(scene())
 
 
+def test_a_folder_that_can_no_longer_be_written_is_told_once_and_ends_nothing(tmp_path: Path) -> None:
+    async def scene() -> None:
+        supervisor, told = a_supervisor(tmp_path, a_part("service"), look_every_s=0.02)
+        await supervisor.clear()
+        await supervisor.start()
+        # Stands where the file would be written, as a full disk would; it works on root's processes too.
+        (tmp_path / "running.new").mkdir()
+        stop = asyncio.Event()
+        watching = asyncio.create_task(supervisor.watch(stop))
+        await asyncio.sleep(0.2)
+        (tmp_path / "running.new").rmdir()
+        (tmp_path / "running.json").unlink()
+        await until((tmp_path / "running.json").exists)
+        pid = supervisor.pids()["service"]
+        stop.set()
+        await watching
+        await supervisor.stop()
+
+        assert [line for line in told if "cannot be written" in line] == [
+            f"{tmp_path} cannot be written: Is a directory; everything else goes on"
+        ]
+        assert pid
+
+    asyncio.run(scene())
+
+
 def test_a_log_is_kept_below_its_size_while_its_part_goes_on_writing(tmp_path: Path) -> None:
     path = tmp_path / "part.log"
     with path.open("ab", buffering=0) as log:
@@ -126,5 +152,5 @@ def test_a_taken_port_is_named_with_what_to_set() -> None:
         other.listen()
         port = other.getsockname()[1]
 
-        with pytest.raises(PortTaken, match=rf"127\.0\.0\.1:{port} \(ingest\)\. .*--port-base"):
+        with pytest.raises(PortTaken, match=rf"127\.0\.0\.1:{port} \(ingest\).*--port-base"):
             check_ports(Ports.at(port - 1))

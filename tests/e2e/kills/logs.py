@@ -1,0 +1,44 @@
+"""What the processes wrote down while they were broken: nothing of a customer, and no surprise."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+PERSONAL = re.compile(r"@example\.com|customer-\d")
+UNEXPECTED = (
+    # An exception that nobody foresaw.
+    "Traceback (most recent call last)",
+    '"level": "error"',
+    # With fsync the store never goes back, so profile has no reason to think so.
+    '"event": "changes.missed"',
+)
+EXPECTED = re.compile(
+    # A service that was started before its store was back says why it ends; the supervisor starts it again.
+    r'"event": "process.refused"'
+)
+
+
+_NUMBER = re.compile(r"\d+")
+
+
+def complaints(data: Path) -> list[str]:
+    """Complaints about the logs of an installation that has ended."""
+    personal: Counter[str] = Counter()
+    surprises: Counter[str] = Counter()
+    for path in _logs(data):
+        for line in path.read_text(errors="replace").splitlines():
+            if PERSONAL.search(line):
+                personal[path.name] += 1
+            if any(words in line for words in UNEXPECTED) and not EXPECTED.search(line):
+                surprises[f"{path.name}: {_NUMBER.sub('#', line[:300])}"] += 1
+    found = [f"{path} has {number} lines with a customer's data" for path, number in personal.items()]
+    return found + [f"{line} ({number} times)" for line, number in surprises.most_common(5)]
+
+
+def _logs(data: Path) -> Iterator[Path]:
+    yield from (data / "logs").glob("*.log")
+    # Ray keeps what shards print, in files of its own.
+    yield from (data / "ray").glob("session_2*/logs/worker-*")
