@@ -239,8 +239,6 @@ class Owner:
             self._world.log_grew()
         elif isinstance(request, Claim) and any(isinstance(a, Claimed) for a in answer.values()):
             self._world.log_grew()
-        if isinstance(answer, Refusal):
-            history.fenced += answer.why is Why.FENCED
 
     def _note_commit(self, made: PartitionCommit, refusal: Refusal | None, *, stale: bool) -> None:
         history = self._world.history
