@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import psutil
@@ -41,6 +42,22 @@ def test_a_head_listens_on_this_machine_only_and_leaves_no_process_though_its_fo
     assert not head.alive()
     assert _of_session(sid) == []
     assert (folder / "token").stat().st_mode & 0o077 == 0
+
+
+def test_a_head_alone_outlives_seconds_in_which_its_machine_gave_it_no_time(tmp_path: Path) -> None:
+    head = RayHead(RayHeadSettings(folder=tmp_path))
+    head.start()
+    try:
+        (raylet,) = (process for process in _of_session(head.pid) if process.name() == "raylet")
+        time.sleep(1.0)
+        raylet.suspend()
+        time.sleep(4.0)
+        raylet.resume()
+        # A raylet that was declared dead ends when it hears of it.
+        time.sleep(3.0)
+        assert head.alive()
+    finally:
+        head.stop()
 
 
 def test_a_head_left_over_by_a_killed_supervisor_is_ended_by_the_next_start(tmp_path: Path) -> None:
