@@ -8,13 +8,25 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from typing import Final
 
 import structlog
+from structlog.typing import ExcInfo
 
-from sendwhen.errors import Invalid
+from sendwhen.errors import Invalid, SendwhenError
 
 LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+def _without_values(exc_info: ExcInfo) -> str:
+    """Where it was raised, and of which kind.
+
+    The message only where it is ours or the system's: a KeyError, say, quotes the customer's value that was looked up.
+    """
+    kind, error, frames = exc_info
+    said = f": {error}" if isinstance(error, (SendwhenError, OSError)) else ""
+    return "".join(traceback.format_tb(frames)) + kind.__qualname__ + said
 
 
 def configure_logs(service: str, *, level: str = "info") -> None:
@@ -34,7 +46,7 @@ def configure_logs(service: str, *, level: str = "info") -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(_without_values),
             structlog.processors.JSONRenderer(sort_keys=True),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import structlog
+
+from sendwhen.chassis.logs import configure_logs
+from sendwhen.errors import Invalid, NotFound
+
+
+def _logged(error: Exception, capsys: pytest.CaptureFixture[str]) -> str:
+    structlog.reset_defaults()
+    configure_logs("test")
+    try:
+        raise error
+    except Exception as raised:
+        structlog.get_logger().error("call.failed", exc_info=raised)
+    line = json.loads(capsys.readouterr().err.splitlines()[-1])
+    assert (line["event"], line["service"]) == ("call.failed", "test")
+    return str(line["exception"])
+
+
+def test_a_logged_exception_tells_where_and_what_kind_but_not_the_value_it_quotes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = _logged(KeyError("ada@example.com"), capsys)
+
+    assert "test_logs.py" in told
+    assert told.endswith("KeyError")
+    assert "ada" not in told
+
+
+def test_an_error_of_ours_keeps_its_sentence_for_it_holds_no_personal_data(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _logged(NotFound("There is no campaign."), capsys).endswith("NotFound: There is no campaign.")
+
+
+def test_an_unknown_level_is_refused_with_those_there_are() -> None:
+    with pytest.raises(Invalid, match="debug, info"):
+        configure_logs("test", level="loud")
