@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 import socket
@@ -81,6 +82,33 @@ def test_a_part_that_is_killed_comes_back_and_takes_those_with_it_that_fall_with
 
         assert any("ray ended (killed by SIGKILL); starting it again" in line for line in told)
         assert any("trigger starts anew, because ray ended" in line for line in told)
+
+    asyncio.run(scene())
+
+
+def test_what_falls_with_another_is_ended_by_force_where_it_hangs_even_before_it_is_ready(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async def never() -> bool:
+            return False
+
+        deaf = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SLEEPS}"
+        trigger = a_part("trigger", deaf, needs=("ray",), falls_with=("ray",))
+        starting = dataclasses.replace(trigger, name="starting", ready=never)
+        supervisor, told = a_supervisor(tmp_path, a_part("ray"), trigger, starting)
+        await supervisor.clear()
+        start = asyncio.create_task(supervisor.start())
+        await until(lambda: all(supervisor.pids().values()))
+        await asyncio.sleep(0.3)  # until they hear no SIGTERM any more
+        before = supervisor.pids()
+
+        os.kill(before["ray"], signal.SIGKILL)
+        await until(lambda: all(pid and pid != before[name] for name, pid in supervisor.pids().items()))
+        start.cancel()
+        supervisor.kill()
+        await supervisor.stop()
+
+        assert "trigger did not end within 3 s; killing it" in told
+        assert "starting did not end within 3 s; killing it" in told
 
     asyncio.run(scene())
 
