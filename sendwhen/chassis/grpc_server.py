@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -74,7 +74,23 @@ class GrpcServer:
         await self._server.wait_for_termination()
 
 
-async def serve_until(server: GrpcServer, stop: asyncio.Event, *, grace_s: float = 10.0) -> None:
-    """Run a started server until ``stop`` is set, then drain it."""
-    await stop.wait()
-    await server.drain(grace_s=grace_s)
+async def serve_until(
+    server: GrpcServer, stop: asyncio.Event, *, beside: Iterable[Coroutine[Any, Any, None]] = (), grace_s: float = 10.0
+) -> None:
+    """Run a started server until ``stop`` is set, then drain it.
+
+    What runs ``beside`` it never ends by itself. Where a defect ends it all the same, the server is drained too:
+    no half of a process shall go on answering. What was raised is raised here.
+    """
+    running = [asyncio.create_task(work) for work in beside]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([stopping, *running], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await server.drain(grace_s=grace_s)
+        ended = [task for task in running if task.done()]
+        for task in (stopping, *running):
+            task.cancel()
+        await asyncio.gather(stopping, *running, return_exceptions=True)
+    for task in ended:
+        task.result()

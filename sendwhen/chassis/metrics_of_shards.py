@@ -110,7 +110,7 @@ SHARD_METRICS: Final[Mapping[Name, Metric]] = {
         "overflows",
         "limit",
         "A named limit was reached and its documented overflow happened.",
-        "See the limit's name in the documentation of limits; a flood from one customer is the usual cause.",
+        "See Limits in docs/operations.md; a flood from one customer is the usual cause.",
     ),
     "sendwhen_outbox_rows": gauge(
         "trigger",

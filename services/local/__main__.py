@@ -48,7 +48,7 @@ async def _run(installation: Installation, how: How, *, with_demo: bool) -> int:
     parts = parts_of(installation, how, os.environ)
     supervisor = Supervisor(parts=parts, spawner=spawner, folder=installation.folder, tell=tell)
     await supervisor.clear()
-    check_ports(installation.identity.ports)
+    check_ports(installation.identity.ports, shards=min(how.shards, installation.identity.partitions))
     stop = asyncio.Event()
     _on_signals(stop, supervisor)
     tell(f"starting in {installation.folder}")

@@ -21,6 +21,8 @@ STEADY_AFTER_S = 30.0
 FIRST_STARTS_MAX = 3
 """So often a part may end before it was ever ready; then the whole start is given up."""
 READY_WITHIN_S = 60.0
+FALL_WITHIN_S = 3.0
+"""So long may a part take to end when one ended that it falls with; it may hang on just that one."""
 POLL_S = 0.05
 
 
@@ -152,6 +154,20 @@ class Child:
         except ProcessLookupError:
             # It ended in this moment; keep() notices.
             return
+
+    def start_anew(self) -> None:
+        """Have the running process end, by force if it takes long; ``keep`` starts the next one."""
+        self.ready.clear()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        self.signal(signal.SIGTERM)
+        asyncio.get_running_loop().call_later(FALL_WITHIN_S, self._end_if_there, process)
+
+    def _end_if_there(self, process: asyncio.subprocess.Process) -> None:
+        if process.returncode is None:
+            self._tell(f"{self.part.name} did not end within {FALL_WITHIN_S:.0f} s; killing it")
+            self._kill_group(process.pid)
 
     async def stop(self) -> None:
         """End the part: ask it, and make it after its grace."""

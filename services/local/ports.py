@@ -50,19 +50,21 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
             inbox=base + 80,
         )
 
-    def named(self) -> Iterator[tuple[str, int]]:
-        """Each port with what it is for."""
+    def named(self, *, shards: int) -> Iterator[tuple[str, int]]:
+        """Each port with what it is for; shard n serves its metrics at ``shard_metrics`` plus n."""
         for name in self.__struct_fields__:
             yield name.replace("_", " "), getattr(self, name)
+        for shard in range(1, shards):
+            yield f"metrics of shard {shard}", self.shard_metrics + shard
 
 
-def check_ports(ports: Ports) -> None:
-    """Make sure that every port is free.
+def check_ports(ports: Ports, *, shards: int) -> None:
+    """Make sure that every port is free that an installation with so many shards needs.
 
     Raises:
         PortTaken: Names all that are not, and what to set.
     """
-    taken = [f"{HOST}:{port} ({name})" for name, port in ports.named() if not _free(port)]
+    taken = [f"{HOST}:{port} ({name})" for name, port in ports.named(shards=shards) if not _free(port)]
     if taken:
         raise PortTaken(
             f"Another program listens on {', '.join(taken)}.",

@@ -46,12 +46,15 @@ class RayHeadSettings:
         cpus: As Ray counts them; shard actors ask for none.
         start_deadline_s: How long it may take until it is ready.
         stop_grace_s: How long it may take to end by itself.
+        other_nodes: Nodes join that may die with their machine, which is then noticed within two seconds. A head alone
+            is watched by its process; such haste would only declare it dead when the machine is busy for a second.
     """
 
     folder: Path
     cpus: int = 2
     start_deadline_s: float = 40.0
     stop_grace_s: float = 5.0
+    other_nodes: bool = False
 
 
 class RayHead:
@@ -98,7 +101,8 @@ class RayHead:
         self._make_token()
         self._temp_dir = _short_path_of(self._settings.folder)
         self._forget_old_sessions()
-        environment = {**os.environ, **_HEALTH_CHECKS, **self.environment}
+        health_checks = _HEALTH_CHECKS if self._settings.other_nodes else {}
+        environment = {**os.environ, **health_checks, **self.environment}
         with self._log_path.open("wb") as output:
             self._process = subprocess.Popen(
                 self._command(), env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -123,10 +122,10 @@ class Supervisor:
 
         def ended() -> None:
             for other in self._children.values():
-                if child.part.name in other.part.falls_with and other.ready.is_set():
+                # Not only what is ready: what was just started, with the old one's address, would wait in vain.
+                if child.part.name in other.part.falls_with and other.pid:
                     self._tell(f"{other.part.name} starts anew, because {child.part.name} ended")
-                    other.ready.clear()
-                    other.signal(signal.SIGTERM)
+                    other.start_anew()
 
         await child.keep(needs, ended)
 

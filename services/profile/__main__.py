@@ -8,7 +8,7 @@ import os
 import structlog
 
 from sendwhen.chassis.clock import SystemClock
-from sendwhen.chassis.grpc_server import Access, GrpcServer
+from sendwhen.chassis.grpc_server import Access, GrpcServer, serve_until
 from sendwhen.chassis.logs import configure_logs
 from sendwhen.chassis.metrics import Metrics, serve_metrics
 from sendwhen.chassis.process import run
@@ -64,20 +64,12 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         services=[SERVICE],
         listen=settings.listen,
     )
-    following = asyncio.create_task(tail.run())
-    stopping = asyncio.create_task(stop.wait())
     try:
         await server.start()
         log.info("profile.started", port=server.port, partitions=installation.partitions)
-        # The tail ends only by a defect; serving without it would serve stale customers.
-        await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if following.done():
-            following.result()
+        # Serving without the tail would serve stale customers.
+        await serve_until(server, stop, beside=[tail.run()], grace_s=settings.grace_s)
     finally:
-        await server.drain(grace_s=settings.grace_s)
-        for task in (following, stopping):
-            task.cancel()
-        await asyncio.wait({following, stopping})
         await changes.close()
         await store.aclose()
         if page is not None:

@@ -73,13 +73,7 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
         opened.push_async_callback(channel.close)
 
         dispatcher = Dispatcher(
-            dispatch=Dispatch(
-                rules=_rules(settings),
-                backoff=_backoff(settings),
-                renderer=renderer,
-                provider_name=provider.name,
-                clock=clock,
-            ),
+            dispatch=_dispatch(settings, renderer, provider.name, clock),
             ledger=ledger,
             templates=templates,
             profiles=GrpcProfiles(channel),
@@ -108,13 +102,9 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
         )
         await server.start()
         log.info("sender.started", listen=settings.listen, provider=provider.name, worker=dispatcher.worker)
-        looking = asyncio.create_task(dispatcher.run())
-        counting = asyncio.create_task(LedgerGauges(ledger, metrics).run())
         try:
-            await serve_until(server, stop)
+            await serve_until(server, stop, beside=[dispatcher.run(), LedgerGauges(ledger, metrics).run()])
         finally:
-            looking.cancel()
-            counting.cancel()
             await dispatcher.drain(grace_s=_GRACE_S)
         log.info("sender.stopped")
 
@@ -140,6 +130,16 @@ async def _provider(settings: SenderSettings, clock: SystemClock, opened: AsyncE
     opened.push_async_callback(page.stop)
     return EmlProvider(
         folder=settings.eml_folder, sender_address=settings.from_address, clock=clock, on_written=inbox.add
+    )
+
+
+def _dispatch(settings: SenderSettings, renderer: LiquidRenderer, provider_name: str, clock: SystemClock) -> Dispatch:
+    return Dispatch(
+        rules=_rules(settings),
+        backoff=_backoff(settings),
+        renderer=renderer,
+        provider_name=provider_name,
+        clock=clock,
     )
 
 

@@ -86,13 +86,20 @@ class ValkeyPipeline:
         if not calls:
             return
         try:
+            await self._carry(calls)
+        finally:
+            # Whatever went wrong in here: nobody may wait for an answer that will never come.
+            for _, future in calls:
+                if not future.done():
+                    future.set_exception(
+                        LedgerLost("The step was not finished.", remedy="It is repeated or found later.")
+                    )
+
+    async def _carry(self, calls: Sequence[Call]) -> None:
+        try:
             answers = await call_store(self._store, [command for command, _ in calls])
         except (RedisError, OSError) as error:
-            lost = LedgerLost(
-                "The ledger's store went away during a step.", remedy="The step is repeated or found later."
-            )
-            lost.__cause__ = error
-            answers = [lost] * len(calls)
+            answers = [_lost("The ledger's store went away during a step.", error)] * len(calls)
         for (_, future), answer in zip(calls, answers, strict=True):
             if future.done():
                 continue

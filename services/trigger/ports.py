@@ -208,7 +208,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     rows: Mapping[int, tuple[OutboxRow, ...]]
 
 
-ShardRequest = Claim | Read | Load | Due | Commit | AppendTick | MarkTrying | Release
+StoreRequest = Claim | Read | Load | Due | Commit | AppendTick | MarkTrying
+ShardRequest = StoreRequest | Release
 
 
 class ReadOutbox(msgspec.Struct, frozen=True, kw_only=True):

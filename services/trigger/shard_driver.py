@@ -17,13 +17,8 @@ import structlog
 from sendwhen.v1 import email_pb2
 from services.trigger.outbox_relay import OutboxRelay
 from services.trigger.ports import (
-    AppendTick,
     Claim,
-    Commit,
     DeleteOutbox,
-    Due,
-    Load,
-    MarkTrying,
     OutboxRow,
     Pause,
     Push,
@@ -38,6 +33,7 @@ from services.trigger.ports import (
     StoreLost,
 )
 from services.trigger.shard_host import ShardHost
+from services.trigger.store_requests import carry_out
 
 log = structlog.get_logger()
 
@@ -174,28 +170,10 @@ class ShardDriver:
                     log.warning("shard.store_lost", problem=error.problem, losses=losses)
 
     def _carry_out(self, request: ShardRequest) -> object:
-        store = self._host_store
-        answer: object = None
-        match request:
-            case Read():
-                answer = store.read(request)
-            case Load():
-                answer = store.load(request)
-            case Commit():
-                answer = store.commit(request)
-            case Release():
-                self._released.put({p: tuple(map(self._stamped, rows)) for p, rows in request.rows.items()})
-            case Due():
-                answer = store.due(request)
-            case Claim():
-                answer = store.claim(request)
-            case AppendTick():
-                answer = store.append_tick(request)
-            case MarkTrying():
-                answer = store.mark_trying(request)
-            case _:
-                assert_never(request)
-        return answer
+        if isinstance(request, Release):
+            self._released.put({p: tuple(map(self._stamped, rows)) for p, rows in request.rows.items()})
+            return None
+        return carry_out(self._host_store, request)
 
     def _run_relay(self) -> None:
         steps = self.relay.run()

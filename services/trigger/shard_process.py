@@ -132,7 +132,12 @@ def build_driver(
 
 
 def _log_dead_letters(partition: int, changes: Changes) -> None:
+    flood = sum(letter.reason == "too_many" for letter in changes.dead_letters)
+    if flood:
+        log.warning("events.capped", partition=partition, events=flood, position=changes.position)
     for letter in changes.dead_letters:
+        if letter.reason == "too_many":
+            continue  # a flood in the log would only pass the flood on
         log.warning(
             "event.dead_lettered", partition=partition, seq=letter.seq, index=letter.index, reason=letter.reason
         )

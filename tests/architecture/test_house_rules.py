@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LINES_MAX = 300
 TEST_LINES_MAX = 500
+FUNCTION_LINES_MAX = 60
 
 
 def _modules(*folders: str) -> list[Path]:
@@ -34,6 +36,18 @@ def test_every_module_fits_in_one_reading() -> None:
     assert too_long == {}, "split these by what they are about"
 
 
+def test_every_function_fits_on_a_screen() -> None:
+    too_long = {
+        f"{path.relative_to(ROOT)}:{found.lineno} {found.name}": lines
+        for path in _modules("sendwhen", "services", "tools", "examples")
+        for found in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(found, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (lines := (found.end_lineno or 0) - found.lineno + 1) > FUNCTION_LINES_MAX
+    }
+
+    assert too_long == {}
+
+
 @pytest.mark.parametrize("word", ["now", "today", "utcnow"])
 def test_no_clock_is_asked_in_the_domain(word: str) -> None:
     asked = [
@@ -52,6 +66,25 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     named = [str(path.relative_to(ROOT)) for path in _modules("sendwhen", "services") if vague.search(path.stem)]
 
     assert named == []
+
+
+def test_pages_name_what_there_is() -> None:
+    """Links lead somewhere, and the tests that are said to keep an invariant exist."""
+    tests = "".join(path.read_text(encoding="utf-8") for path in _modules("tests"))
+    wrong = []
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")):
+        text = page.read_text(encoding="utf-8")
+        named = [page.parent / target for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)]
+        named += [
+            ROOT / path
+            for path in re.findall(
+                r"`((?:sendwhen|services|tests|tools|docs|deploy|bench|protos|examples)/[\w./-]+)`", text
+            )
+        ]
+        wrong += [f"{page.name}: {path}" for path in named if not path.exists()]
+        wrong += [f"{page.name}: {name}" for name in re.findall(r"`(test_\w+)`", text) if f"def {name}(" not in tests]
+
+    assert wrong == []
 
 
 def test_ray_is_imported_in_one_module() -> None:

@@ -10,7 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from sendwhen.chassis.grpc_channel import bearer, open_channel
-from sendwhen.chassis.grpc_server import Access, GrpcServer
+from sendwhen.chassis.grpc_server import Access, GrpcServer, serve_until
 from sendwhen.chassis.grpc_status import CODE_OF, error_of
 from sendwhen.errors import Forbidden, Invalid, Overloaded, SendwhenError, Unauthenticated, Violation
 from sendwhen.v1 import ingest_service_pb2 as pb
@@ -184,6 +184,37 @@ async def test_draining_lets_a_running_call_finish() -> None:
         running.service.go.set()
         assert (await call).position.seq == 7
         await drained
+
+
+async def test_a_server_drains_when_asked_and_what_ran_beside_it_ends_with_it() -> None:
+    async with Running() as running:
+        ended: list[str] = []
+        stop = asyncio.Event()
+
+        async def beside() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append("beside")
+
+        serving = asyncio.ensure_future(serve_until(running.server, stop, beside=[beside()]))
+        await rpc.IngestStub(running.channel()).Track(pb.TrackRequest())
+        stop.set()
+        await serving
+
+        assert ended == ["beside"]
+
+
+async def test_a_server_does_not_outlive_what_must_run_beside_it() -> None:
+    async with Running() as running:
+
+        async def beside() -> None:
+            raise LookupError("a defect")
+
+        with pytest.raises(LookupError, match="a defect"):
+            await serve_until(running.server, asyncio.Event(), beside=[beside()])
+        with pytest.raises(grpc.aio.AioRpcError):
+            await rpc.IngestStub(running.channel()).Track(pb.TrackRequest())
 
 
 async def test_a_taken_port_is_refused_with_what_to_look_for() -> None:

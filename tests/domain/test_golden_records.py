@@ -9,6 +9,7 @@ import pytest
 from sendwhen.domain.campaign import Reentry, WaitStep
 from sendwhen.domain.entry import Tick
 from sendwhen.domain.record import VERSION, read_record, recent_events, remembered_decisions, write_record
+from sendwhen.domain.seen import SeenIds, id_hash
 from sendwhen.errors import Precondition
 from tests.builders import (
     HOUR_MS,
@@ -104,6 +105,15 @@ def test_what_is_written_today_is_what_version_1_says() -> None:
     assert VERSION == 1
     assert record == (RECORDS / "v1.bin").read_bytes()
     assert write_record(read_record(record)) == record
+
+
+def test_seen_ids_are_packed_as_ever() -> None:
+    """They lie beside the record without a version: 8 bytes of the id's hash, 4 of the payload, 4 of the second."""
+    seen = SeenIds()
+
+    seen.add(id_hash("order-1"), 0x01020304, 1_700_000_000)
+
+    assert seen.drain() == (bytes.fromhex("2599000e8c1b023d010203046553f100"), None)
 
 
 def test_a_record_of_a_later_version_is_refused_by_name() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import socket
 import sys
 import time
 from collections import Counter
@@ -30,6 +29,7 @@ from services.profile.__main__ import main as run_profile
 from services.profile.settings import Settings as ProfileSettings
 from services.sender.__main__ import main as run_sender
 from services.sender.settings import SenderSettings
+from tests.addresses import free_address
 from tests.fuzz.storm import OURS_TO_MEND, rss_bytes, storm
 from tests.integration.valkey_process import ValkeyServer
 from tests.services.sender.emails import an_intent
@@ -42,12 +42,6 @@ GROWTH_BYTES_MAX = 60_000_000
 TOKEN, ADMIN = "token", "admin"
 TEMPLATE = Template(subject="Hello", text="Hello {{ customer.first_name | default: 'you' }}")
 DEADLINE_S = 20.0
-
-
-def free_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 async def weather(

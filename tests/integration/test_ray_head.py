@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import psutil
@@ -24,7 +25,18 @@ def _of_session(sid: int) -> list[psutil.Process]:
     return found
 
 
-def test_a_head_listens_on_this_machine_only_and_leaves_no_process_though_its_folder_has_a_long_path(
+def _outlives_seconds_without_processor_time(head: RayHead) -> bool:
+    (raylet,) = (process for process in _of_session(head.pid) if process.name() == "raylet")
+    time.sleep(1.0)
+    raylet.suspend()
+    time.sleep(4.0)
+    raylet.resume()
+    # One that was declared dead ends when it hears of it.
+    time.sleep(2.0)
+    return head.alive()
+
+
+def test_a_head_listens_on_this_machine_only_outlives_a_pause_and_leaves_no_process_though_its_folder_has_a_long_path(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / ("a-folder-with-a-long-name-" * 4)
@@ -34,9 +46,11 @@ def test_a_head_listens_on_this_machine_only_and_leaves_no_process_though_its_fo
     sid = head.pid
     alive, listeners = head.alive(), [c for p in _of_session(sid) for c in p.net_connections("inet")]
     head.check_listeners()
+    outlived = _outlives_seconds_without_processor_time(head)
     head.stop()
 
     assert alive
+    assert outlived
     assert listeners
     assert not head.alive()
     assert _of_session(sid) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ from sendwhen.chassis.settings import InvalidSettings, read_settings
 from sendwhen.v1 import email_pb2, sender_service_pb2, sender_service_pb2_grpc
 from services.sender.__main__ import main
 from services.sender.settings import PREFIX, SenderSettings
+from tests.addresses import free_address
 from tests.fakes.fake_sendgrid import Behaviour, FakeSendgrid
 from tests.integration.valkey_process import ValkeyServer
 from tests.services.sender.emails import an_intent
@@ -55,12 +55,6 @@ def intent(name: str = "first", **fields: object) -> email_pb2.SendIntent:
     now_ms = time.time_ns() // 1_000_000
     values = {"decided_at_ms": now_ms, "template_hash": template_hash(TEMPLATE), "context_json": CONTEXT, **fields}
     return an_intent(name, **values)  # type: ignore[arg-type]  # fields of SendIntent by name
-
-
-def free_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 @asynccontextmanager

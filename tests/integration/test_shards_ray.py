@@ -68,7 +68,7 @@ class Cluster:
         self.sender = RecordingSender()
         self.front = Front(self.valkey.url, partitions=2)
         self.front.put(VIEWED)
-        self.head = RayHead(RayHeadSettings(folder=folder / "ray", cpus=cpus))
+        self.head = RayHead(RayHeadSettings(folder=folder / "ray", cpus=cpus, other_nodes=True))
         self.head.start()
         self.nodes: list[Node] = []
         # Ray reads these when it is imported.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, assert_never
+from typing import Any
 
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.event import Event
@@ -18,12 +18,7 @@ from services.trigger.host_limits import HostLimits
 from services.trigger.hosted_partition import HostPorts
 from services.trigger.log_port import Append
 from services.trigger.ports import (
-    AppendTick,
-    Claim,
-    Commit,
     Due,
-    Load,
-    MarkTrying,
     OutboxRow,
     Read,
     Release,
@@ -31,6 +26,7 @@ from services.trigger.ports import (
     StoreLost,
 )
 from services.trigger.shard_host import ShardHost
+from services.trigger.store_requests import carry_out
 from tests.builders import fuse
 from tests.fakes.fixed_clock import FixedClock
 from tests.fakes.memory_shards import MemoryShards
@@ -159,26 +155,9 @@ class Owner:
         raise AssertionError(f"not settled after {steps_max} steps")
 
     def _answer(self, request: ShardRequest) -> object:
-        store = self.connection
-        match request:
-            case Claim():
-                return store.claim(request)
-            case Read():
-                return store.read(request)
-            case Load():
-                return store.load(request)
-            case Due():
-                return store.due(request)
-            case Commit():
-                return store.commit(request)
-            case AppendTick():
-                return store.append_tick(request)
-            case MarkTrying():
-                return store.mark_trying(request)
-            case Release():
-                for rows in request.rows.values():
-                    self.released.extend(rows)
-                    self.claims_seen += not rows
-                return None
-            case _:
-                assert_never(request)
+        if isinstance(request, Release):
+            for rows in request.rows.values():
+                self.released.extend(rows)
+                self.claims_seen += not rows
+            return None
+        return carry_out(self.connection, request)

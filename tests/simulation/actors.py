@@ -28,8 +28,6 @@ from services.trigger.ports import (
     Claimed,
     Commit,
     DeleteOutbox,
-    Due,
-    Load,
     MarkTrying,
     OutboxRow,
     PartitionCommit,
@@ -45,6 +43,7 @@ from services.trigger.ports import (
 )
 from services.trigger.refused_row import letter_of
 from services.trigger.shard_host import ShardHost
+from services.trigger.store_requests import carry_out
 from tests.simulation.history import Committed, Violated
 from tests.simulation.production import decode, encoded, finished, new_shard, payload
 from tests.simulation.script import PARTITIONS, partition_of, uid_of
@@ -197,7 +196,7 @@ class Owner:
             self._store.lose_next_request()
         stale = self._stale(request)
         try:
-            answer = self._carry_out(request)
+            answer = carry_out(self._store, request)
         except StoreLost as lost:
             self.has_read_tail = False
             self._throw_to_host(lost)
@@ -217,25 +216,6 @@ class Owner:
             world.answer_write(lambda: self._unblock(answer), lambda: self._throw_to_host(StoreLost("rolled back")))
         else:
             self._to_host(answer)
-
-    def _carry_out(self, request: Any) -> Any:
-        store = self._store
-        match request:
-            case Claim():
-                return store.claim(request)
-            case Read():
-                return store.read(request)
-            case Load():
-                return store.load(request)
-            case Due():
-                return store.due(request)
-            case Commit():
-                return store.commit(request)
-            case AppendTick():
-                return store.append_tick(request)
-            case MarkTrying():
-                return store.mark_trying(request)
-        raise AssertionError(f"the host asked for {request!r}")
 
     def _stale(self, request: Any) -> set[int]:
         """Partitions that somebody else owns by now."""
@@ -259,8 +239,6 @@ class Owner:
             self._world.log_grew()
         elif isinstance(request, Claim) and any(isinstance(a, Claimed) for a in answer.values()):
             self._world.log_grew()
-        if isinstance(answer, Refusal):
-            history.fenced += answer.why is Why.FENCED
 
     def _note_commit(self, made: PartitionCommit, refusal: Refusal | None, *, stale: bool) -> None:
         history = self._world.history

@@ -40,7 +40,7 @@ class History:
         calls: Calls to the provider, in order.
         commits: For each partition those that are still in force: a lost tail takes its commits with it.
         rows: (partition, lineage, ordinal) of all outbox rows that were ever committed.
-        fenced: Commits, ticks and marks that the store refused to one who was not the owner.
+        fenced: Commits that the store refused to one who was not the owner.
         lost: Commits refused because the log's tail was not what had been applied.
         faults: How often each kind happened.
         fates: What became of the events in the log: applied, repeated, or set aside for a reason.

@@ -16,7 +16,7 @@ from sendwhen.chassis.store_pool import open_store
 from tests.e2e.installation import Installation
 from tests.e2e.kills import audit, logs, victims
 from tests.e2e.kills.audit import Evidence
-from tests.e2e.kills.probe import SHARDS, Probe, until
+from tests.e2e.kills.probe import SHARDS, Probe
 from tests.e2e.kills.shop import Shop
 from tests.fakes.fake_sendgrid import FakeSendgrid
 
@@ -24,6 +24,8 @@ CAMPAIGNS = Path(__file__).with_name("campaigns")
 PAUSE_S = (1.0, 6.0)
 PROVIDER_THINKS_S = 0.15
 """So that a sender that dies has attempts under way."""
+ACKNOWLEDGED_WITHIN_S = 180.0
+"""What customers had under way when the shop closed."""
 SETTINGS = {
     "SENDGRID_KEY": "SG.not-a-key",
     "SENDGRID_TIMEOUT_MS": "2000",
@@ -124,16 +126,16 @@ async def _under_load(
                 )
                 assert not trading.done(), trading.exception()
                 tell(f"{number:>3}/{len(faults)} {told}; {recovered}; {len(shop.acknowledged):,} events acknowledged")
-            await probe.events_become_emails()
             shop.closing.set()
-            await asyncio.wait_for(trading, 120.0)
+            await asyncio.wait_for(trading, ACKNOWLEDGED_WITHIN_S)
+            await probe.events_become_emails()
         finally:
             trading.cancel()
         evidence = await _at_rest(installation, probe, shop)
         outcome.complaints += audit.complaints(evidence, shop, provider.taken)
         for customer in shop.everyone:
             if customer.events:
-                await until(partial(probe.profile_knows, customer), f"profile's knowledge of {customer.user_id}")
+                await probe.until(partial(probe.profile_knows, customer), f"profile's knowledge of {customer.user_id}")
     outcome.doubts = sum(row.doubts for row in evidence.rows)
     outcome.summary = _summary(evidence, shop, provider, time.monotonic() - began_s)
     return outcome
@@ -170,7 +172,7 @@ async def _at_rest(installation: Installation, probe: Probe, shop: Shop) -> Evid
             return audit.at_rest(found[0]) and await probe.is_caught_up()
 
         try:
-            await until(rests, "rest", every_s=1.0)
+            await probe.until(rests, "rest", every_s=1.0)
         except AssertionError as error:
             evidence = found[0]
             states = Counter(row.state for row in evidence.rows)

@@ -13,8 +13,8 @@ from sendwhen.client import Client, Event, Position, Retries, connect
 CUSTOMERS = 300
 CANARIES = 4
 """Enough for customers in the partitions of either shard."""
-LANES = 12
-BATCH_EVENTS = 12
+LANES = 8
+BATCH_EVENTS = 10
 BATCH_EVERY_S = 0.2
 CALL_WITHIN_S = 3.0
 """Shorter than the longer pauses, so that calls are given up of which nobody knows what became."""

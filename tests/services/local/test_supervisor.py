@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -84,6 +86,33 @@ def test_a_part_that_is_killed_comes_back_and_takes_those_with_it_that_fall_with
     asyncio.run(scene())
 
 
+def test_what_falls_with_another_is_ended_by_force_where_it_hangs_even_before_it_is_ready(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async def never() -> bool:
+            return False
+
+        deaf = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SLEEPS}"
+        trigger = a_part("trigger", deaf, needs=("ray",), falls_with=("ray",))
+        starting = dataclasses.replace(trigger, name="starting", ready=never)
+        supervisor, told = a_supervisor(tmp_path, a_part("ray"), trigger, starting)
+        await supervisor.clear()
+        start = asyncio.create_task(supervisor.start())
+        await until(lambda: all(supervisor.pids().values()))
+        await asyncio.sleep(0.3)  # until they hear no SIGTERM any more
+        before = supervisor.pids()
+
+        os.kill(before["ray"], signal.SIGKILL)
+        await until(lambda: all(pid and pid != before[name] for name, pid in supervisor.pids().items()))
+        start.cancel()
+        supervisor.kill()
+        await supervisor.stop()
+
+        assert "trigger did not end within 3 s; killing it" in told
+        assert "starting did not end within 3 s; killing it" in told
+
+    asyncio.run(scene())
+
+
 def test_a_part_that_never_starts_ends_the_start_with_the_end_of_its_log(tmp_path: Path) -> None:
     async def scene() -> None:
         async def never() -> bool:
@@ -144,13 +173,12 @@ def test_a_log_is_kept_below_its_size_while_its_part_goes_on_writing(tmp_path: P
     assert not (tmp_path / "part.log.3").exists()
 
 
-def test_a_taken_port_is_named_with_what_to_set() -> None:
-    import socket
-
+@pytest.mark.parametrize(("name", "offset"), [("ingest", 1), ("metrics of shard 1", 16)])
+def test_a_taken_port_is_named_with_what_to_set(name: str, offset: int) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
 
-        with pytest.raises(PortTaken, match=rf"127\.0\.0\.1:{port} \(ingest\).*--port-base"):
-            check_ports(Ports.at(port - 1))
+        with pytest.raises(PortTaken, match=rf"127\.0\.0\.1:{port} \({name}\).*--port-base"):
+            check_ports(Ports.at(port - offset), shards=2)

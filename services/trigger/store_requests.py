@@ -1,0 +1,44 @@
+"""What a shard host asks of the store, carried out: one method of the store for each request."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from services.trigger.ports import (
+    AppendTick,
+    Claim,
+    Commit,
+    Due,
+    Load,
+    MarkTrying,
+    Read,
+    ShardStore,
+    StoreRequest,
+)
+
+
+def carry_out(store: ShardStore, request: StoreRequest) -> object:
+    """The store's answer, which is the host's next input.
+
+    Raises:
+        StoreLost: The store is away; whether the request was carried out is unknown.
+    """
+    answer: object
+    match request:
+        case Read():
+            answer = store.read(request)
+        case Load():
+            answer = store.load(request)
+        case Commit():
+            answer = store.commit(request)
+        case Due():
+            answer = store.due(request)
+        case Claim():
+            answer = store.claim(request)
+        case AppendTick():
+            answer = store.append_tick(request)
+        case MarkTrying():
+            answer = store.mark_trying(request)
+        case _:
+            assert_never(request)
+    return answer
