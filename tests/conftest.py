@@ -14,8 +14,9 @@ import pytest
 import uvloop
 from hypothesis import HealthCheck, settings
 
-# Ray listens on all interfaces unless this is set before it is imported.
-os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+# Ray reads these when it is imported, whichever test imports it first: it listens on all interfaces otherwise, and knows
+# no tokens.
+os.environ.update(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0", RAY_AUTH_MODE="token", RAY_grpc_enable_http_proxy="0")
 
 settings.register_profile(
     "sendwhen",

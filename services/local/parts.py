@@ -88,13 +88,13 @@ class _Services:
         self._ray_address = address_file(ray_folder)
 
     def part(self, name: str, *, needs: tuple[str, ...], falls_with: tuple[str, ...] = ()) -> Part:
-        """One service; its own settings and those given in our environment, which win."""
+        """One service; its own settings and those given in our environment, which win, but for Ray's: we know its token."""
 
         def environ() -> Mapping[str, str]:
             settings = {**self._of_every(name), **getattr(self, f"_of_{name}")()}
             ours = {f"SENDWHEN_{name.upper()}_{key.upper()}": value for key, value in settings.items()}
             more = self._ray.environment if name == "trigger" else {}
-            return {**more, **ours, **self._common}
+            return {**ours, **self._common, **more}
 
         return Part(
             name=name,

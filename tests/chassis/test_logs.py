@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -9,8 +10,16 @@ from sendwhen.chassis.logs import configure_logs
 from sendwhen.errors import Invalid, NotFound
 
 
-def _logged(error: Exception, capsys: pytest.CaptureFixture[str]) -> str:
+@pytest.fixture(autouse=True)
+def own_configuration() -> Iterator[None]:
+    """What is configured here writes to a stream that ends with the test."""
     structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def _logged(error: Exception, capsys: pytest.CaptureFixture[str]) -> str:
     configure_logs("test")
     try:
         raise error

@@ -71,7 +71,7 @@ class Cluster:
         self.head = RayHead(RayHeadSettings(folder=folder / "ray", cpus=cpus, other_nodes=True))
         self.head.start()
         self.nodes: list[Node] = []
-        # Ray reads these when it is imported.
+        self._environ = dict(os.environ)
         os.environ.update(self.head.environment)
         self.settings = settings(self.valkey.url, self.sender, partitions=2, shards=shards)
         self.shards = self.launcher(generation=1)
@@ -112,6 +112,8 @@ class Cluster:
         import ray
 
         ray.shutdown()
+        os.environ.clear()
+        os.environ.update(self._environ)
         for node in self.nodes:
             node.kill()
         self.head.stop()
