@@ -14,8 +14,8 @@ import pytest
 import uvloop
 from hypothesis import HealthCheck, settings
 
-# Ray reads these when it is imported, whichever test imports it first: it listens on all interfaces otherwise, and knows
-# no tokens.
+# Ray reads these when it is imported, whichever test imports it first: otherwise it listens on all interfaces, and
+# knows no tokens.
 os.environ.update(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0", RAY_AUTH_MODE="token", RAY_grpc_enable_http_proxy="0")
 
 settings.register_profile(

@@ -88,7 +88,7 @@ class _Services:
         self._ray_address = address_file(ray_folder)
 
     def part(self, name: str, *, needs: tuple[str, ...], falls_with: tuple[str, ...] = ()) -> Part:
-        """One service; its own settings and those given in our environment, which win, but for Ray's: we know its token."""
+        """One service; its own settings and those given in our environment, which win; but Ray's token is ours."""
 
         def environ() -> Mapping[str, str]:
             settings = {**self._of_every(name), **getattr(self, f"_of_{name}")()}
