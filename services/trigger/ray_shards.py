@@ -38,6 +38,9 @@ SILENCES_MAX = 5
 """So often in a row may an actor that has run not answer ``ensure``; then it hangs (a stopped process) and is ended."""
 SILENCES_AT_START_MAX = 30
 """The same for one that has not run yet: on a busy machine a process takes long to start."""
+AWAY_S = 30.0
+"""So long may an actor that has run be away, whatever Ray says of it: a hung process, too, may be one that cannot be
+reached, like one that Ray starts again at this moment."""
 FENCED_PAUSES = 10
 """A fenced actor waits so many times longer before Ray starts it anew: the partitions have an owner."""
 CPUS = 0.01
@@ -113,6 +116,7 @@ class RayShards:
         self._lock = threading.Lock()
         self._remote: Any = ray.remote(ShardActor)
         self._silences: dict[int, int] = {}
+        self._away_since_s: dict[int, float] = {}
         self._has_run: set[int] = set()
 
     async def ensure(self) -> None:
@@ -171,14 +175,13 @@ class RayShards:
         if state == "running" and details.get("generation") != self._generation:
             log.info("shard.replaced", shard=number, generation=self._generation)
             self._remove(number)
-        self._silences[number] = self._silences.get(number, 0) + 1 if state == "silent" else 0
         if state == "running":
             self._has_run.add(number)
-        if self._silences[number] >= (SILENCES_MAX if number in self._has_run else SILENCES_AT_START_MAX):
+        if self._hangs(number, state):
             log.warning("shard.hung", shard=number)
             self._kill(number)
+            self._forget(number)
             self._has_run.discard(number)
-            self._silences[number] = 0
         self._remote.options(
             name=_name(number),
             namespace=NAMESPACE,
@@ -190,6 +193,20 @@ class RayShards:
             max_concurrency=3,
             scheduling_strategy="SPREAD",
         ).remote(self._settings, number, self._generation)
+
+    def _hangs(self, number: int, state: str) -> bool:
+        if state in ("running", "starting"):
+            self._forget(number)
+            return False
+        silences = self._silences[number] = self._silences.get(number, 0) + (state == "silent")
+        away_s = time.monotonic() - self._away_since_s.setdefault(number, time.monotonic())
+        if number not in self._has_run:
+            return silences >= SILENCES_AT_START_MAX
+        return silences >= SILENCES_MAX or away_s >= AWAY_S
+
+    def _forget(self, number: int) -> None:
+        self._silences.pop(number, None)
+        self._away_since_s.pop(number, None)
 
     def _status(self, number: int) -> tuple[str, Mapping[str, Any]]:
         try:
