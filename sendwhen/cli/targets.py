@@ -72,12 +72,12 @@ def read_targets(environ: Mapping[str, str], data: Path) -> Targets:
     Raises:
         NoInstallation: Neither the environment nor the data folder tells all that is needed.
     """
-    found: dict[str, str] = {}
+    found: dict[str, str]
     try:
         installation = msgspec.json.decode((data / "installation.json").read_bytes(), type=_Installation)
         keys = msgspec.json.decode((data / "secrets.json").read_bytes(), type=_Secrets)
     except FileNotFoundError:
-        pass
+        found = {}  # none here: the environment may tell all that is needed, or what is missing is told below
     except (OSError, msgspec.DecodeError) as error:
         raise NoInstallation(f"The installation in {data} cannot be read: {error}.", remedy="Check --data.") from error
     else:
