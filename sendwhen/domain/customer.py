@@ -159,6 +159,19 @@ def learn(customer: Customer, event: Event, *, seq: int, at_ms: int, limits: Sha
     return overflows
 
 
+def tell(customer: Customer, name: str, value: bytes, *, at_ms: int, seq: int, source: str, limits: ShardLimits) -> int:
+    """Set one attribute (JSON; null removes it), as if told at that instant; how many limits overflowed."""
+    known = customer.fields.get(name)
+    if known is not None and (known.occurred_at_ms, known.seq) > (at_ms, seq):
+        return 0
+    if len(value) > limits.field_bytes or (known is None and len(customer.fields) >= limits.fields):
+        return 1
+    told = b"" if value == b"null" else value
+    if known is None or known.value != told:
+        customer.fields = {**customer.fields, name: Field(told, at_ms, seq, source)}
+    return 0
+
+
 def _learn_fields(customer: Customer, event: Event, seq: int, limits: ShardLimits) -> int:
     overflows = 0
     fields = dict(customer.fields)

@@ -20,6 +20,9 @@ class Kind(Enum):
     REFUSED = "refused"
     RESET = "reset"
     FINISHED = "finished"
+    EXITED = "exited"
+    TOOK = "took"
+    GOAL = "goal"
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import msgspec
 from msgspec.structs import replace
 
 from sendwhen.domain.asking import Asked, holds, next_change_ms, said
 from sendwhen.domain.campaign_book import CampaignBook
-from sendwhen.domain.customer import Customer
+from sendwhen.domain.customer import Customer, tell
 from sendwhen.domain.decision import Decision, Kind, Send
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.plan import Plan
@@ -16,10 +18,22 @@ from sendwhen.domain.round import Round
 from sendwhen.domain.run import Run, StartEvent, send_id
 from sendwhen.domain.sending_rules import Category
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.shares import share_of
 from sendwhen.domain.span import Span
-from sendwhen.domain.steps import Otherwise, SendStep, WaitStep, WaitUntilStep
+from sendwhen.domain.steps import (
+    BranchStep,
+    ExitStep,
+    GoToStep,
+    ListStep,
+    Otherwise,
+    SendStep,
+    SetStep,
+    SplitStep,
+    WaitStep,
+    WaitUntilStep,
+    list_attribute,
+)
 from sendwhen.domain.trigger_kinds import DAY_MS
-from sendwhen.errors import Precondition
 
 _LONGEST = Span(ms=400 * DAY_MS)
 
@@ -116,12 +130,51 @@ class Passage:
                     latest_ms = (step.at_most or _LONGEST).after(course.moment.now_ms)
                     self._wait(course, index, self._until(course, step, latest_ms), out, latest_ms=latest_ms)
                     return
+                case GoToStep():
+                    index = step.go_to
+                case BranchStep():
+                    index = self._branch(course, step)
+                case SplitStep():
+                    index = self._split(course, step, out)
+                case SetStep() | ListStep():
+                    self._tell(course, step, out)
+                    index += 1
+                case ExitStep():
+                    out.decide(course.customer, _decision(course, Kind.EXITED, ("exit", step.reason)))
+                    return
                 case _:
-                    raise Precondition(
-                        f"Step {index} of {course.run.campaign_id} is of no kind that runs can take.",
-                        remedy="Run the version of sendwhen that put this campaign.",
-                    )
+                    assert_never(step)
         out.decide(course.customer, _decision(course, Kind.FINISHED))
+
+    @staticmethod
+    def _branch(course: Course, step: BranchStep) -> int:
+        asked = _asked(course)
+        return next((arm.go_to for arm in step.arms if arm.when is None or holds(arm.when, asked)), step.otherwise)
+
+    @staticmethod
+    def _split(course: Course, step: SplitStep, out: Round) -> int:
+        share = share_of(step, campaign_id=course.run.campaign_id, uid=course.customer.uid)
+        out.decide(course.customer, _decision(course, Kind.TOOK, (step.name, f"Took “{share.name}” of “{step.name}”.")))
+        return share.go_to
+
+    def _tell(self, course: Course, step: SetStep | ListStep, out: Round) -> None:
+        if isinstance(step, ListStep):
+            name, value = list_attribute(step.name), b"true" if step.add else b"null"
+        elif step.expression is None:
+            name, value = step.attribute, step.value
+        else:
+            asked = _asked(course)
+            found = step.expression.value(asked.event, asked.customer, asked.start, asked.now_ms)
+            name, value = step.attribute, msgspec.json.encode(found)
+        out.counters.overflows += tell(
+            course.customer,
+            name,
+            value,
+            at_ms=course.moment.now_ms,
+            seq=course.moment.seq,
+            source=f"campaign:{course.run.campaign_id}",
+            limits=self._limits,
+        )
 
     def _wait(self, course: Course, index: int, due_at_ms: int, out: Round, *, latest_ms: int = 0) -> None:
         customer, run = course.customer, course.run

@@ -112,6 +112,11 @@ class ListStep(msgspec.Struct, frozen=True, kw_only=True, tag="list"):
     add: bool
 
 
+def list_attribute(name: str) -> str:
+    """The attribute that says whether a customer is on a list."""
+    return f"list.{name}"
+
+
 class ExitStep(msgspec.Struct, frozen=True, kw_only=True, tag="exit"):
     """Leave the campaign."""
 
