@@ -1,0 +1,61 @@
+"""Ingest and trigger's front in one process: ``python -m services.local.front``.
+
+On one machine a call between the two costs more than what either does for it. Both keep their addresses, settings,
+metrics and their names in the logs; only ingest's way to the log is shorter. ``sendwhen up --apart`` does without.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import structlog
+
+from sendwhen.chassis.logs import LEVELS, configure_logs
+from sendwhen.chassis.process import run
+from sendwhen.chassis.settings import read_settings
+from services.ingest import __main__ as ingest
+from services.ingest.settings import Settings as IngestSettings
+from services.local.front_log import FrontLog
+from services.trigger import __main__ as trigger
+from services.trigger.front import Front
+from services.trigger.settings import Settings as TriggerSettings
+from services.trigger.shard_settings import ShardSettings
+
+
+async def main(
+    ingest_settings: IngestSettings,
+    trigger_settings: TriggerSettings,
+    shard_settings: ShardSettings,
+    stop: asyncio.Event,
+) -> None:
+    """Serve both until ``stop`` is set; ingest drains first, for what it has taken goes through the front."""
+    ingest_ended = asyncio.Event()
+
+    async def serve_ingest(front: Front) -> None:
+        structlog.contextvars.bind_contextvars(service="ingest")
+        try:
+            await ingest.serve(ingest_settings, stop, event_log=FrontLog(front.appender, front.applied))
+        finally:
+            ingest_ended.set()
+
+    await trigger.main(trigger_settings, shard_settings, ingest_ended, beside=serve_ingest)
+
+
+async def start(stop: asyncio.Event) -> None:
+    """Read the settings of both and serve."""
+    ingest_settings = read_settings(IngestSettings, os.environ, prefix=ingest.PREFIX)
+    trigger_settings = read_settings(TriggerSettings, os.environ, prefix=trigger.PREFIX)
+    # One process has one level: the one that tells more.
+    level = min(ingest_settings.log_level, trigger_settings.log_level, key=_severity)
+    configure_logs("trigger", level=level)
+    await main(ingest_settings, trigger_settings, ShardSettings.from_environment(os.environ), stop)
+
+
+def _severity(level: str) -> int:
+    # A word that is no level comes first, so that it is refused.
+    return LEVELS.index(level) if level in LEVELS else -1
+
+
+if __name__ == "__main__":
+    run("trigger", start)
