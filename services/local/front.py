@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
 
 import structlog
 
@@ -22,12 +24,11 @@ from services.trigger.front import Front
 from services.trigger.settings import Settings as TriggerSettings
 from services.trigger.shard_settings import ShardSettings
 
+Serving: TypeAlias = Coroutine[Any, Any, None]
 
-async def main(
-    ingest_settings: IngestSettings,
-    trigger_settings: TriggerSettings,
-    shard_settings: ShardSettings,
-    stop: asyncio.Event,
+
+async def serve(
+    settings: IngestSettings, stop: asyncio.Event, serve_trigger: Callable[[asyncio.Event, trigger.Beside], Serving]
 ) -> None:
     """Serve both until ``stop`` is set; ingest drains first, for what it has taken goes through the front."""
     ingest_ended = asyncio.Event()
@@ -35,11 +36,11 @@ async def main(
     async def serve_ingest(front: Front) -> None:
         structlog.contextvars.bind_contextvars(service="ingest")
         try:
-            await ingest.serve(ingest_settings, stop, event_log=FrontLog(front.appender, front.applied))
+            await ingest.serve(settings, stop, event_log=FrontLog(front.appender, front.applied))
         finally:
             ingest_ended.set()
 
-    await trigger.main(trigger_settings, shard_settings, ingest_ended, beside=serve_ingest)
+    await serve_trigger(ingest_ended, serve_ingest)
 
 
 async def start(stop: asyncio.Event) -> None:
@@ -49,7 +50,12 @@ async def start(stop: asyncio.Event) -> None:
     # One process has one level: the one that tells more.
     level = min(ingest_settings.log_level, trigger_settings.log_level, key=_severity)
     configure_logs("trigger", level=level)
-    await main(ingest_settings, trigger_settings, ShardSettings.from_environment(os.environ), stop)
+    shard_settings = ShardSettings.from_environment(os.environ)
+
+    def serve_trigger(its_stop: asyncio.Event, beside: trigger.Beside) -> Serving:
+        return trigger.main(trigger_settings, shard_settings, its_stop, beside=beside)
+
+    await serve(ingest_settings, stop, serve_trigger)
 
 
 def _severity(level: str) -> int:
