@@ -16,6 +16,7 @@ import structlog
 from sendwhen.chassis.logs import LEVELS, configure_logs
 from sendwhen.chassis.process import run
 from sendwhen.chassis.settings import read_settings
+from sendwhen.errors import SendwhenError
 from services.ingest import __main__ as ingest
 from services.ingest.settings import Settings as IngestSettings
 from services.local.front_log import FrontLog
@@ -30,17 +31,26 @@ Serving: TypeAlias = Coroutine[Any, Any, None]
 async def serve(
     settings: IngestSettings, stop: asyncio.Event, serve_trigger: Callable[[asyncio.Event, trigger.Beside], Serving]
 ) -> None:
-    """Serve both until ``stop`` is set; ingest drains first, for what it has taken goes through the front."""
+    """Serve both until ``stop`` is set; ingest drains first, for what it has taken goes through the front.
+
+    Raises:
+        SendwhenError, OSError: One of them cannot serve; the other has been drained.
+    """
     ingest_ended = asyncio.Event()
+    refusals: list[Exception] = []
 
     async def serve_ingest(front: Front) -> None:
         structlog.contextvars.bind_contextvars(service="ingest")
         try:
             await ingest.serve(settings, stop, event_log=FrontLog(front.appender, front.applied))
+        except (SendwhenError, OSError) as refusal:
+            refusals.append(refusal)
         finally:
             ingest_ended.set()
 
     await serve_trigger(ingest_ended, serve_ingest)
+    for refusal in refusals:
+        raise refusal
 
 
 async def start(stop: asyncio.Event) -> None:

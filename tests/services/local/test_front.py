@@ -98,11 +98,13 @@ async def test_who_waits_for_shards_that_do_nothing_is_told_in_time(kind: str) -
         await log.wait_applied([position], deadline_s=20)
 
 
+def settings_of_ingest(listen: str) -> Settings:
+    return Settings(service_token=TOKEN, write_keys=(WRITE_KEY,), listen=listen, metrics_listen="127.0.0.1:0")
+
+
 async def test_what_ingest_has_taken_is_answered_before_the_front_stops() -> None:
-    port, stop, front_stops = free_port_base() + 1, asyncio.Event(), asyncio.Event()
-    settings = Settings(
-        service_token=TOKEN, write_keys=(WRITE_KEY,), listen=f"127.0.0.1:{port}", metrics_listen="127.0.0.1:0"
-    )
+    stop, front_stops = asyncio.Event(), asyncio.Event()
+    settings = settings_of_ingest(f"127.0.0.1:{free_port_base() + 1}")
     async with Running() as running:
 
         async def serve_trigger(its_stop: asyncio.Event, beside: Beside) -> None:
@@ -113,10 +115,10 @@ async def test_what_ingest_has_taken_is_answered_before_the_front_stops() -> Non
 
         serving = asyncio.create_task(serve(settings, stop, serve_trigger))
         async with open_channel(settings.listen, key=WRITE_KEY) as channel:
-            stub, event = IngestStub(channel), event_pb2.Event(event_id="e", name="n", user_id="u")
             await channel.channel_ready()
             running.log.go.clear()
-            call = asyncio.ensure_future(stub.Track(pb.TrackRequest(event=event)))
+            event = event_pb2.Event(event_id="e", name="n", user_id="u")
+            call = asyncio.ensure_future(IngestStub(channel).Track(pb.TrackRequest(event=event)))
             await running.log.arrived.wait()
 
             stop.set()
@@ -128,3 +130,16 @@ async def test_what_ingest_has_taken_is_answered_before_the_front_stops() -> Non
         await serving
     assert front_stops.is_set()
     assert answer.position.seq == 1
+
+
+async def test_an_ingest_that_cannot_listen_ends_both_with_its_reason() -> None:
+    async with Running() as running:
+        taken = f"127.0.0.1:{running.server.port}"
+
+        async def serve_trigger(its_stop: asyncio.Event, beside: Beside) -> None:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(its_stop.wait())
+                tasks.create_task(beside(running.front))
+
+        with pytest.raises(OSError, match=taken):
+            await serve(settings_of_ingest(taken), asyncio.Event(), serve_trigger)
