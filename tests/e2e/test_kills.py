@@ -113,11 +113,11 @@ def test_a_customers_data_and_unforeseen_errors_in_the_logs_are_noticed(tmp_path
     assert logs.complaints(tmp_path) == []
 
     (tmp_path / "logs" / "sender.log").write_text('{"event": "sent", "to": "customer-7@example.com"}\n')
-    (workers / "worker-1.err").write_text("Traceback (most recent call last):\n")
+    (workers / "worker-1.err").write_text("Traceback (most recent call last):\n  File x\nKeyError: 7\n")
 
     assert logs.complaints(tmp_path) == [
         "sender.log has 1 lines with a customer's data",
-        "worker-1.err: Traceback (most recent call last): (1 times)",
+        "worker-1.err: Traceback (most recent call last): KeyError: # (1 times)",
     ]
 
 
