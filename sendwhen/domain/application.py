@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from msgspec.structs import replace
 
-from sendwhen.domain.campaign import Campaign
-from sendwhen.domain.campaign_book import CampaignBook
+from sendwhen.domain.campaign_book import CampaignBook, Compile
 from sendwhen.domain.condition import Fuse
 from sendwhen.domain.customer import learn
 from sendwhen.domain.deadlines import FAILED, Deadlines
@@ -38,7 +35,7 @@ class Application:
         self,
         *,
         send_key: bytes,
-        compile_campaign: Callable[[bytes], Campaign],
+        compile_campaign: Compile,
         fuse: Fuse,
         event_clock: bool,
         limits: ShardLimits,

@@ -52,6 +52,25 @@ class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
 NO_MEMORY = Memory()
 
 
+class AwaitedGoal(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The email to which a campaign's goal would be attributed.
+
+    Attributes:
+        version: The campaign's, which says what the goal is.
+        emailed_at_ms: The email's logical instant. until_ms: the goal counts before it.
+        withheld: It was not sent, because the customer is held out.
+    """
+
+    version: str
+    run_id: str
+    key: str
+    send_id: str
+    start_at_ms: int
+    emailed_at_ms: int
+    until_ms: int
+    withheld: bool = False
+
+
 class Customer(msgspec.Struct, array_like=True, gc=False):
     """One customer, as of entry ``seq``.
 
@@ -66,6 +85,8 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
         alarms: Deadlines that are no run's.
         tallies: Counts of what conditions ask for, by name (``sendwhen.domain.tally``).
         looked: Mark of the watching triggers by which the customer was last looked at (``CampaignBook.watch_mark``).
+        sent: Packed instants of the latest emails, by what a cap counts (``sendwhen.domain.sent_mail``).
+        goals: The latest email of each campaign that has a goal, until the goal comes or its time is over.
     """
 
     uid: str
@@ -87,6 +108,8 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     alarms: tuple[Alarm, ...] = ()
     tallies: Mapping[str, bytes] = {}
     looked: str = ""
+    sent: Mapping[str, bytes] = {}
+    goals: Mapping[str, AwaitedGoal] = {}
 
     def memory(self, campaign_id: str) -> Memory:
         """What the campaign remembers."""

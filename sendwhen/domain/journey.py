@@ -11,11 +11,13 @@ from msgspec.structs import replace
 
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.condition import CustomerScope, EventScope
+from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer, Memory
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.event import Event
+from sendwhen.domain.goals import reach_goals
 from sendwhen.domain.moment import Moment
-from sendwhen.domain.passage import Course, Passage
+from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import STOPPED, Listeners, Listening, Plan, holds
 from sendwhen.domain.properties import read_object
 from sendwhen.domain.reentry import refusal
@@ -58,6 +60,7 @@ class Journey:
             name in book.listeners
             or (bool(customer.runs) and name in book.enders)
             or name in book.tally_events
+            or (bool(customer.goals) and name in book.goal_events)
             or self._watching.concerns(before, customer, name)
         )
 
@@ -77,6 +80,8 @@ class Journey:
         self._count(customer, seen)
         if may_end:
             self._end_runs(customer, seen, out)
+        if customer.goals and event.name in self._book.goal_events:
+            reach_goals(customer, scope, self._book, moment, out)
         if listeners is not None:
             self._listen(customer, listeners, seen, out)
         if self._watching.concerns(before, customer, event.name):
@@ -109,7 +114,7 @@ class Journey:
                 if reason == STOPPED:
                     self._stop(customer, plan)
                 self._say(customer, run, Kind.CANCELLED, (reason, f"“{seen.scope.name}” came."), seen=seen, out=out)
-            elif plan and plan.awaits(run, seen.scope, seen.customer, seen.moment.now_ms):
+            elif plan and plan.awaits(run, seen.scope, seen.customer, seen.moment.now_ms, self._limits):
                 passed.append((run, plan))
             else:
                 kept.append(run)

@@ -6,22 +6,22 @@ from hashlib import blake2b
 
 from sendwhen.domain.steps import Share, SplitStep
 
-_PARTS = 10_000
+_PERCENT = 100
 
 
-def fraction(*names: str) -> float:
-    """A number from 0 (included) to 1 (excluded), spread evenly over names."""
+def place(*names: str) -> int:
+    """A whole number from 0 to 9,999, spread evenly over names."""
     joined = "".join(f"{len(name)}:{name}" for name in names)
     digest = blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=8, person=b"sendwhen-share").digest()
-    return int.from_bytes(digest, "big") % _PARTS / _PARTS
+    return int.from_bytes(digest, "big") % (100 * _PERCENT)
 
 
 def share_of(step: SplitStep, *, campaign_id: str, uid: str) -> Share:
     """The share of a split to which a customer belongs."""
-    drawn = fraction("split", campaign_id, step.name, uid) * 100
+    drawn = place("split", campaign_id, step.name, uid)
     up_to = 0
     for share in step.shares:
-        up_to += share.percent
+        up_to += share.percent * _PERCENT
         if drawn < up_to:
             return share
     return step.shares[-1]
@@ -29,4 +29,4 @@ def share_of(step: SplitStep, *, campaign_id: str, uid: str) -> Share:
 
 def held_out(percent: int, *, campaign_id: str, uid: str) -> bool:
     """Whether a customer belongs to those who get nothing; ``campaign_id`` "" for the installation's own."""
-    return percent > 0 and fraction("holdout", campaign_id, uid) * 100 < percent
+    return percent > 0 and place("holdout", campaign_id, uid) < percent * _PERCENT
