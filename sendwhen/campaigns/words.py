@@ -5,20 +5,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from sendwhen.campaigns.durations import DURATION_LIMIT_MS, duration_ms, duration_text
+from sendwhen.campaigns.durations import (
+    DURATION_LIMIT_MS,
+    MONTHS_LIMIT,
+    duration_ms,
+    duration_text,
+    months_and_ms,
+)
 from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
+from sendwhen.domain.span import Span
 
 T = TypeVar("T")
 _LATER = """
-goal branch split quiet_hours cap priority holdout fresh sequence count sum distinct segment session_end quiet_then nth
-recency attribute_change date wait_until webhook exit window not_between if else then schedule zone audience cases tests
-provider
+goal branch split quiet_hours cap priority holdout fresh segment attribute_change date wait_until webhook exit window if
+else schedule zone audience cases tests provider
 """
 LATER_WORDS = frozenset(_LATER.split())
 """Words of the language to come, so that their refusal can say so."""
@@ -107,20 +114,64 @@ class Reader:
         if node is None or text is None:
             return None
         ms = duration_ms(text)
-        if ms is None:
-            self.refuse(
-                node,
-                f"'{shortened(text)}' is no duration",
-                "Write numbers with the units d, h, m, s or ms, as in 30m or 1d12h.",
-            )
+        if ms is None and months_and_ms(text):
+            self.refuse(node, f"{what} cannot be in calendar months", "Write it in days, as in 30d.")
+        elif ms is None:
+            self._no_duration(node, text, "d, h, m, s or ms")
         elif not 0 < ms <= DURATION_LIMIT_MS:
-            self.refuse(
-                node,
-                f"{what} must be longer than 0 and at most {duration_text(DURATION_LIMIT_MS)}",
-                "Write another duration.",
-            )
+            self._out_of_range(node, what)
             return None
         return ms
+
+    def span(self, node: Node | None, what: str) -> Span | None:
+        """A length of time that may be in calendar months, over zero and at most 400 days or 13 months."""
+        text = self.text(node, what, "1h30m")
+        if node is None or text is None:
+            return None
+        parts = months_and_ms(text)
+        if parts is None:
+            self._no_duration(node, text, "mo, d, h, m, s or ms")
+            return None
+        months, ms = parts
+        if not (months or ms) or months > MONTHS_LIMIT or ms > DURATION_LIMIT_MS * (1 - months / (MONTHS_LIMIT + 1)):
+            self._out_of_range(node, what)
+            return None
+        return Span(ms=ms, months=months)
+
+    def _no_duration(self, node: Node, text: str, units: str) -> None:
+        self.refuse(
+            node,
+            f"'{shortened(text)}' is no duration",
+            f"Write numbers with the units {units}, as in 30m or 1d12h.",
+        )
+
+    def _out_of_range(self, node: Node, what: str) -> None:
+        longest = duration_text(DURATION_LIMIT_MS)
+        self.refuse(node, f"{what} must be longer than 0 and at most {longest}", "Write another duration.")
+
+    def whole(self, node: Node | None, what: str, low: int, high: int) -> int | None:
+        """A whole number between two."""
+        text = self.text(node, what, str(low))
+        if node is None or text is None:
+            return None
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            self.refuse(node, f"{what} cannot be '{shortened(text)}'", f"Write a whole number from {low} to {high:,}.")
+            return None
+        return int(text)
+
+    def positive(self, node: Node | None, what: str) -> float | None:
+        """A number over zero."""
+        text = self.text(node, what, "100")
+        if node is None or text is None:
+            return None
+        if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", text) or not float(text):
+            self.refuse(node, f"{what} cannot be '{shortened(text)}'", "Write a number over 0, as in 100 or 99.95.")
+            return None
+        return float(text)
+
+    def truth(self, node: Node | None, what: str) -> bool:
+        """``true`` or ``false``; false where it is left out."""
+        return self.choice(node, what, {"true": True, "false": False}, default=False)
 
     def each(self, nodes: Sequence[Node], read: Callable[[Node], T | None]) -> tuple[T, ...]:
         """What could be read of a list's entries."""

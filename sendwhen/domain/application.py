@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from sendwhen.domain import held_events
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.condition import Fuse
@@ -13,6 +14,7 @@ from sendwhen.domain.customer import learn
 from sendwhen.domain.deadlines import FAILED, Deadlines
 from sendwhen.domain.entry import CampaignPut
 from sendwhen.domain.event import Event
+from sendwhen.domain.held_events import HeldEventHandler
 from sendwhen.domain.journey import Journey
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
@@ -50,7 +52,8 @@ class Application:
         self.book = CampaignBook(compile_campaign=compile_campaign, fuse=fuse, limits=limits)
         passage = Passage(book=self.book, send_key=send_key, limits=limits, event_clock=event_clock)
         self._journey = Journey(book=self.book, passage=passage, limits=limits, event_clock=event_clock)
-        self._deadlines = Deadlines(book=self.book, passage=passage, alarms={})
+        alarms = {held_events.KIND: HeldEventHandler(book=self.book, taker=self._journey)}
+        self._deadlines = Deadlines(book=self.book, passage=passage, alarms=alarms)
 
     def event(self, resident: Resident, event: Event, index: int, moment: Moment, out: Round) -> bool:
         """Apply an event; whether it changed the customer."""

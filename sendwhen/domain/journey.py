@@ -6,34 +6,44 @@ dropped when anything here raises.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec.structs import replace
 
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.condition import CustomerScope, EventScope
-from sendwhen.domain.customer import Customer, Memory
-from sendwhen.domain.decision import Decision, Kind
+from sendwhen.domain.customer import Customer
+from sendwhen.domain.decision import Kind
 from sendwhen.domain.event import Event
+from sendwhen.domain.held_events import Held, HoldingBack
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Course, Passage
-from sendwhen.domain.plan import STOPPED, Listening, Plan
+from sendwhen.domain.plan import STOPPED, Plan
 from sendwhen.domain.properties import read_object
 from sendwhen.domain.reentry import refusal
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Run, StartEvent, run_id
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.telling import refuse, say
 from sendwhen.domain.trigger_kinds import OnRestart
 from sendwhen.domain.triggers.logic import Hit, Progress
 
 
 class _Seen(msgspec.Struct, gc=False):
-    """One event as the campaigns look at it."""
+    """One event as the campaigns look at it.
+
+    Attributes:
+        arrived_ms: Log time at which it came; ``moment`` may be the event's own.
+        place: In the order of armings, of what it arms.
+    """
 
     event: Event
     scope: EventScope
     customer: CustomerScope
     moment: Moment
-    index: int
+    arrived_ms: int
+    place: tuple[int, ...]
     armings: int = 0
 
 
@@ -45,71 +55,96 @@ class Journey:
         self._passage = passage
         self._limits = limits
         self._event_clock = event_clock
+        self._holding = HoldingBack(book=book, limits=limits)
 
     def concerns(self, customer: Customer, event: Event) -> bool:
         """Whether any campaign may have something to do with the event."""
-        name = event.name
-        return name in self._book.listeners or (bool(customer.runs) and name in self._book.enders)
+        name, book = event.name, self._book
+        if name in book.listeners or name in book.on_event_time:
+            return True
+        return bool(customer.runs or customer.alarms) and name in book.enders
 
     def take(self, customer: Customer, event: Event, index: int, moment: Moment, out: Round) -> None:
         """Let an event end waits, stop campaigns and start runs."""
         listeners = self._book.listeners.get(event.name)
-        may_end = bool(customer.runs) and event.name in self._book.enders
-        scope = EventScope(
-            name=event.name,
-            id=event.event_id,
-            occurred_at_ms=event.occurred_at_ms,
-            properties=read_object(event.properties),
-        )
-        seen = _Seen(event, scope, customer.scope(), moment, index)
+        may_end = bool(customer.runs or customer.alarms) and event.name in self._book.enders
+        if may_end or event.name in self._book.on_event_time:
+            self._holding.hold(customer, event, index, moment, out)
+        place = (moment.seq, moment.now_ms, 1, index)
+        seen = _Seen(event, _scope(event), customer.scope(), moment, moment.now_ms, place)
         if may_end:
-            self._end_runs(customer, seen, out)
+            self._end_runs(customer, [run for run in customer.runs if not self._on_event_time(run)], seen, out)
         if listeners is None:
             return
         mask = listeners.always_mask
         if listeners.fused is not None:
-            mask |= listeners.fused(scope, seen.customer, moment.now_ms)
+            mask |= listeners.fused(seen.scope, seen.customer, moment.now_ms)
         if mask:
             for listening in listeners.campaigns:
                 if mask & listening.stop_mask:
                     self._stop(customer, listening.plan)
                 if mask & listening.start_mask:
-                    self._start(customer, listening, mask, seen, out)
+                    indexes = [index for bit, index in listening.starts if mask >> bit & 1]
+                    self._start(customer, listening.plan, indexes, seen, out)
 
-    def _end_runs(self, customer: Customer, seen: _Seen, out: Round) -> None:
-        kept = []
-        for run in customer.runs:
+    def take_held(
+        self,
+        customer: Customer,
+        plan: Plan,
+        event: Event,
+        held: Held,
+        *,
+        moment: Moment,
+        armed: tuple[int, ...],
+        out: Round,
+    ) -> None:
+        """Let an event whose time has come do the same in one campaign on event time."""
+        campaign = plan.campaign
+        seen = _Seen(event, _scope(event), customer.scope(), moment, held.arrived_ms, armed)
+        version = campaign.campaign_id, campaign.version
+        runs = [run for run in customer.runs if (run.campaign_id, run.version) == version]
+        self._end_runs(customer, runs, seen, out)
+        stops, indexes = plan.passed(seen.scope, seen.customer, moment.now_ms)
+        if not held.starts:
+            return
+        if stops:
+            self._stop(customer, plan)
+        if indexes:
+            self._start(customer, plan, indexes, seen, out)
+
+    def _on_event_time(self, run: Run) -> bool:
+        plan = self._book.plan(run.campaign_id, run.version)
+        return plan is not None and plan.on_event_time
+
+    def _end_runs(self, customer: Customer, runs: Sequence[Run], seen: _Seen, out: Round) -> None:
+        ended = []
+        for run in runs:
             plan = self._book.plan(run.campaign_id, run.version)
             reason = plan.end(run, seen.scope, seen.customer, seen.moment.now_ms, self._limits) if plan else ""
             if not plan or not reason:
-                kept.append(run)
                 continue
+            ended.append(run)
             if reason == STOPPED:
                 self._stop(customer, plan)
             self._say(customer, run, Kind.CANCELLED, (reason, f"“{seen.scope.name}” came."), seen=seen, out=out)
-        if len(kept) != len(customer.runs):
-            customer.runs = tuple(kept)
+        if ended:
+            customer.runs = tuple(run for run in customer.runs if run not in ended)
 
     @staticmethod
     def _stop(customer: Customer, plan: Plan) -> None:
         memory = customer.memory(plan.campaign.campaign_id)
         if not memory.stopped:
-            customer.remember(plan.campaign.campaign_id, Memory(True, memory.fired))
+            customer.remember(plan.campaign.campaign_id, replace(memory, stopped=True))
 
-    def _start(self, customer: Customer, listening: Listening, mask: int, seen: _Seen, out: Round) -> None:
-        plan, at_ms = listening.plan, seen.moment.now_ms
-        campaign = plan.campaign
+    def _start(self, customer: Customer, plan: Plan, indexes: Sequence[int], seen: _Seen, out: Round) -> None:
+        campaign, logic, at_ms = plan.campaign, plan.logic, seen.moment.now_ms
         key = plan.key(seen.scope, seen.customer, at_ms, self._limits)
-        reason, detail = self._closed(customer, plan, seen)
-        if not reason and key is None:
-            reason, detail = "no_key", "The event gives the run no key."
-        if reason or key is None:
-            out.counters.late += reason == "too_old"
-            self._refuse(customer, plan, key or "", (reason, detail), seen=seen, out=out)
-            return
         memory = customer.memory(campaign.campaign_id)
-        trigger = memory.trigger if memory.trigger_version == campaign.version else b""
-        indexes = [index for bit, index in listening.starts if mask >> bit & 1]
+        if memory.stopped or key is None:
+            why = ("stopped", "The campaign is over for this customer.")
+            why = why if memory.stopped else ("no_key", "The event gives the run no key.")
+            self._refuse(customer, plan, key or "", why, seen=seen, out=out)
+            return
         hit = Hit(
             indexes=indexes,
             event=seen.scope,
@@ -117,60 +152,65 @@ class Journey:
             key=key,
             at_ms=at_ms,
             occurrence=StartEvent.of(seen.event),
-            first_seen_at_ms=customer.first_seen_at_ms,
+            first_seen_at_ms=min(customer.first_seen_at_ms, at_ms),
             put_at_ms=self._book.put_at_ms(campaign.campaign_id),
         )
-        progress = plan.logic.progress(trigger, hit, self._limits.partials)
+        progress = self._progress(customer, plan, hit, out)
+        if not progress.complete:
+            return
+        why = self._closed(plan, seen)
+        if why[0] and logic.waits_for_itself:
+            self._give_up(customer, plan, key, seen, out)
+        out.counters.late += why[0] == "too_old"
+        if not why[0]:
+            why = refusal(campaign, memory, key, at_ms)
+        due_at_ms = None if why[0] else logic.due_at_ms(hit)
+        if due_at_ms is None:
+            why = why if why[0] else ("bad_duration", "The event does not say how long to wait.")
+            self._refuse(customer, plan, key, why, seen=seen, out=out)
+            return
+        run = self._run(customer, plan, hit, progress, due_at_ms=due_at_ms + plan.grace_ms, seen=seen)
+        if due_at_ms > at_ms:
+            self._arm(customer, plan, run, seen=seen, out=out)
+            return
+        course = Course(customer=customer, run=run, plan=plan, moment=seen.moment, armed=run.armed, delayed=False)
+        self._passage.fire(course, out)
+
+    def _progress(self, customer: Customer, plan: Plan, hit: Hit, out: Round) -> Progress:
+        """Let the trigger remember, whether or not it may start anything."""
+        campaign = plan.campaign
+        memory = customer.memory(campaign.campaign_id)
+        before = self._book.plan(campaign.campaign_id, memory.trigger_version)
+        known = before is not None and before.trigger_text == plan.trigger_text
+        progress = plan.logic.progress(memory.trigger if known else b"", hit, self._limits)
         out.counters.overflows += progress.overflows
         if (progress.memory, campaign.version) != (memory.trigger, memory.trigger_version) and (
             progress.memory or memory.trigger
         ):
-            memory = Memory(memory.stopped, memory.fired, progress.memory, campaign.version)
-            customer.remember(campaign.campaign_id, memory)
-        if not progress.complete:
-            return
-        reason, detail = refusal(campaign, memory, key, at_ms)
-        due_at_ms = plan.logic.due_at_ms(hit)
-        if not reason and due_at_ms is None:
-            reason, detail = "bad_duration", "The event does not say how long to wait."
-        if reason or due_at_ms is None:
-            self._refuse(customer, plan, key, (reason, detail), seen=seen, out=out)
-            return
-        run = self._run(customer, plan, hit, progress, due_at_ms=due_at_ms, seen=seen)
-        if due_at_ms > at_ms:
-            self._arm(customer, plan, run, seen=seen, out=out)
-        else:
-            course = Course(
-                customer=customer,
-                run=run,
-                plan=plan,
-                moment=seen.moment,
-                armed=run.armed,
-                delayed=False,
-            )
-            self._passage.fire(course, out)
+            remembered = replace(memory, trigger=progress.memory, trigger_version=campaign.version)
+            customer.remember(campaign.campaign_id, remembered)
+        return progress
 
-    def _closed(self, customer: Customer, plan: Plan, seen: _Seen) -> tuple[str, str]:
-        """Reason and detail why nothing starts, whatever the event says."""
+    def _closed(self, plan: Plan, seen: _Seen) -> tuple[str, str]:
+        """Reason and detail why nothing starts now, whatever was remembered."""
         campaign = plan.campaign
-        if customer.memory(campaign.campaign_id).stopped:
-            return "stopped", "The campaign is over for this customer."
         if self._book.paused(campaign.campaign_id):
             return "paused", "The campaign is paused."
         oldest = campaign.max_event_age_ms
-        age_ms = seen.moment.now_ms - seen.event.occurred_at_ms
+        age_ms = seen.arrived_ms - seen.event.occurred_at_ms
         if oldest is not None and not self._event_clock and age_ms > oldest:
             return "too_old", f"The event was {age_ms} ms old; up to {oldest} ms starts a run."
         return "", ""
 
+    def _give_up(self, customer: Customer, plan: Plan, key: str, seen: _Seen, out: Round) -> None:
+        """End waits for the absence of what has come now, though it may start no other."""
+        for run in _in_trigger(customer, plan, key):
+            customer.runs = tuple(one for one in customer.runs if one is not run)
+            self._say(customer, run, Kind.CANCELLED, ("answered", f"“{seen.scope.name}” came."), seen=seen, out=out)
+
     def _arm(self, customer: Customer, plan: Plan, run: Run, *, seen: _Seen, out: Round) -> None:
         key, kind, detail = run.key, Kind.WAITING, ""
-        open_runs = customer.runs
-        same = [
-            one
-            for one in open_runs
-            if one.phase == TRIGGER_PHASE and one.campaign_id == run.campaign_id and one.key == key
-        ]
+        open_runs, same = customer.runs, _in_trigger(customer, plan, run.key)
         if same and plan.logic.on_restart is OnRestart.KEEP:
             detail = f"A wait until {same[0].due_at_ms} is open."
             self._refuse(customer, plan, key, ("kept", detail), seen=seen, out=out)
@@ -200,7 +240,7 @@ class Journey:
             hit.at_ms if begun is None else begun.at_ms,
             TRIGGER_PHASE,
             due_at_ms,
-            self._armed(seen),
+            _armed(seen),
             hit.occurrence if begun is None else begun.event,
             None if begun is None else hit.occurrence,
             {} if begun is None else begun.captured,
@@ -208,47 +248,30 @@ class Journey:
         )
 
     @staticmethod
-    def _armed(seen: _Seen) -> tuple[int, ...]:
-        seen.armings += 1
-        return (seen.moment.seq, seen.moment.now_ms, 1, seen.index, seen.armings)
-
-    @staticmethod
     def _say(customer: Customer, run: Run, kind: Kind, why: tuple[str, str], *, seen: _Seen, out: Round) -> None:
-        reason, detail = why
-        out.decide(
-            customer,
-            Decision(
-                kind=kind,
-                campaign_id=run.campaign_id,
-                version=run.version,
-                run_id=run.run_id,
-                key=run.key,
-                at_ms=seen.moment.at_ms,
-                due_at_ms=run.due_at_ms,
-                start_at_ms=run.start_at_ms,
-                reason=reason,
-                detail=detail,
-                event_id=seen.event.event_id,
-                seq=seen.moment.seq,
-            ),
-        )
+        say(customer, run, kind, why, event_id=seen.event.event_id, moment=seen.moment, out=out)
 
     @staticmethod
     def _refuse(customer: Customer, plan: Plan, key: str, why: tuple[str, str], *, seen: _Seen, out: Round) -> None:
-        reason, detail = why
-        out.decide(
-            customer,
-            Decision(
-                kind=Kind.REFUSED,
-                campaign_id=plan.campaign.campaign_id,
-                version=plan.campaign.version,
-                key=key,
-                at_ms=seen.moment.at_ms,
-                due_at_ms=seen.moment.now_ms,
-                start_at_ms=seen.moment.now_ms,
-                reason=reason,
-                detail=detail,
-                event_id=seen.event.event_id,
-                seq=seen.moment.seq,
-            ),
-        )
+        refuse(customer, plan, key, why, event_id=seen.event.event_id, moment=seen.moment, out=out)
+
+
+def _scope(event: Event) -> EventScope:
+    return EventScope(
+        name=event.name,
+        id=event.event_id,
+        occurred_at_ms=event.occurred_at_ms,
+        properties=read_object(event.properties),
+    )
+
+
+def _armed(seen: _Seen) -> tuple[int, ...]:
+    seen.armings += 1
+    return (*seen.place, seen.armings)
+
+
+def _in_trigger(customer: Customer, plan: Plan, key: str) -> list[Run]:
+    campaign_id = plan.campaign.campaign_id
+    return [
+        run for run in customer.runs if run.phase == TRIGGER_PHASE and run.campaign_id == campaign_id and run.key == key
+    ]

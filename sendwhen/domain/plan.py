@@ -14,6 +14,7 @@ from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Fuse
 from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.run import TRIGGER_PHASE, Run
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.source_text import written
 from sendwhen.domain.steps import WaitStep, WaitUntilStep
 
 ANSWERED, EXITED, STOPPED = "answered", "exited", "stopped"
@@ -25,6 +26,9 @@ class Plan:
     Attributes:
         campaign: The version.
         logic: Its trigger.
+        on_event_time: It runs behind a watermark. grace_ms: how far its deadlines lie behind in log time; else 0.
+        event_names: All that its filters name.
+        trigger_text: The same for versions of which one may go on with what the trigger of the other remembers.
     """
 
     def __init__(self, campaign: Campaign) -> None:
@@ -36,6 +40,10 @@ class Plan:
         for index, step in enumerate(campaign.steps):
             if isinstance(step, WaitStep | WaitUntilStep):
                 self._ends[index] = _by_event((*step.exit_on, *campaign.exit_on))
+        self.on_event_time = campaign.grace_ms is not None
+        self.grace_ms = campaign.grace_ms or 0
+        self.event_names = frozenset((*self.starts, *self.event_names_that_end_runs()))
+        self.trigger_text = written((campaign.trigger, campaign.per, campaign.grace_ms))
 
     def event_names_that_end_runs(self) -> Iterable[str]:
         """Names of events that may end an open run."""
@@ -52,11 +60,24 @@ class Plan:
         filters = self._ends.get(run.phase, {}).get(name)
         if not filters or self.key(event, customer, at_ms, limits) != run.key:
             return ""
-        start = run.start.scope() if any(where.where and where.where.needs_start for where in filters) else None
+        start = run.scope() if any(where.where and where.where.needs_start for where in filters) else None
         for where in filters:
             if holds(where.where, event, customer, start, at_ms):
                 return ANSWERED if run.phase == TRIGGER_PHASE else EXITED
         return ""
+
+    def passed(self, event: EventScope, customer: CustomerScope, at_ms: int) -> tuple[bool, list[int]]:
+        """Whether an event ends the campaign for the customer, and which of the trigger's filters it passes.
+
+        For one campaign alone; otherwise ``Listeners`` ask for all at once.
+        """
+        stops = any(holds(one.where, event, customer, None, at_ms) for one in self.stops.get(event.name, ()))
+        starts = [
+            index
+            for index, one in enumerate(self.logic.starts)
+            if one.event == event.name and (not _fusable(one) or holds(one.where, event, customer, None, at_ms))
+        ]
+        return stops, starts
 
     def key(self, event: EventScope, customer: CustomerScope, at_ms: int, limits: ShardLimits) -> str | None:
         """Key of a run; "" in a campaign without keys; None where the event has none."""
