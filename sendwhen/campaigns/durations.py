@@ -9,8 +9,15 @@ UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 DURATION_LIMIT_MS = 400 * UNITS_MS["d"]
 """The longest time anything can wait: 400 days."""
 MONTHS_LIMIT = 13
-"""The same in calendar months."""
+"""The longest time in calendar months."""
+_MONTHS = re.compile(r"([0-9]{1,4})mo")
 _PART = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(ms|d|h|m|s)")
+
+
+def months_and_rest(text: str) -> tuple[int, str]:
+    """The calendar months at its beginning, 0 for none, and what follows: "1mo2d" is (1, "2d")."""
+    match = _MONTHS.match(text)
+    return (int(match[1]), text[match.end() :]) if match else (0, text)
 
 
 def duration_ms(text: str) -> int | None:
@@ -22,20 +29,6 @@ def duration_ms(text: str) -> int | None:
         total += Fraction(part[1]) * UNITS_MS[part[2]]
         end = part.end()
     return int(total) if end and end == len(text) and total.denominator == 1 else None
-
-
-_MONTHS = re.compile(r"([0-9]{1,3})mo(?![a-z])")
-
-
-def months_and_ms(text: str) -> tuple[int, int] | None:
-    """As ``duration_ms``, for a duration that may begin with calendar months: ``1mo``, ``1mo2d``."""
-    months = _MONTHS.match(text)
-    if months is None:
-        ms = duration_ms(text)
-        return None if ms is None else (0, ms)
-    rest = text[months.end() :]
-    ms = duration_ms(rest) if rest else 0
-    return None if ms is None else (int(months[1]), ms)
 
 
 def duration_text(ms: int) -> str:

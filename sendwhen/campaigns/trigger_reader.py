@@ -15,6 +15,7 @@ from sendwhen.campaigns.trigger_readers.absence_reader import read_absence
 from sendwhen.campaigns.trigger_readers.sequence_reader import read_sequence
 from sendwhen.campaigns.trigger_readers.threshold_reader import read_threshold
 from sendwhen.campaigns.trigger_readers.time_reader import read_nth, read_quiet_then, read_recency, read_session_end
+from sendwhen.campaigns.watch_trigger_reader import WatchTriggerReader
 from sendwhen.campaigns.words import Reader
 from sendwhen.domain.trigger_kinds import Match, Measure, Trigger
 
@@ -45,21 +46,23 @@ class TriggerReader:
     """Reads the trigger of one document.
 
     Attributes:
-        filters: Reads its filters. words: collects the problems.
+        filters: Reads its filters. watches: reads triggers that look at the customer. words: collects the problems.
     """
 
     filters: FilterReader
+    watches: WatchTriggerReader
     words: Reader
 
     def read(self, node: Node | None) -> Trigger | None:
         """The trigger; None (noted) where it is wrong."""
         if node is None:
             return None
-        kinds = self.words.map(node, tuple(_KINDS), what="'trigger'")
+        watches = {"segment": self.watches.segment, "attribute_change": self.watches.attribute_change}
+        kinds = self.words.map(node, (*_KINDS, *watches), what="'trigger'")
         if len(kinds) > 1:
             self.words.refuse(node, "A campaign has one trigger", f"Keep {listed(kinds)}.")
         for kind, inside in kinds.items():
-            return _KINDS[kind](inside, self.filters)
+            return watches[kind](inside) if kind in watches else _KINDS[kind](inside, self.filters)
         if isinstance(node, MappingNode) and not node.value:
-            self.words.refuse(node, "'trigger' says nothing", f"Write one of {listed(_KINDS)}.")
+            self.words.refuse(node, f"'trigger' needs one of {listed((*_KINDS, *watches))}", "Add one of them.")
         return None

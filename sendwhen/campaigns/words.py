@@ -12,20 +12,15 @@ from typing import TypeVar
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from sendwhen.campaigns.durations import (
-    DURATION_LIMIT_MS,
-    MONTHS_LIMIT,
-    duration_ms,
-    duration_text,
-    months_and_ms,
-)
+from sendwhen.campaigns.durations import DURATION_LIMIT_MS, MONTHS_LIMIT, duration_ms, duration_text, months_and_rest
 from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
 from sendwhen.domain.span import Span
 
 T = TypeVar("T")
+_WHOLE = re.compile(r"-?[0-9]{1,12}\Z")
 _LATER = """
-goal branch split quiet_hours cap priority holdout fresh segment attribute_change date wait_until webhook exit window if
-else schedule zone audience cases tests provider
+goal branch split quiet_hours cap priority holdout fresh date webhook exit window if else schedule zone audience cases
+tests provider
 """
 LATER_WORDS = frozenset(_LATER.split())
 """Words of the language to come, so that their refusal can say so."""
@@ -114,48 +109,49 @@ class Reader:
         if node is None or text is None:
             return None
         ms = duration_ms(text)
-        if ms is None and months_and_ms(text):
+        if ms is None and months_and_rest(text)[0]:
             self.refuse(node, f"{what} cannot be in calendar months", "Write it in days, as in 30d.")
         elif ms is None:
-            self._no_duration(node, text, "d, h, m, s or ms")
+            self.refuse(
+                node,
+                f"'{shortened(text)}' is no duration",
+                "Write numbers with the units d, h, m, s or ms, as in 30m or 1d12h.",
+            )
         elif not 0 < ms <= DURATION_LIMIT_MS:
-            self._out_of_range(node, what)
+            self.refuse(
+                node,
+                f"{what} must be longer than 0 and at most {duration_text(DURATION_LIMIT_MS)}",
+                "Write another duration.",
+            )
             return None
         return ms
 
     def span(self, node: Node | None, what: str) -> Span | None:
-        """A length of time that may be in calendar months, over zero and at most 400 days or 13 months."""
-        text = self.text(node, what, "1h30m")
+        """A length of time that may have calendar months in front (``1mo``, ``1mo2d``): over zero, at most 400 days."""
+        text = self.text(node, what, "30d")
         if node is None or text is None:
             return None
-        parts = months_and_ms(text)
-        if parts is None:
-            self._no_duration(node, text, "mo, d, h, m, s or ms")
-            return None
-        months, ms = parts
-        if not (months or ms) or months > MONTHS_LIMIT or ms > DURATION_LIMIT_MS * (1 - months / (MONTHS_LIMIT + 1)):
-            self._out_of_range(node, what)
+        months, rest = months_and_rest(text)
+        if not months:
+            ms = self.duration(node, what)
+            return None if ms is None else Span(ms=ms)
+        ms = duration_ms(rest) if rest else 0
+        if ms is None or months > MONTHS_LIMIT or ms > DURATION_LIMIT_MS:
+            self.refuse(
+                node,
+                f"'{shortened(text)}' is no duration of at most {MONTHS_LIMIT} months",
+                "Write it as in 1mo or 1mo2d.",
+            )
             return None
         return Span(ms=ms, months=months)
 
-    def _no_duration(self, node: Node, text: str, units: str) -> None:
-        self.refuse(
-            node,
-            f"'{shortened(text)}' is no duration",
-            f"Write numbers with the units {units}, as in 30m or 1d12h.",
-        )
-
-    def _out_of_range(self, node: Node, what: str) -> None:
-        longest = duration_text(DURATION_LIMIT_MS)
-        self.refuse(node, f"{what} must be longer than 0 and at most {longest}", "Write another duration.")
-
-    def whole(self, node: Node | None, what: str, low: int, high: int) -> int | None:
-        """A whole number between two."""
-        text = self.text(node, what, str(low))
+    def whole(self, node: Node | None, what: str, least: int, most: int) -> int | None:
+        """A whole number within bounds, both inclusive."""
+        text = self.text(node, what, str(max(least, 1)))
         if node is None or text is None:
             return None
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-            self.refuse(node, f"{what} cannot be '{shortened(text)}'", f"Write a whole number from {low} to {high:,}.")
+        if not _WHOLE.match(text) or not least <= int(text) <= most:
+            self.refuse(node, f"{what} must be a whole number from {least} to {most}", "Write another number.")
             return None
         return int(text)
 

@@ -81,6 +81,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
         captured: Events of a sequence's named steps.
         value: What the trigger measured.
         held: Why it stands before the step ``phase`` again, which is no wait then (quiet hours, say); "" for a wait.
+        latest_ms: The longest that it waits until something holds.
         occurrence: How many times its trigger fired before from the same start (a repeated absence).
     """
 
@@ -97,6 +98,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     captured: Mapping[str, StartEvent] = {}
     value: float | None = None
     held: str = ""
+    latest_ms: int = 0
     occurrence: int = 0
 
     def scope(self) -> EventScope:

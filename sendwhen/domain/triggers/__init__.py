@@ -8,10 +8,12 @@ from typing import Any, Final
 
 from sendwhen.domain.trigger_kinds import (
     Absence,
+    AttributeChange,
     Match,
     Nth,
     QuietThen,
     Recency,
+    Segment,
     Sequence,
     SessionEnd,
     Threshold,
@@ -19,11 +21,13 @@ from sendwhen.domain.trigger_kinds import (
     kind_of,
 )
 from sendwhen.domain.triggers.absence import AbsenceLogic
+from sendwhen.domain.triggers.attribute_change import AttributeChangeLogic
 from sendwhen.domain.triggers.logic import TriggerLogic
 from sendwhen.domain.triggers.match import MatchLogic
 from sendwhen.domain.triggers.nth import NthLogic
 from sendwhen.domain.triggers.quiet_then import QuietThenLogic
 from sendwhen.domain.triggers.recency import RecencyLogic
+from sendwhen.domain.triggers.segment import SegmentLogic
 from sendwhen.domain.triggers.sequence import SequenceLogic
 from sendwhen.domain.triggers.session_end import SessionEndLogic
 from sendwhen.domain.triggers.threshold import ThresholdLogic
@@ -39,6 +43,8 @@ _LOGIC: Final[Mapping[type, Callable[[Any], TriggerLogic]]] = MappingProxyType(
         Nth: NthLogic,
         Recency: RecencyLogic,
         SessionEnd: SessionEndLogic,
+        Segment: SegmentLogic,
+        AttributeChange: AttributeChangeLogic,
     }
 )
 
