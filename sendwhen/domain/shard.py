@@ -13,6 +13,7 @@ replayed from the start, or resumed from any committed state. For each entry the
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from itertools import accumulate
 from typing import assert_never
 
 from sendwhen.domain.application import Application
@@ -86,7 +87,6 @@ class Shard:
         self._dirty: dict[str, Resident] = {}
         self._unwritten: dict[str, None] = {}
         self._round = Round(self._limits)
-        self._overdue = False
         self._application.book.restore(campaigns)
 
     @property
@@ -125,6 +125,10 @@ class Shard:
         """The earliest known deadline."""
         return self._wakes.next_due_ms()
 
+    def next_due_before_ms(self, entry: Entry) -> int | None:
+        """The earliest known deadline that ``advance`` may let come before the coming entry."""
+        return self._wakes.next_due_ms(self._application.book.settled_ms(entry))
+
     def wants_tick(self, now_ms: int) -> bool:
         """A timer is due by the host's clock and has not fired: a tick must move the log's clock.
 
@@ -137,12 +141,9 @@ class Shard:
         """Instants that ``apply`` moves the clock to, ascending: one, but for events on their own time."""
         if not self._event_clock or not isinstance(entry, EventBatch):
             return (max(self.clock_ms, entry.at_ms),)
-        clock_ms, instants = self.clock_ms, dict[int, None]()
-        for event in entry.events:
-            if not isinstance(event, Unreadable):
-                clock_ms = max(clock_ms, event.occurred_at_ms)
-                instants[clock_ms] = None
-        return tuple(instants) or (clock_ms,)
+        occurred = [event.occurred_at_ms for event in entry.events if not isinstance(event, Unreadable)]
+        clocks = accumulate([max(self.clock_ms, at_ms) for at_ms in occurred], max)
+        return tuple(dict.fromkeys(clocks)) or (self.clock_ms,)
 
     def advance(self, to_ms: int, *, entry: Entry) -> None:
         """Fire what is due on the clock's way to the first instant of the coming entry, in (due, arming) order.
@@ -151,7 +152,7 @@ class Shard:
         nothing depends on how the way was divided.
         """
         first_ms = self.instants(entry)[0]
-        self._fire(min(to_ms, first_ms), first_ms, entry)
+        self._fire(min(to_ms, first_ms), first_ms, entry, self._application.book.settled_ms(entry))
 
     def apply(self, entry: Entry) -> None:
         """Move the clock, timers first, then apply the entry, which follows the last one.
@@ -224,10 +225,8 @@ class Shard:
             resident = live.get(uid) or self._resident(uid)
             if apply(resident, event, index, moment, out):
                 self._touched(uid, resident)
-        if self._overdue:
-            # Events on their own time that came behind the watermark, but not too late.
-            self._overdue = False
-            self._fire(self.clock_ms, self.clock_ms, batch)
+        if self._application.book.least_grace_ms is not None:
+            self._fire(self.clock_ms, self.clock_ms, batch, self.clock_ms)
 
     def _left_out(self, batch: EventBatch) -> Collection[int]:
         if not self._skips:
@@ -251,11 +250,11 @@ class Shard:
         return Moment.of(batch, now_ms=now_ms, at_ms=now_ms, before_ms=before_ms)
 
     def _advance(self, to_ms: int, entry: Entry) -> None:
-        self._fire(to_ms, to_ms, entry)
+        self._fire(to_ms, to_ms, entry, self._application.book.settled_ms(entry))
         self.clock_ms = max(self.clock_ms, to_ms)
 
-    def _fire(self, to_ms: int, at_ms: int, entry: Entry) -> None:
-        while (timer := self._wakes.take_due(to_ms)) is not None:
+    def _fire(self, to_ms: int, at_ms: int, entry: Entry, event_time_to_ms: int) -> None:
+        while (timer := self._wakes.take_due(to_ms, event_time_to_ms)) is not None:
             due_ms, armed, uid = timer
             resident = self._resident(uid)
             due = resident.customer.due(due_ms, armed)
@@ -274,7 +273,6 @@ class Shard:
         armed = self._round.armed
         if armed:
             self._wakes.arm(uid, armed)
-            self._overdue = self._overdue or any(one.due_at_ms <= self.clock_ms for one in armed)
             armed.clear()
 
     def _apply_change(self, entry: Tick | CampaignPut | CampaignPaused | Skip) -> None:
