@@ -33,7 +33,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def asked(self) -> Asked:
         """What is asked of the customer now."""
-        start, customer = self.run.start.scope(), self.customer
+        start, customer = self.run.scope(), self.customer
         return Asked(
             customer=customer.scope(), tallies=customer.tallies, now_ms=self.moment.now_ms, event=start, start=start
         )

@@ -84,7 +84,7 @@ class Mailing:
         campaign, moment = course.plan.campaign, course.moment
         if self._book.paused(campaign.campaign_id):
             return "paused", "The campaign is paused."
-        late_ms = moment.at_ms - moment.now_ms
+        late_ms = moment.at_ms - moment.now_ms - course.plan.grace_ms
         if not self._event_clock and campaign.max_lateness_ms is not None and late_ms > campaign.max_lateness_ms:
             return "expired", f"It came {late_ms} ms after it was due; up to {campaign.max_lateness_ms} ms is sent."
         return None
@@ -106,7 +106,7 @@ class Mailing:
             return None
         if wait is None or course.run.held == NO_ADDRESS:
             return NO_ADDRESS, "No address is known of the customer."
-        due_at_ms = wait.after(course.moment.now_ms)
+        due_at_ms = wait.after(course.moment.now_ms) + course.plan.grace_ms
         return _Hold(NO_ADDRESS, due_at_ms, NO_ADDRESS, "Waits for an address of the customer.")
 
     @staticmethod
@@ -125,13 +125,18 @@ class Mailing:
             return None
         if quiet.then is AtQuiet.SKIP:
             return QUIET, "It is within the quiet hours."
-        return _Hold(RANKED if ranked else QUIET, until_ms, QUIET, "Deferred to the end of the quiet hours.")
+        return _Hold(
+            RANKED if ranked else QUIET,
+            until_ms + course.plan.grace_ms,
+            QUIET,
+            "Deferred to the end of the quiet hours.",
+        )
 
     def _ranking(self, course: Course) -> _Hold | None:
         sending, window = course.plan.campaign.sending, self._book.policy.priority_window
         if window is None or sending.priority is None or sending.category is Category.TRANSACTIONAL:
             return None
-        due_at_ms = ranking_ends_ms(course.customer, window.after(course.moment.now_ms))
+        due_at_ms = ranking_ends_ms(course.customer, window.after(course.moment.now_ms) + course.plan.grace_ms)
         return _Hold(PRIORITY, due_at_ms, PRIORITY, "Waits whether a campaign of higher priority wants the customer.")
 
     def _capped(self, course: Course) -> tuple[str, str] | None:
@@ -150,7 +155,7 @@ class Mailing:
     def _decide(self, course: Course, index: int, step: SendStep, out: Round) -> None:
         customer, run, moment, campaign = course.customer, course.run, course.moment, course.plan.campaign
         name = send_id(self._send_key, run=run.run_id, step=index)
-        because = f"Because {course.plan.logic.because(run.start.name)}."
+        because = f"Because {course.plan.logic.because(run)}."
         out.decide(customer, course.decision(Kind.SEND, ("", because), send=name, template=step.template))
         count_email(customer, campaign, self._book.policy, moment.now_ms)
         self._await_goal(course, name, withheld=False)
@@ -173,7 +178,7 @@ class Mailing:
                 at_ms=moment.at_ms,
                 due_at_ms=moment.now_ms,
                 start_at_ms=run.start_at_ms,
-                expires_at_ms=0 if lateness_ms is None else moment.now_ms + lateness_ms,
+                expires_at_ms=0 if lateness_ms is None else moment.now_ms + course.plan.grace_ms + lateness_ms,
                 key=run.key,
                 reason=because,
                 context=send_context(customer, run),

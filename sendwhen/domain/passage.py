@@ -5,13 +5,15 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sendwhen.domain.asking import holds, said
+from sendwhen.domain.campaign import Reentry
 from sendwhen.domain.campaign_book import CampaignBook
-from sendwhen.domain.course import Course
+from sendwhen.domain.course import Course, open_run
 from sendwhen.domain.decision import Kind
 from sendwhen.domain.mailing import Mailing, Outcome
 from sendwhen.domain.ranking import PRIORITY, contenders
 from sendwhen.domain.reentry import fired, refusal
 from sendwhen.domain.round import Round
+from sendwhen.domain.run import EVENT_TIME, next_run_id
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.steps import Otherwise, SendStep, WaitUntilStep
 from sendwhen.domain.walking import Walking, next_look_ms
@@ -35,12 +37,14 @@ class Passage:
             why = "guard", f"The guard did not hold: {said(campaign.guard)}"
         if why[0]:
             out.decide(customer, course.decision(Kind.SKIPPED, why))
+            self._repeat(course, out)
             return
         after, forgotten = fired(campaign, memory, run.key, now_ms, self._limits.reentry_keys)
         out.counters.overflows += forgotten
         if after is not memory:
             customer.remember(campaign.campaign_id, after)
         out.decide(customer, course.decision(Kind.ENTERED))
+        self._repeat(course, out)
         self.walk(course, 0, out)
 
     def walk(self, course: Course, first: int, out: Round) -> None:
@@ -59,6 +63,25 @@ class Passage:
             self._waited(course, step, out)
         else:
             self.walk(course, run.phase + 1, out)
+
+    def _repeat(self, course: Course, out: Round) -> None:
+        """The trigger waits again, where it says so."""
+        run, plan, now_ms = course.run, course.plan, course.moment.now_ms
+        due_at_ms = plan.logic.due_again_at_ms(run, now_ms)
+        if due_at_ms is None or plan.campaign.reentry is Reentry.ONCE:
+            return
+        # The place of the first arming stays a part of each, so that places do not grow with every firing.
+        mark = (EVENT_TIME,) if plan.on_event_time else ()
+        first = run.armed[len(mark) :]
+        first = first[3:-1] if run.occurrence else first
+        again = replace(
+            run,
+            run_id=next_run_id(run.run_id),
+            due_at_ms=due_at_ms + plan.grace_ms,
+            armed=(*mark, course.moment.seq, run.due_at_ms, 0, *first, 1),
+            occurrence=run.occurrence + 1,
+        )
+        open_run(course, again, self._limits.runs, out)
 
     def _waited(self, course: Course, step: WaitUntilStep, out: Round) -> None:
         run, now_ms = course.run, course.moment.now_ms
@@ -79,8 +102,10 @@ class Passage:
         rivals = contenders(course.run, course.plan, customer, self._book)
         customer.runs = tuple(one for one in customer.runs if all(one is not run for run, _ in rivals))
         for run, plan in rivals:
-            armed = course.armed if run is course.run else (moment.seq, run.due_at_ms, 0, *run.armed)
-            rival = replace(course, run=run, plan=plan, armed=armed)
+            mark = (EVENT_TIME,) if plan.on_event_time else ()
+            armed = (*mark, moment.seq, run.due_at_ms, 0, *run.armed)
+            now = replace(moment, now_ms=run.due_at_ms - plan.grace_ms)
+            rival = replace(course, run=run, plan=plan, moment=now, armed=armed)
             step = plan.campaign.steps[run.phase]
             assert isinstance(step, SendStep)
             outcome = Outcome.SKIPPED

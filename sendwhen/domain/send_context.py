@@ -22,7 +22,7 @@ def send_context(customer: Customer, run: Run) -> bytes:
     if run.captured:
         context["steps"] = {name: _event_context(one) for name, one in run.captured.items()}
     if run.value is not None:
-        context["trigger"] = {"value": run.value}
+        context["trigger"] = {"value": int(run.value) if run.value.is_integer() else run.value}
     return msgspec.json.encode(context)
 
 

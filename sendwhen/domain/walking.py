@@ -91,6 +91,7 @@ class Walking:
     def wait(self, course: Course, index: int, due_at_ms: int, out: Round, *, latest_ms: int = 0) -> None:
         """Let the run wait in a step."""
         armed = course.armed
+        due_at_ms += course.plan.grace_ms
         waiting = replace(course.run, phase=index, due_at_ms=due_at_ms, armed=armed, held="", latest_ms=latest_ms)
         open_run(course, waiting, self._limits.runs, out)
 
