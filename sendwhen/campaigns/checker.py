@@ -14,12 +14,15 @@ from sendwhen.campaigns.campaign_reader import NAME, CampaignReader
 from sendwhen.campaigns.folder import (
     BYTES_LIMIT,
     FILES_LIMIT,
+    POLICY_NAME,
     YAML_NAME,
     CampaignFiles,
     campaign_folders,
+    policy_file,
     read_folder,
     too_large,
 )
+from sendwhen.campaigns.policy import check_policy
 from sendwhen.campaigns.problem import Flaw, Problem, nearest, place, shortened
 from sendwhen.campaigns.templates import Template, check_part, template_hash
 from sendwhen.campaigns.yaml_document import read_document
@@ -114,6 +117,12 @@ def check_lines(path: str | Path) -> tuple[list[str], bool]:
     lines: list[str] = []
     well = True
     names: dict[str, Path] = {}
+    if policy := policy_file(path):
+        checked_policy = check_policy(policy.read_bytes())
+        lines += [f"{policy.parent}/{problem}" for problem in checked_policy.problems]
+        well = checked_policy.policy is not None
+        if well:
+            lines.append(f"{policy}: the sending policy is well, version {checked_policy.version}")
     for folder in campaign_folders(path):
         checked = check(read_folder(folder))
         lines += [f"{folder}/{problem}" for problem in checked.problems]
@@ -181,7 +190,9 @@ def _stranger(file: str) -> Problem:
         "Name templates <name>.subject.liquid, <name>.text.liquid or <name>.html.liquid, with a-z, 0-9 and - in "
         "the name; keep other files elsewhere."
     )
-    if file.lower().startswith(("campaign.", "campaigns.")):
+    if file == POLICY_NAME:
+        remedy = "Put it beside the campaigns' folders: it is the same for all of them."
+    elif file.lower().startswith(("campaign.", "campaigns.")):
         remedy = f"Name it {YAML_NAME}."
     elif close := nearest(file, [file.rsplit(".", 2)[0] + f".{part}.liquid" for part in ("subject", "text", "html")]):
         remedy = f"Name it {close}." if _TEMPLATE_FILE.match(close) and NAME.match(close.split(".")[0]) else remedy
