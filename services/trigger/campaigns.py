@@ -90,8 +90,8 @@ class Campaigns:
                 [
                     Violation(
                         field="source.files",
-                        description=f"Send campaign.yaml and its templates, or sending.yaml alone, at most {FILES_MAX} files and "
-                        f"{FILES_BYTES_MAX} bytes in all.",
+                        description="Send campaign.yaml and its templates, or sending.yaml alone, at most "
+                        f"{FILES_MAX} files and {FILES_BYTES_MAX} bytes in all.",
                     )
                 ]
             )
