@@ -84,13 +84,7 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
             waiting_max=settings.waiting_max,
             poll_ms=settings.poll_ms,
         )
-        submission = Submission(
-            ledger=ledger,
-            dispatcher=dispatcher,
-            addresses=addresses,
-            clock=clock,
-            claim_lease_ms=settings.claim_lease_ms,
-        )
+        submission = Submission(dispatcher=dispatcher, addresses=addresses)
         servicer = SenderServicer(
             submission=submission, ledger=ledger, templates=templates, renderer=renderer, addresses=addresses
         )

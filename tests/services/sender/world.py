@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from services.sender.dispatch import Dispatch
 from services.sender.ledger import State
-from services.sender.ledger_port import BeginAttempt, ClaimDue, LedgerLost, Settle
+from services.sender.ledger_port import BeginAttempt, ClaimDue, LedgerLost, Settle, Submit
 from services.sender.ports import (
     Answer,
     Call,
@@ -119,6 +119,8 @@ class World:
 
     def carry_out(self, request: DispatchRequest) -> object:
         match request:
+            case Submit():
+                return finish(self.ledger.submit(request))
             case ClaimDue():
                 return finish(self.ledger.claim_due(request))
             case BeginAttempt():
