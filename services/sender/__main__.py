@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 from contextlib import AsyncExitStack
@@ -95,6 +96,9 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
             listen=settings.listen,
         )
         await server.start()
+        # What is there now stays: collections that look through it would stand in the way of an email.
+        gc.collect()
+        gc.freeze()
         log.info("sender.started", listen=settings.listen, provider=provider.name, worker=dispatcher.worker)
         try:
             await serve_until(server, stop, beside=[dispatcher.run(), LedgerGauges(ledger, metrics).run()])
