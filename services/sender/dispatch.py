@@ -99,20 +99,24 @@ class Dispatch:
         """Messages by send_id. What cannot be had without waiting for others is left to the way by a claim."""
         found: dict[str, Ready] = {}
         addresses: set[str] = set()
-        try:
-            for email in emails:
-                if len(found) >= attempts_max:
-                    break
-                # Of several to one address the first alone may go.
-                if email.address_hash not in addresses and self._preparation.is_young(email.intent):
-                    message = yield from self._preparation.message(email.intent, attempt=1)
-                    if isinstance(message, Ready):
-                        found[email.intent.send_id] = message
-                addresses.add(email.address_hash)
-        except LedgerLost:
-            # A template could not be read; those found so far can go.
-            return found
+        for email in emails:
+            if len(found) >= attempts_max:
+                break
+            # Of several to one address the first alone may go.
+            if email.address_hash not in addresses and self._preparation.is_young(email.intent):
+                message = yield from self._message_or_none(email)
+                if message is not None:
+                    found[email.intent.send_id] = message
+            addresses.add(email.address_hash)
         return found
+
+    def _message_or_none(self, email: NewEmail) -> Steps[Ready | None]:
+        try:
+            message = yield from self._preparation.message(email.intent, attempt=1)
+        except Exception:  # noqa: BLE001 - whatever is wrong with one decision must not hold up its neighbours' acceptance
+            # On the way by a claim it fails alone, and the driver's log has it.
+            return None
+        return message if isinstance(message, Ready) else None
 
     def _begun(self, claimed: Claimed, ready: Ready, asked_at_ms: int) -> Steps[None]:
         """Carry out an attempt that was begun with its acceptance, and then what waited for it."""

@@ -141,6 +141,17 @@ def test_what_cannot_be_rendered_is_durable_and_then_rejected_by_name() -> None:
     assert (row.state, row.attempts, row.detail) == (State.REJECTED, 0, "missing value: customer.name is absent.")
 
 
+def test_a_decision_on_which_rendering_breaks_holds_up_nobody() -> None:
+    world = World()
+    world.renderer.breaks_at = NOW_MS - 1
+    emails = (a_new_email("a", decided_at_ms=NOW_MS - 1), a_new_email("b", ordinal=2, address="b@example.invalid"))
+
+    taken_in = world.drive(world.dispatch.take_in(emails, worker="w/1", claim_max=10, attempts_max=10))
+
+    assert [claimed.send_id for claimed in taken_in.answer.claimed] == [an_intent("a").send_id]
+    assert [begun.send_id for begun in taken_in.answer.begun] == [an_intent("b").send_id]
+
+
 def test_no_more_attempts_begin_than_there_are_places_and_the_rest_is_claimed() -> None:
     world = World()
     emails = [a_new_email(f"e{n}", ordinal=n, address=f"c{n}@example.invalid") for n in range(1, 5)]
