@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.installation import ROOT, Installation
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("replay")]
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 ORDERS, REPEATED, WRONG = 12_000, 120, 60
 RATE = 3_000

@@ -174,6 +174,38 @@ def test_ctrl_c_leaves_no_process_and_the_next_start_goes_on(installation: Insta
     assert installation.left_over == []
 
 
+@pytest.mark.timeout(240)
+def test_a_second_ctrl_c_ends_a_stop_that_hangs_at_once_and_leaves_no_process(installation: Installation) -> None:
+    installation.stop()
+    installation.start()
+    process, begin = installation.process, installation.output.stat().st_size
+    assert process is not None
+    everything = installation.descendants()
+    for shard in installation.shard_pids():
+        os.kill(shard, signal.SIGSTOP)  # trigger would wait for them
+    process.send_signal(signal.SIGINT)
+    while "stopping" not in installation.said(begin):
+        time.sleep(0.01)
+    time.sleep(1)
+    assert process.poll() is None
+
+    began_s = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    code = process.wait(30)
+    took_s = time.monotonic() - began_s
+
+    left_over = [child for child in everything if child.is_running()]
+    installation.kill()
+    assert left_over == []
+    assert code == 0, installation.said(begin)
+    assert "killing everything" in installation.said(begin)
+    assert "Traceback" not in installation.said(begin)
+    assert took_s < 5
+    installation.start()
+    order(installation, 4)
+    assert installation.stop() == 0
+
+
 def refused(installation: Installation, *says: str) -> bool:
     installation.spawn()
     process = installation.process
