@@ -55,8 +55,9 @@ SENDER_METRICS: Final[Mapping[Name, Metric]] = {
         "sender",
         "emails",
         "reason",
-        "Emails not sent because the address is on the suppression list.",
-        "Expected. A jump: did an import fill the list?",
+        "Emails not sent, by reason: listed (the address is on the suppression list), consent (withdrawn after the "
+        "decision).",
+        "Expected. A jump: did an import fill the list, or overwrite the attribute consent?",
     ),
     "sendwhen_queue_depth": gauge(
         "sender",
