@@ -90,6 +90,7 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
             addresses=addresses,
             clock=clock,
             claim_lease_ms=settings.claim_lease_ms,
+            metrics=metrics,
         )
         servicer = SenderServicer(
             submission=submission, ledger=ledger, templates=templates, renderer=renderer, addresses=addresses
