@@ -45,6 +45,9 @@ def _show(answer: GetStatusResponse) -> None:
         colour = "green" if shard.state == "running" else "red"
         held = ", ".join(str(number) for number in shard.partitions)
         out.print(f"{escape(shard.name)}  [{colour}]{escape(shard.state)}[/]  partitions {held}")
+        for number in shard.standing_still:
+            problem = f"partition {number} stands still: its log misses entries that were never applied."
+            out.print(f"[bold red]{problem}[/] Restore the store from its backup; see the shard's log.")
     table = partitions_table(answer, width=out.width if out.is_terminal else WIDTH_MAX)
     # Never narrower than its values: cut off ones would be wrong ones.
     out.print(table, width=WIDTH_MAX, crop=False)

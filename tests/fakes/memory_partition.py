@@ -101,7 +101,8 @@ class MemoryPartition:
     def read(self, after: int, entries_max: int) -> tuple[RawEntry, ...]:
         """Entries behind a sequence; a trimmed one is passed over in silence, as a stream does."""
         first = max(after + 1, next(iter(self.log), self.seq + 1))
-        return tuple(self.log[s].entry for s in range(first, min(first + entries_max, self.seq + 1)))
+        last = min(first + entries_max, self.seq + 1)
+        return tuple(self.log[s].entry for s in range(first, last) if s in self.log)
 
     def trim(self, *, keep_ms: int, keep_bytes: int) -> int:
         """Delete what lies behind the position, is older than ``keep_ms`` there or beyond ``keep_bytes``."""
