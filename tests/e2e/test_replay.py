@@ -95,8 +95,8 @@ def killed(installation: Installation, process: subprocess.Popen[bytes]) -> int:
 
 
 def without_ingest(installation: Installation, process: subprocess.Popen[bytes]) -> int:
-    os.kill(installation.pids["ingest"], signal.SIGKILL)
-    # It waits until the supervisor has brought ingest back, and goes on by itself.
+    os.kill(installation.pids["front"], signal.SIGKILL)
+    # Ingest lives there. It waits until the supervisor has brought it back, and goes on by itself.
     return process.wait(120)
 
 
