@@ -66,8 +66,7 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
         telemetry = Telemetry(endpoint=settings.otlp_endpoint)
         opened.callback(telemetry.close)
         metrics = Metrics()
-        metrics_server = serve_metrics(metrics, settings.metrics_listen)
-        opened.callback(metrics_server.close)
+        opened.callback(serve_metrics(metrics, settings.metrics_listen).close)
         provider = await _provider(settings, clock, opened)
         opened.push_async_callback(provider.close)
         channel = open_channel(settings.profile, key=settings.service_token)
@@ -85,7 +84,7 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
             waiting_max=settings.waiting_max,
             poll_ms=settings.poll_ms,
         )
-        submission = Submission(dispatcher=dispatcher, addresses=addresses)
+        submission = Submission(dispatcher=dispatcher, addresses=addresses, metrics=metrics)
         servicer = SenderServicer(
             submission=submission, ledger=ledger, templates=templates, renderer=renderer, addresses=addresses
         )

@@ -32,9 +32,9 @@ from services.sender.ledger_port import (
     SubmitAnswer,
 )
 from services.sender.ports import Answer, Call, Pause, Renderer, Report, Steps, Verdict
-from services.sender.preparation import NotReady, Preparation, Ready
+from services.sender.preparation import Preparation, Ready
 from services.sender.retry import Backoff
-from services.sender.rules import Rules
+from services.sender.rules import NotReady, Rules
 
 _SIGNAL_OF: Final[Mapping[Verdict, Signal]] = {
     Verdict.ACCEPTED: Signal.ACCEPT,
@@ -103,7 +103,7 @@ class Dispatch:
             if len(found) >= attempts_max:
                 break
             # Of several to one address the first alone may go.
-            if email.address_hash not in addresses and self._preparation.is_young(email.intent):
+            if email.address_hash not in addresses and self._preparation.needs_nobody(email.intent):
                 message = yield from self._message_or_none(email)
                 if message is not None:
                     found[email.intent.send_id] = message
@@ -230,6 +230,9 @@ class Dispatch:
             return signal, now_ms + self._rules.evidence_wait_ms
         if signal not in (Signal.NOT_PROCESSED, Signal.POSTPONE):
             return signal, 0
+        expires_at_ms = self._rules.expires_at_ms(claimed.intent)
+        if signal is Signal.POSTPONE and 0 < expires_at_ms <= now_ms:
+            return Signal.EXPIRE, 0
         if signal is Signal.POSTPONE:
             # Postponing makes no attempts to count, so the time that went by stands for them.
             waits = (now_ms - claimed.submitted_at_ms) // max(1, self._backoff.first_ms)
@@ -241,7 +244,11 @@ class Dispatch:
             submitted_at_ms=claimed.submitted_at_ms,
             not_before_ms=not_before_ms,
         )
-        return (Signal.EXHAUST, 0) if next_at_ms is None else (signal, next_at_ms)
+        if next_at_ms is None:
+            return Signal.EXHAUST, 0
+        # What is postponed to behind its end is seen at its end, and then ends with why it waited.
+        postponed_over = signal is Signal.POSTPONE and 0 < expires_at_ms < next_at_ms
+        return signal, expires_at_ms if postponed_over else next_at_ms
 
     def _settle(
         self, claimed: Claimed, attempt: int, signal: Signal, next_at_ms: int, answer: Answer

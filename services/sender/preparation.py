@@ -20,7 +20,7 @@ from services.sender.ports import (
     Steps,
     TemplateText,
 )
-from services.sender.rules import Rules
+from services.sender.rules import NotReady, Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +32,6 @@ class Ready:
     render_ended_at_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotReady:
-    """Why nothing is attempted now."""
-
-    signal: Signal
-    detail: str
-
-
 class Preparation:
     """Makes messages of decisions."""
 
@@ -48,9 +40,9 @@ class Preparation:
         self._renderer = renderer
         self._clock = clock
 
-    def is_young(self, intent: email_pb2.SendIntent) -> bool:
-        """Whether the values captured with the decision may be used as they are, so that profile need not be asked."""
-        return self._age_ms(intent) <= self._rules.captured_max_age_ms
+    def needs_nobody(self, intent: email_pb2.SendIntent) -> bool:
+        """Whether profile need not be asked: the captured values are young, and no consent is wanted."""
+        return self._is_young(intent) and not self._rules.wants_consent(intent)
 
     def message(self, intent: email_pb2.SendIntent, *, attempt: int) -> Steps[Ready | NotReady]:
         """The message of an attempt."""
@@ -89,19 +81,23 @@ class Preparation:
             return NotReady(signal=Signal.REFUSE, detail="The values captured with the decision cannot be read.")
         # A template's "now" is log time, so that an email is the same whenever it is rendered.
         context["now_ms"] = intent.decided_at_ms
-        age_ms = self._age_ms(intent)
-        if age_ms <= rules.captured_max_age_ms:
+        if self.needs_nobody(intent):
             return context
         customer: Mapping[str, object] | None = yield GetProfile(
             uid=intent.customer_uid, at_least_seq=intent.customer_seq, deadline_ms=rules.profile_deadline_ms
         )
-        if customer is not None:
-            if intent.category != email_pb2.CATEGORY_TRANSACTIONAL and customer.get("consent") is not True:
-                return NotReady(signal=Signal.SUPPRESS, detail="Consent was withdrawn after the decision.")
-            return {**context, "customer": customer}
-        if age_ms <= rules.captured_max_age_stale_ms:
+        if without_consent := rules.without_consent(intent, customer):
+            return without_consent
+        if self._is_young(intent) or (customer is None and self._age_ms(intent) <= rules.captured_max_age_stale_ms):
             return context
-        return NotReady(signal=Signal.POSTPONE, detail="Profile cannot answer, and the captured values are too old.")
+        if customer is None:
+            return NotReady(
+                signal=Signal.POSTPONE, detail="Profile cannot answer, and the captured values are too old."
+            )
+        return {**context, "customer": customer}
+
+    def _is_young(self, intent: email_pb2.SendIntent) -> bool:
+        return self._age_ms(intent) <= self._rules.captured_max_age_ms
 
     def _age_ms(self, intent: email_pb2.SendIntent) -> int:
         return 0 if self._rules.events_clock else self._clock.now_ms() - intent.decided_at_ms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sendwhen.chassis.metrics import Meter
 from sendwhen.errors import Invalid, Violation
 from sendwhen.v1 import email_pb2, sender_service_pb2
 from services.sender.addresses import AddressBook
@@ -19,9 +20,10 @@ _WRONG_MAX = 20
 class Submission:
     """The use case behind Submit."""
 
-    def __init__(self, *, dispatcher: Dispatcher, addresses: AddressBook) -> None:
+    def __init__(self, *, dispatcher: Dispatcher, addresses: AddressBook, metrics: Meter) -> None:
         self._dispatcher = dispatcher
         self._addresses = addresses
+        self._metrics = metrics
 
     async def submit(
         self, partition: int, lineage: str, rows: Sequence[sender_service_pb2.OutboxRow]
@@ -45,6 +47,8 @@ class Submission:
             for row in rows
         )
         answer = await self._dispatcher.submit(emails)
+        if answer.repeated:
+            self._metrics.count("sendwhen_duplicates_dropped_total", answer.repeated, source="outbox")
         return answer.accepted, answer.repeated
 
 

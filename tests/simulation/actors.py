@@ -367,7 +367,9 @@ class Worker:
         match request:
             case GetTemplate():
                 return steps.send(TemplateText(subject="s", text="t", html=""))
-            case GetProfile() | SenderPause() | Report():
+            case GetProfile():
+                return steps.send({"consent": True})
+            case SenderPause() | Report():
                 return steps.send(None)
             case Call():
                 return steps.send(world.provider.call(request.message.send_id, request.message.attempt))

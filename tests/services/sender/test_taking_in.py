@@ -131,6 +131,19 @@ def test_values_that_are_no_longer_young_are_asked_for_after_the_decision_is_dur
     assert world.states() == {State.ACCEPTED: 1}
 
 
+@pytest.mark.parametrize(("consent", "state"), [(True, State.ACCEPTED), (False, State.SUPPRESSED)])
+def test_marketing_is_durable_before_profile_is_asked_and_not_called_without_consent(
+    consent: bool, state: State
+) -> None:
+    world = World()
+    world.profile = {"consent": consent}
+
+    names = asked(world, a_new_email(category=email_pb2.CATEGORY_MARKETING))
+
+    assert names.index("Submit") < names.index("GetProfile")
+    assert (world.states(), len(world.calls)) == ({state: 1}, int(consent))
+
+
 def test_what_cannot_be_rendered_is_durable_and_then_rejected_by_name() -> None:
     world = World()
     world.template = TemplateText(subject="s", text="needs a name", html="")
