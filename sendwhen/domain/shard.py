@@ -24,6 +24,7 @@ from sendwhen.domain.moment import Moment
 from sendwhen.domain.record import write_record
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
+from sendwhen.domain.seen import ITEM_BYTES
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.wakes import Wakes
 from sendwhen.errors import Precondition
@@ -52,6 +53,7 @@ class Shard:
     ) -> None:
         self.partition = partition
         self._limits = limits or ShardLimits()
+        self._chunk_bytes = self._limits.young_ids * ITEM_BYTES
         self._event_clock = event_clock
         self._application = Application(
             send_key=send_key,
@@ -104,10 +106,10 @@ class Shard:
         uids = dict.fromkeys([event.uid for event in entry.events if not isinstance(event, Unreadable)])
         return self._residents.absent(uids)
 
-    def admit(self, uid: str, record: bytes | None, seen_ids: bytes) -> None:
+    def admit(self, uid: str, record: bytes | None, older_ids: bytes) -> None:
         """Make a customer resident; None: a new one. One that is resident already is left as it is."""
         if uid not in self._residents:
-            self._residents.admit(uid, record, seen_ids)
+            self._residents.admit(uid, record, older_ids)
 
     def expect(self, wakes: Sequence[tuple[int, str]], complete_to_ms: int) -> None:
         """Learn deadlines from the store: (due_ms, uid), all of them up to ``complete_to_ms``.
@@ -173,18 +175,22 @@ class Shard:
     def collect(self) -> Changes:
         """Everything since the last collect. Each dirty customer is written once."""
         customers = []
+        weigh, chunk_bytes = self._residents.weigh, self._chunk_bytes
         for uid, resident in self._dirty.items():
-            record = write_record(resident.customer)
-            append, replace = resident.seen.drain()
-            self._residents.weigh(resident, record)
+            seen, customer, was_due_ms = resident.seen, resident.customer, resident.due_at_ms
+            append, replace = seen.settle(chunk_bytes)
+            record = write_record(customer, seen.young(), older=seen.older_bytes > 0)
+            weigh(resident, record)
             resident.dirty = False
+            due_ms = resident.due_at_ms = customer.due_at_ms() if customer.runs else None
             customers.append(
                 CustomerChange(
                     uid=uid,
                     record=record,
                     seen_append=append,
                     seen_replace=replace,
-                    due_at_ms=resident.customer.due_at_ms(),
+                    due_at_ms=due_ms,
+                    due_moved=due_ms != was_due_ms,
                 )
             )
         self._dirty = {}

@@ -61,8 +61,7 @@ local function write_customers(prefix, args, at)
   at = each(at, number(args[16]), 2, function(i)
     local key = ids .. args[i]
     redis.call('APPEND', key, args[i + 1])
-    -- Looking costs less than writing: an active customer's key is set anew once a day, not with every event.
-    if expires_ms > 0 and redis.call('PTTL', key) < expires_ms then
+    if expires_ms > 0 then
       redis.call('PEXPIRE', key, expires_ms + EXPIRY_SLACK_MS)
     end
   end)

@@ -60,7 +60,9 @@ def _customers(changes: Changes) -> Iterable[tuple[list[Argument], int]]:
     replaced: list[Argument] = []
     for customer in changes.customers:
         records += (customer.uid, customer.record)
-        if customer.due_at_ms is None:
+        if not customer.due_moved:
+            pass
+        elif customer.due_at_ms is None:
             not_due.append(customer.uid)
         else:
             due += (customer.due_at_ms, customer.uid)

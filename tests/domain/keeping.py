@@ -30,9 +30,11 @@ class Kept:
             self.records[one.uid] = one.record
             before = self.seen.get(one.uid, b"")
             self.seen[one.uid] = before + one.seen_append if one.seen_replace is None else one.seen_replace
-            self.due.pop(one.uid, None)
-            if one.due_at_ms is not None:
-                self.due[one.uid] = one.due_at_ms
+            if one.due_moved:
+                self.due.pop(one.uid, None)
+                if one.due_at_ms is not None:
+                    self.due[one.uid] = one.due_at_ms
+            assert self.due.get(one.uid) == one.due_at_ms, "a deadline that moved was not said to have moved"
         for row in changes.campaigns:
             self.campaigns[row.campaign_id, row.version] = row
         self.outputs += [*changes.decisions, *changes.sends, *changes.dead_letters]

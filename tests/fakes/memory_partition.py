@@ -198,6 +198,8 @@ class MemoryPartition:
                 self.seen[customer.uid] = customer.seen_replace
             elif customer.seen_append:
                 self.seen[customer.uid] = self.seen.get(customer.uid, b"") + customer.seen_append
+            if not customer.due_moved:
+                continue
             if customer.due_at_ms is None:
                 self.due.pop(customer.uid, None)
             else:

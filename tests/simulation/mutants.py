@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sendwhen.domain.customer import Customer
+from sendwhen.domain.record import read_record, write_record
 from services.sender.ledger import State
 from services.sender.ledger_port import BeginAttempt, Begun
 from services.sender.ports import Call
@@ -133,7 +134,10 @@ def _position_off_by_one(commit: Any) -> Any:
 
 def _without_seen_ids(load: Any) -> Any:
     def loaded(self: MemoryShards, request: Any) -> Any:
-        return {number: tuple((record, b"") for record, _ in some) for number, some in load(self, request).items()}
+        return {
+            number: tuple((record and write_record(read_record(record)), b"") for record, _ in some)
+            for number, some in load(self, request).items()
+        }
 
     return loaded
 
