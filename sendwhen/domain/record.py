@@ -10,12 +10,15 @@ keep a reader for the old one. ``tests/golden/records`` holds records of every v
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from struct import Struct
 
 import msgspec
+from msgspec.structs import replace
 
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind
+from sendwhen.domain.past import cut, joined
 from sendwhen.domain.seen import ITEM_BYTES
 from sendwhen.errors import Precondition
 
@@ -57,6 +60,27 @@ def read_record(record: bytes) -> Customer:
         Precondition: A later version of sendwhen wrote it.
     """
     return _decode(memoryview(record)[_customer_at(record) :])
+
+
+def cut_past(customer: Customer, events: int) -> tuple[Customer, tuple[tuple[int, bytes], ...]]:
+    """The customer without the events that make whole chunks, and (slot, chunk) of each."""
+    chunks, young = cut(customer.recent, customer.recent_count, customer.past_chunks, events)
+    left = replace(
+        customer,
+        recent=young,
+        recent_count=customer.recent_count - len(chunks) * events,
+        past_chunks=customer.past_chunks + len(chunks),
+    )
+    return left, chunks
+
+
+def with_past(record: bytes, chunks: Sequence[bytes | None]) -> bytes:
+    """The record as if the chunks of older events stood in it, for whoever reads them."""
+    if not any(chunks):
+        return record
+    customer = read_record(record)
+    recent, count = joined(customer.recent, customer.recent_count, customer.past_chunks, chunks)
+    return write_record(replace(customer, recent=recent, recent_count=count))
 
 
 def young_ids(record: bytes) -> bytes:

@@ -10,9 +10,11 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from zlib import compress, decompress
 
+from sendwhen.domain.changes import CustomerChange
 from sendwhen.domain.customer import Customer
-from sendwhen.domain.record import read_record, write_record, young_ids
-from sendwhen.domain.seen import SeenIds
+from sendwhen.domain.past import chunk_events
+from sendwhen.domain.record import cut_past, read_record, write_record, young_ids
+from sendwhen.domain.seen import ITEM_BYTES, SeenIds
 from sendwhen.domain.shard_limits import ShardLimits
 
 LIVE_OVERHEAD_BYTES = 1_200
@@ -53,6 +55,8 @@ class Residents:
         """``woke`` is told of every customer that becomes live."""
         self._live_max_bytes = limits.live_bytes
         self._warm_max_bytes = limits.warm_bytes
+        self._chunk_bytes = limits.young_ids * ITEM_BYTES
+        self._chunk_events = chunk_events(limits.recent_events)
         self._woke = woke
         self.live: dict[str, Resident] = {}
         self._warm: OrderedDict[str, tuple[bytes, bytes]] = OrderedDict()
@@ -88,11 +92,30 @@ class Residents:
             resident = self.admit(uid, decompress(record), older_ids)
         return resident
 
-    def weigh(self, resident: Resident, record: bytes) -> None:
-        """Note how long a live customer's record has become."""
-        size = len(record) + resident.seen.older_bytes + LIVE_OVERHEAD_BYTES
+    def write(self, uid: str, resident: Resident) -> CustomerChange:
+        """What is to be stored of a dirty customer, who is clean then."""
+        seen, customer, was_due_ms = resident.seen, resident.customer, resident.due_at_ms
+        append, replace = seen.settle(self._chunk_bytes)
+        past: tuple[tuple[int, bytes], ...] = ()
+        if customer.recent_count >= self._chunk_events:
+            customer, past = cut_past(customer, self._chunk_events)
+            resident.customer = customer
+        older_bytes = seen.older_bytes
+        record = write_record(customer, seen.young(), older=older_bytes > 0)
+        size = len(record) + older_bytes + LIVE_OVERHEAD_BYTES
         self._live_bytes += size - resident.size_bytes
         resident.size_bytes = size
+        resident.dirty = False
+        due_ms = resident.due_at_ms = customer.due_at_ms() if customer.runs else None
+        return CustomerChange(
+            uid=uid,
+            record=record,
+            seen_append=append,
+            seen_replace=replace,
+            due_at_ms=due_ms,
+            due_moved=due_ms != was_due_ms,
+            past=past,
+        )
 
     def evict(self) -> int:
         """Bring both tiers within their bounds, but for dirty customers; how many are gone.

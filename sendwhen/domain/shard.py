@@ -17,14 +17,12 @@ from typing import assert_never
 
 from sendwhen.domain.application import Application
 from sendwhen.domain.campaign import Campaign
-from sendwhen.domain.changes import CampaignRow, Changes, CustomerChange
+from sendwhen.domain.changes import CampaignRow, Changes
 from sendwhen.domain.condition import Fuse
 from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Skip, Tick, Unreadable
 from sendwhen.domain.moment import Moment
-from sendwhen.domain.record import write_record
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
-from sendwhen.domain.seen import ITEM_BYTES
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.wakes import Wakes
 from sendwhen.errors import Precondition
@@ -53,7 +51,6 @@ class Shard:
     ) -> None:
         self.partition = partition
         self._limits = limits or ShardLimits()
-        self._chunk_bytes = self._limits.young_ids * ITEM_BYTES
         self._event_clock = event_clock
         self._application = Application(
             send_key=send_key,
@@ -174,25 +171,8 @@ class Shard:
 
     def collect(self) -> Changes:
         """Everything since the last collect. Each dirty customer is written once."""
-        customers = []
-        weigh, chunk_bytes = self._residents.weigh, self._chunk_bytes
-        for uid, resident in self._dirty.items():
-            seen, customer, was_due_ms = resident.seen, resident.customer, resident.due_at_ms
-            append, replace = seen.settle(chunk_bytes)
-            record = write_record(customer, seen.young(), older=seen.older_bytes > 0)
-            weigh(resident, record)
-            resident.dirty = False
-            due_ms = resident.due_at_ms = customer.due_at_ms() if customer.runs else None
-            customers.append(
-                CustomerChange(
-                    uid=uid,
-                    record=record,
-                    seen_append=append,
-                    seen_replace=replace,
-                    due_at_ms=due_ms,
-                    due_moved=due_ms != was_due_ms,
-                )
-            )
+        write = self._residents.write
+        customers = [write(uid, resident) for uid, resident in self._dirty.items()]
         self._dirty = {}
         done, self._round = self._round, Round(self._limits)
         return Changes(

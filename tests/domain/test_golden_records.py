@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sendwhen.domain.campaign import Reentry, WaitStep
+from sendwhen.domain.changes import CustomerChange
 from sendwhen.domain.entry import EventBatch, Tick
 from sendwhen.domain.record import (
     VERSION,
@@ -14,6 +15,7 @@ from sendwhen.domain.record import (
     read_record,
     recent_events,
     remembered_decisions,
+    with_past,
     write_record,
     young_ids,
 )
@@ -43,7 +45,13 @@ CAMPAIGNS = (
 )
 
 
-def a_customer_with_everything() -> tuple[Story, bytes]:
+def stored(version: int) -> bytes:
+    """A former record, with the older events that lay beside it."""
+    past = RECORDS / f"v{version}.past.bin"
+    return with_past((RECORDS / f"v{version}.bin").read_bytes(), [past.read_bytes() if past.exists() else None])
+
+
+def a_customer_with_everything() -> tuple[Story, CustomerChange]:
     """A run in its trigger, one in a step, a partial, a stop, a cool-down, a tombstone."""
     story = Story(*CAMPAIGNS)
     story.happens(
@@ -58,13 +66,13 @@ def a_customer_with_everything() -> tuple[Story, bytes]:
         an_event("Logged In", "ada", at_ms=at_ms + 1, properties={"text": "x" * 3_000}),
         at_ms=at_ms + 5 - T0_MS,
     )
-    [record] = [one.record for one in story.shard.collect().customers]
-    return story, record
+    [change] = story.shard.collect().customers
+    return story, change
 
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_record_of_every_version_loads_with_everything_in_it(version: int) -> None:
-    customer = read_record((RECORDS / f"v{version}.bin").read_bytes())
+    customer = read_record(stored(version))
 
     assert (customer.uid, customer.user_id, customer.email) == (uid_of("ada"), "ada", "ada@example.invalid")
     assert customer.anonymous_ids == ("web-1",)
@@ -110,10 +118,12 @@ def test_a_customer_of_every_version_goes_on(version: int) -> None:
 
 def test_what_is_written_today_is_what_version_2_says() -> None:
     """A difference means: leave the version and only add defaults at the end, or write a new version and keep these."""
-    _, record = a_customer_with_everything()
+    _, change = a_customer_with_everything()
+    record = change.record
 
     assert VERSION == 2
     assert record == (RECORDS / "v2.bin").read_bytes()
+    assert change.past == ((0, (RECORDS / "v2.past.bin").read_bytes()),)
     assert write_record(read_record(record), young_ids(record)) == record
     assert len(young_ids(record)) == 5 * ITEM_BYTES
     assert not has_older_ids(record)
@@ -167,4 +177,6 @@ def test_a_record_of_a_later_version_is_refused_by_name() -> None:
 
 
 if __name__ == "__main__":
-    (RECORDS / f"v{VERSION}.bin").write_bytes(a_customer_with_everything()[1])
+    written_now = a_customer_with_everything()[1]
+    (RECORDS / f"v{VERSION}.bin").write_bytes(written_now.record)
+    (RECORDS / f"v{VERSION}.past.bin").write_bytes(written_now.past[0][1])

@@ -22,9 +22,11 @@ T = TypeVar("T")
 
 YOUNG_IDS = 3
 """So few that customers have seen ids both in their record and beside it."""
-LIMITS = ShardLimits(live_bytes=20_000, warm_bytes=4_000, minute_events=MINUTE_EVENTS, young_ids=YOUNG_IDS)
+LIMITS = ShardLimits(
+    live_bytes=20_000, warm_bytes=4_000, minute_events=MINUTE_EVENTS, young_ids=YOUNG_IDS, recent_events=8
+)
 """So little memory that customers are evicted and loaded again all the time."""
-ROOMY = ShardLimits(minute_events=MINUTE_EVENTS, young_ids=YOUNG_IDS)
+ROOMY = ShardLimits(minute_events=MINUTE_EVENTS, young_ids=YOUNG_IDS, recent_events=8)
 
 
 class Poisoned(Exception):
