@@ -106,7 +106,7 @@ class Residents:
         self._live_bytes += size - resident.size_bytes
         resident.size_bytes = size
         resident.dirty = False
-        due_ms = resident.due_at_ms = customer.due_at_ms() if customer.runs else None
+        due_ms = resident.due_at_ms = customer.due_at_ms()
         return CustomerChange(
             uid=uid,
             record=record,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sendwhen.domain.campaign import Reentry, WaitStep
+from sendwhen.domain.campaign import Reentry
 from sendwhen.domain.changes import CustomerChange
 from sendwhen.domain.entry import EventBatch, Tick
 from sendwhen.domain.record import (
@@ -20,6 +20,7 @@ from sendwhen.domain.record import (
     young_ids,
 )
 from sendwhen.domain.seen import ITEM_BYTES, SeenIds, id_hash
+from sendwhen.domain.steps import WaitStep
 from sendwhen.errors import Precondition
 from tests.builders import (
     HOUR_MS,
