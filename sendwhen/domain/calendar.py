@@ -76,6 +76,33 @@ def day_minute_ms(day: date, minute: int, zone: zoneinfo.ZoneInfo) -> int:
     return (at.astimezone(UTC) - _EPOCH) // _MILLISECOND
 
 
+def date_in(value: object, zone: zoneinfo.ZoneInfo) -> date | None:
+    """The day of what an attribute may hold: a date as it stands; of an instant, the day there."""
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    at_ms = instant_ms(value)
+    return None if at_ms is None else _local(at_ms, zone).date()
+
+
+def anniversary(day: date, year: int) -> date:
+    """The same day of another year; 28 February for 29 February where there is none."""
+    return date(year, day.month, min(day.day, _days(year, day.month)))
+
+
+def shifted(day: date, days: int) -> date:
+    """So many days later, or earlier; never beyond the calendar."""
+    ordinal = min(max(day.toordinal() + days, date.min.toordinal() + 2), date.max.toordinal() - 2)
+    return date.fromordinal(ordinal)
+
+
+def year_of(at_ms: int, zone: zoneinfo.ZoneInfo) -> int:
+    """The local year of an instant."""
+    return _local(at_ms, zone).year
+
+
 def _local(at_ms: int, zone: zoneinfo.ZoneInfo) -> datetime:
     return (_EPOCH + at_ms * _MILLISECOND).astimezone(zone)
 

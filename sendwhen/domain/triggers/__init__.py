@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sendwhen.domain.trigger_kinds import Absence, AttributeChange, Match, Segment, Trigger, kind_of
+from sendwhen.domain.trigger_kinds import Absence, AttributeChange, DateOf, Match, Segment, Trigger, kind_of
 from sendwhen.domain.triggers.absence import AbsenceLogic
 from sendwhen.domain.triggers.attribute_change import AttributeChangeLogic
+from sendwhen.domain.triggers.date_of import DateLogic
 from sendwhen.domain.triggers.logic import TriggerLogic
 from sendwhen.domain.triggers.match import MatchLogic
 from sendwhen.domain.triggers.segment import SegmentLogic
@@ -22,6 +23,8 @@ def of(trigger: Trigger) -> TriggerLogic:
             return SegmentLogic(trigger)
         case AttributeChange():
             return AttributeChangeLogic(trigger)
+        case DateOf():
+            return DateLogic(trigger)
         case _:
             raise Precondition(
                 f"A trigger of kind {kind_of(trigger)} cannot run.",
