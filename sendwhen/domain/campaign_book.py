@@ -20,7 +20,8 @@ class CampaignBook:
     """Campaigns as of one entry.
 
     Attributes:
-        listeners: By event name, what campaigns in force do with it.
+        listeners: By event name, what campaigns in force do with it, but for those on event time.
+        on_event_time: By event name, the campaigns on event time in force that it may concern.
         enders: Names of events that may end a run of any version kept.
         watching: Campaigns in force whose trigger looks at the customer; watch_mark: names them all with their
             versions, "" for none.
@@ -116,9 +117,19 @@ class CampaignBook:
         # In the order of ids, so that what several campaigns decide about one event does not depend on when they were
         # put.
         current = [self._plans[row.campaign_id, row.version] for _, row in sorted(self._current.items())]
-        names = dict.fromkeys(name for plan in current for name in (*plan.stops, *plan.starts))
-        self.listeners = {name: Listeners(name, current, self._fuse) for name in names}
-        self.enders = frozenset(name for plan in self._plans.values() for name in plan.event_names_that_end_runs())
+        at_once = [plan for plan in current if not plan.on_event_time]
+        names = dict.fromkeys(name for plan in at_once for name in (*plan.stops, *plan.starts))
+        self.listeners = {name: Listeners(name, at_once, self._fuse) for name in names}
+        self.on_event_time: dict[str, list[Plan]] = {}
+        for plan in current:
+            if plan.on_event_time:
+                for name in plan.event_names:
+                    self.on_event_time.setdefault(name, []).append(plan)
+        self.enders = frozenset(
+            name
+            for plan in self._plans.values()
+            for name in (plan.event_names if plan.on_event_time else plan.event_names_that_end_runs())
+        )
         self.watching = tuple((plan, plan.watch) for plan in current if plan.watch is not None)
         marks = " ".join(f"{plan.campaign.campaign_id}/{plan.campaign.version}" for plan, _ in self.watching)
         self.watch_mark = blake2b(marks.encode(), digest_size=6).hexdigest() if marks else ""

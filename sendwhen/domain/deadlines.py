@@ -78,6 +78,8 @@ class Deadlines:
         if plan is None:
             _skip(draft, run, moment, out, ("version_gone", "The version that started it is not kept."))
             return
+        if plan.grace_ms:
+            moment = replace(moment, now_ms=run.due_at_ms - plan.grace_ms)
         course = Course(customer=draft, run=run, plan=plan, moment=moment, armed=armed)
         if run.phase == TRIGGER_PHASE:
             self._passage.fire(course, out)

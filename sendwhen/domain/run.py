@@ -82,6 +82,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
         value: What the trigger measured.
         held: Why it stands before the step ``phase`` again, which is no wait then (quiet hours, say); "" for a wait.
         latest_ms: The longest that it waits until something holds.
+        occurrence: How many times its trigger fired before from the same start (a repeated absence).
     """
 
     run_id: str
@@ -98,6 +99,14 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     value: float | None = None
     held: str = ""
     latest_ms: int = 0
+    occurrence: int = 0
+
+    def scope(self) -> EventScope:
+        """As conditions see it: ``start``, with the named steps."""
+        scope = self.start.scope()
+        if self.captured:
+            scope.steps = {name: one.scope() for name, one in self.captured.items()}
+        return scope
 
     def firing_event(self) -> StartEvent:
         """The event that armed it."""
@@ -107,6 +116,11 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
 def run_id(*, campaign_id: str, event_id: str, key: str, uid: str) -> str:
     """The name of the run that this event arms: 32 hexadecimal digits."""
     return _digest(b"", (campaign_id, event_id, key, uid))
+
+
+def next_run_id(run: str) -> str:
+    """The name of the run that fires again where this one did."""
+    return _digest(b"", (run, "again"))
 
 
 def send_id(send_key: bytes, *, run: str, step: int, occurrence: int = 0) -> str:

@@ -86,6 +86,7 @@ class Shard:
         self._dirty: dict[str, Resident] = {}
         self._unwritten: dict[str, None] = {}
         self._round = Round(self._limits)
+        self._overdue = False
         self._application.book.restore(campaigns)
 
     @property
@@ -144,12 +145,13 @@ class Shard:
         return tuple(instants) or (clock_ms,)
 
     def advance(self, to_ms: int, *, entry: Entry) -> None:
-        """Move the clock towards the first instant of the coming entry and fire what is due, in (due, arming) order.
+        """Fire what is due on the clock's way to the first instant of the coming entry, in (due, arming) order.
 
-        All deadlines by then must be known, their customers resident.
+        All deadlines by then must be known, their customers resident. The clock itself moves with the entry, so that
+        nothing depends on how the way was divided.
         """
         first_ms = self.instants(entry)[0]
-        self._advance(min(to_ms, first_ms), first_ms, entry)
+        self._fire(min(to_ms, first_ms), first_ms, entry)
 
     def apply(self, entry: Entry) -> None:
         """Move the clock, timers first, then apply the entry, which follows the last one.
@@ -166,7 +168,7 @@ class Shard:
             self._apply_events(entry)
         else:
             now_ms = max(self.clock_ms, entry.at_ms)
-            self._advance(now_ms, now_ms, entry)
+            self._advance(now_ms, entry)
             self._apply_change(entry)
         self.position = entry.seq
 
@@ -207,21 +209,25 @@ class Shard:
 
     def _apply_events(self, batch: EventBatch) -> None:
         out, apply, live, event_clock = self._round, self._application.event, self._residents.live, self._event_clock
-        left_out = self._left_out(batch)
-        moment = None if event_clock else self._move_to(max(self.clock_ms, batch.at_ms), batch)
+        left_out, before_ms = self._left_out(batch), self.clock_ms
+        moment = None if event_clock else self._move_to(max(before_ms, batch.at_ms), batch, before_ms)
         for index, event in enumerate(batch.events):
             if isinstance(event, Unreadable):
                 if index not in left_out:
                     self._set_aside(batch.seq, index, event)
                 continue
             if moment is None or (event_clock and event.occurred_at_ms > self.clock_ms):
-                moment = self._move_to(max(self.clock_ms, event.occurred_at_ms), batch)
+                moment = self._move_to(max(self.clock_ms, event.occurred_at_ms), batch, before_ms)
             if left_out and index in left_out:
                 continue
             uid = event.uid
             resident = live.get(uid) or self._resident(uid)
             if apply(resident, event, index, moment, out):
                 self._touched(uid, resident)
+        if self._overdue:
+            # Events on their own time that came behind the watermark, but not too late.
+            self._overdue = False
+            self._fire(self.clock_ms, self.clock_ms, batch)
 
     def _left_out(self, batch: EventBatch) -> Collection[int]:
         if not self._skips:
@@ -240,11 +246,15 @@ class Shard:
             payload=event.payload,
         )
 
-    def _move_to(self, now_ms: int, batch: EventBatch) -> Moment:
-        self._advance(now_ms, now_ms, batch)
-        return Moment.of(batch, now_ms=now_ms, at_ms=now_ms)
+    def _move_to(self, now_ms: int, batch: EventBatch, before_ms: int) -> Moment:
+        self._advance(now_ms, batch)
+        return Moment.of(batch, now_ms=now_ms, at_ms=now_ms, before_ms=before_ms)
 
-    def _advance(self, to_ms: int, at_ms: int, entry: Entry) -> None:
+    def _advance(self, to_ms: int, entry: Entry) -> None:
+        self._fire(to_ms, to_ms, entry)
+        self.clock_ms = max(self.clock_ms, to_ms)
+
+    def _fire(self, to_ms: int, at_ms: int, entry: Entry) -> None:
         while (timer := self._wakes.take_due(to_ms)) is not None:
             due_ms, armed, uid = timer
             resident = self._resident(uid)
@@ -254,7 +264,6 @@ class Shard:
             moment = Moment.of(entry, now_ms=due_ms, at_ms=at_ms)
             self._application.deadline(resident, due, moment, self._round)
             self._touched(uid, resident)
-        self.clock_ms = max(self.clock_ms, to_ms)
 
     def _touched(self, uid: str, resident: Resident) -> None:
         resident.used = True
@@ -265,6 +274,7 @@ class Shard:
         armed = self._round.armed
         if armed:
             self._wakes.arm(uid, armed)
+            self._overdue = self._overdue or any(one.due_at_ms <= self.clock_ms for one in armed)
             armed.clear()
 
     def _apply_change(self, entry: Tick | CampaignPut | CampaignPaused | Skip) -> None:

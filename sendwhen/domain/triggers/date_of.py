@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import date
+from zoneinfo import ZoneInfo
+
 import msgspec
 
-from sendwhen.domain.calendar import anniversary, date_in, day_minute_ms, shifted, year_of, zone_named
+from sendwhen.domain.calendar import UTC_ZONE, anniversary, date_in, day_minute_ms, day_there, shifted, year_of, zone_named
 from sendwhen.domain.properties import read_value
+from sendwhen.domain.run import Run
 from sendwhen.domain.trigger_kinds import DateOf
 from sendwhen.domain.triggers.eventless import EventlessLogic
 from sendwhen.domain.triggers.watch import Look, Sight
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(int).decode
+_decode = msgspec.msgpack.Decoder(tuple[int, int]).decode
 
 
 class DateLogic(EventlessLogic):
-    """See ``sendwhen.domain.trigger_kinds.DateOf``. Remembers the instant at which it fires next."""
+    """See ``sendwhen.domain.trigger_kinds.DateOf``.
+
+    Remembers the instant at which it fires next (0: none) and the day on which it fired last (0: never), so that
+    nobody who moves to another time zone on the day has it twice.
+    """
 
     def __init__(self, trigger: DateOf) -> None:
         self._trigger = trigger
@@ -23,11 +31,14 @@ class DateLogic(EventlessLogic):
     def look(self, memory: bytes, sight: Sight) -> Look:
         """What was remembered is due, or not yet; the next instant follows from the attribute as it is now."""
         now_ms = sight.now.now_ms
-        fires = bool(memory) and _decode(memory) <= now_ms
-        next_ms = self._next_ms(sight, now_ms + 1 if fires else now_ms)
-        return Look(b"" if next_ms is None else _encode(next_ms), fires, next_ms)
+        next_ms, fired_day = _decode(memory) if memory else (0, 0)
+        fires = 0 < next_ms <= now_ms
+        if fires:
+            fired_day = self._day_of(next_ms, sight)
+        next_ms = self._next_ms(sight, now_ms, fired_day) or 0
+        return Look(_encode((next_ms, fired_day)) if next_ms or fired_day else b"", fires, next_ms or None)
 
-    def because(self, event_name: str) -> str:  # noqa: ARG002 - it is time that does it
+    def because(self, run: Run) -> str:  # noqa: ARG002 - it is time that does it
         """Why it fires."""
         trigger = self._trigger
         days = abs(trigger.offset_days)
@@ -38,26 +49,34 @@ class DateLogic(EventlessLogic):
         )
         return f"it is {beside}“{trigger.attribute}”"
 
-    def _next_ms(self, sight: Sight, from_ms: int) -> int | None:
-        trigger = self._trigger
-        field = sight.fields.get(trigger.attribute)
-        if field is None or not field.value:
-            return None
-        at = trigger.at
-        named = None if at.zone is None else at.zone.value(None, sight.now.customer, None, from_ms)
-        zone = (zone_named(named) if isinstance(named, str) else None) or zone_named(at.fallback_zone)
-        if zone is None:
-            return None
-        day = date_in(read_value(field.value), zone)
+    def _next_ms(self, sight: Sight, from_ms: int, fired_day: int) -> int | None:
+        zone = self._zone(sight, from_ms)
+        day = self._date(sight, zone)
         if day is None:
             return None
-        if not trigger.yearly:
-            instant = day_minute_ms(shifted(day, trigger.offset_days), at.minute, zone)
-            return instant if instant >= from_ms else None
         this_year = year_of(from_ms, zone)
-        instants = [
-            day_minute_ms(shifted(anniversary(day, year), trigger.offset_days), at.minute, zone)
+        days = (
             # An offset of up to 400 days may carry an anniversary into the year after next.
-            for year in range(max(day.year, this_year - 2), this_year + 4)
-        ]
+            [anniversary(day, year) for year in range(max(day.year, this_year - 2), this_year + 4)]
+            if self._trigger.yearly
+            else [day]
+        )
+        coming = [there for there in (shifted(one, self._trigger.offset_days) for one in days) if _number(there) > fired_day]
+        instants = [day_minute_ms(there, self._trigger.at.minute, zone) for there in coming]
         return min((instant for instant in instants if instant >= from_ms), default=None)
+
+    def _zone(self, sight: Sight, now_ms: int) -> ZoneInfo:
+        at = self._trigger.at
+        named = None if at.zone is None else at.zone.value(None, sight.now.customer, None, now_ms)
+        return (zone_named(named) if isinstance(named, str) else None) or zone_named(at.fallback_zone) or UTC_ZONE
+
+    def _date(self, sight: Sight, zone: ZoneInfo) -> date | None:
+        field = sight.fields.get(self._trigger.attribute)
+        return None if field is None or not field.value else date_in(read_value(field.value), zone)
+
+    def _day_of(self, at_ms: int, sight: Sight) -> int:
+        return _number(day_there(at_ms, self._zone(sight, at_ms)))
+
+
+def _number(day: date) -> int:
+    return day.toordinal()
