@@ -66,6 +66,7 @@ class CampaignReader:
         whens = WhenReader(filters, self.words, self.segments)
         watches = WatchTriggerReader(whens, self.words)
         trigger = TriggerReader(filters, watches, self.words).read(entries.get("trigger"))
+        watches.refuse_key(entries.get("per"), trigger)
         reentry, cooldown_ms = self._reentry(entries.get("reentry"))
         parts = {
             "campaign_id": self._id(entries.get("campaign")) or "",

@@ -109,6 +109,11 @@ def _unknown(name: str, roots: Collection[str]) -> tuple[str, str]:
     root, _, rest = name.partition(".")
     if root == STEPS[:-1]:
         return _unknown_step(rest, sorted(one.removeprefix(STEPS) for one in roots if one.startswith(STEPS)))
+    if root == "now" and "now" not in roots and "event" not in roots:
+        return (
+            "'now' is not known here: what holds must change with the customer, or at an instant that is known before",
+            "Write {event: …, at_least: 1, within_last: 10d} or {since: customer.…, at_least: 14d}.",
+        )
     if root in ROOTS and root not in roots:
         return f"'{root}' is not known here", f"Here there are {listed((r for r in ROOTS if r in roots), 'and')}."
     if root in ("event", "start"):

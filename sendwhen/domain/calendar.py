@@ -16,6 +16,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 _LAST_YEAR = 9_999
 # What an attribute holds may be anything: a year of margin, so that no zone carries it beyond the calendar.
 _FIRST_MS, _LAST_MS = -62_104_060_800_000, 253_370_764_800_000
+Day = date
+Zone = zoneinfo.ZoneInfo
 UTC_ZONE = zoneinfo.ZoneInfo("UTC")
 
 

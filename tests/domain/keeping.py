@@ -35,6 +35,8 @@ class Kept:
                 self.due[one.uid] = one.due_at_ms
         for row in changes.campaigns:
             self.campaigns[row.campaign_id, row.version] = row
+            if not row.source:
+                del self.campaigns[row.campaign_id, row.version]
         self.outputs += [*changes.decisions, *changes.sends, *changes.dead_letters]
 
     def outputs_by_kind(self) -> dict[str, list[object]]:

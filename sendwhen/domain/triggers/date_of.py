@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
-from zoneinfo import ZoneInfo
-
 import msgspec
 
-from sendwhen.domain.calendar import UTC_ZONE, anniversary, date_in, day_minute_ms, day_there, shifted, year_of, zone_named
+from sendwhen.domain.calendar import (
+    UTC_ZONE,
+    Day,
+    Zone,
+    anniversary,
+    date_in,
+    day_minute_ms,
+    day_there,
+    shifted,
+    year_of,
+    zone_named,
+)
 from sendwhen.domain.properties import read_value
 from sendwhen.domain.run import Run
 from sendwhen.domain.trigger_kinds import DateOf
@@ -61,16 +69,18 @@ class DateLogic(EventlessLogic):
             if self._trigger.yearly
             else [day]
         )
-        coming = [there for there in (shifted(one, self._trigger.offset_days) for one in days) if _number(there) > fired_day]
+        coming = [
+            there for there in (shifted(one, self._trigger.offset_days) for one in days) if _number(there) > fired_day
+        ]
         instants = [day_minute_ms(there, self._trigger.at.minute, zone) for there in coming]
         return min((instant for instant in instants if instant >= from_ms), default=None)
 
-    def _zone(self, sight: Sight, now_ms: int) -> ZoneInfo:
+    def _zone(self, sight: Sight, now_ms: int) -> Zone:
         at = self._trigger.at
         named = None if at.zone is None else at.zone.value(None, sight.now.customer, None, now_ms)
         return (zone_named(named) if isinstance(named, str) else None) or zone_named(at.fallback_zone) or UTC_ZONE
 
-    def _date(self, sight: Sight, zone: ZoneInfo) -> date | None:
+    def _date(self, sight: Sight, zone: Zone) -> Day | None:
         field = sight.fields.get(self._trigger.attribute)
         return None if field is None or not field.value else date_in(read_value(field.value), zone)
 
@@ -78,5 +88,5 @@ class DateLogic(EventlessLogic):
         return _number(day_there(at_ms, self._zone(sight, at_ms)))
 
 
-def _number(day: date) -> int:
+def _number(day: Day) -> int:
     return day.toordinal()
