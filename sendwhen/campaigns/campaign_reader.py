@@ -11,6 +11,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from sendwhen.campaigns.conditions import read_condition, read_expression
 from sendwhen.campaigns.durations import DURATION_LIMIT_MS
 from sendwhen.campaigns.problem import Flaw, nearest, shortened
+from sendwhen.campaigns.uses import CelUse, EventUse, Uses
 from sendwhen.campaigns.words import Reader
 from sendwhen.campaigns.yaml_document import Document, offset_within
 from sendwhen.domain.campaign import (
@@ -63,12 +64,14 @@ class CampaignReader:
         template_hashes: Templates that there are.
         words: Collects the problems.
         used: Templates that steps name, with the node that does.
+        uses: What the text refers to, for the catalogue.
     """
 
     document: Document
     template_hashes: Mapping[str, str]
     words: Reader = field(default_factory=Reader)
     used: dict[str, Node] = field(default_factory=dict)
+    uses: Uses = field(default_factory=Uses)
 
     def read(self) -> Campaign | None:
         """The campaign, still without its version; None where something is wrong."""
@@ -175,9 +178,10 @@ class CampaignReader:
     def _filter(self, node: Node, roots: tuple[str, ...]) -> EventFilter | None:
         entries = self.words.map(node, ("event", "where"), required=("event",), what="An event")
         name = self.words.text(entries.get("event"), "event", "Order Completed")
-        where = self._condition(entries.get("where"), roots)
+        where = self._condition(entries.get("where"), roots, event=name or "")
         if name is None:
             return None
+        self.uses.events.append(EventUse(entries["event"], name))
         if len(name) > EVENT_NAME_LIMIT or not name.strip():
             self.words.refuse(
                 entries["event"],
@@ -186,12 +190,14 @@ class CampaignReader:
             )
         return EventFilter(event=name, where=where)
 
-    def _condition(self, node: Node | None, roots: tuple[str, ...]) -> Condition | None:
+    def _condition(self, node: Node | None, roots: tuple[str, ...], *, event: str = "") -> Condition | None:
         text = self.words.text(node, "A condition", "event.properties.price > 10")
         if node is None or text is None:
             return None
         condition, flaws = read_condition(text, roots)
         self._note(node, flaws)
+        if condition is not None and isinstance(node, ScalarNode):
+            self.uses.cel.append(CelUse(node, text, roots, event))
         return condition
 
     def _expression(self, node: Node | None, roots: tuple[str, ...]) -> Expression | None:
@@ -200,6 +206,8 @@ class CampaignReader:
             return None
         expression, flaws = read_expression(text, roots)
         self._note(node, flaws)
+        if expression is not None and isinstance(node, ScalarNode):
+            self.uses.cel.append(CelUse(node, text, roots, condition=False))
         return expression
 
     def _note(self, node: Node, flaws: list[Flaw]) -> None:

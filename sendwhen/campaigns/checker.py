@@ -11,8 +11,13 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from sendwhen.campaigns.campaign_reader import NAME, CampaignReader
+from sendwhen.campaigns.catalogue import BUILT_IN, CATALOGUE_NAME, Catalogue
+from sendwhen.campaigns.catalogue_check import catalogue_flaws, starting_events
+from sendwhen.campaigns.catalogue_reader import read_catalogue
 from sendwhen.campaigns.folder import (
+    BESIDE_NAMES,
     BYTES_LIMIT,
+    CASES_NAME,
     FILES_LIMIT,
     YAML_NAME,
     CampaignFiles,
@@ -55,7 +60,7 @@ class Checked:
 def check(files: CampaignFiles | Mapping[str, bytes]) -> Checked:
     """Everything that is wrong with a campaign, or the campaign; never raises."""
     if not isinstance(files, CampaignFiles):
-        files = CampaignFiles(files)
+        files = CampaignFiles.of(files)
     if len(files.files) > FILES_LIMIT or sum(map(len, files.files.values())) > BYTES_LIMIT:
         return Checked(problems=(*files.problems, too_large()))
     problems = list(files.problems)
@@ -74,7 +79,8 @@ def check(files: CampaignFiles | Mapping[str, bytes]) -> Checked:
         )
         return _refused(problems)
     hashes = {name: template_hash(template) for name, template in templates.items()}
-    campaign, used, flaws = _read(source, hashes)
+    catalogue = _catalogue(files.beside, problems)
+    campaign, used, flaws = _read(source, hashes, catalogue)
     problems += flaws
     problems += _unused(templates.keys() - used if campaign else ())
     if campaign is None or any(not p.warning for p in problems):
@@ -116,7 +122,7 @@ def check_lines(path: str | Path) -> tuple[list[str], bool]:
     names: dict[str, Path] = {}
     for folder in campaign_folders(path):
         checked = check(read_folder(folder))
-        lines += [f"{folder}/{problem}" for problem in checked.problems]
+        lines += [_line(folder, problem) for problem in checked.problems]
         well = well and checked.campaign is not None
         if checked.campaign is None:
             continue
@@ -128,22 +134,43 @@ def check_lines(path: str | Path) -> tuple[list[str], bool]:
             well = False
         names[name] = folder
         lines.append(f"{folder}: {name} is well, version {checked.version}")
-    return lines, well
+    return list(dict.fromkeys(lines)), well  # what is wrong with a file that belongs to all of them is said once
 
 
-def _read(source: bytes, hashes: Mapping[str, str]) -> tuple[Campaign | None, set[str], list[Problem]]:
+def _line(folder: Path, problem: Problem) -> str:
+    beside = problem.file.startswith("../")
+    return f"{folder.parent}/{str(problem)[3:]}" if beside else f"{folder}/{problem}"
+
+
+def _read(
+    source: bytes, hashes: Mapping[str, str], catalogue: Catalogue | None = None
+) -> tuple[Campaign | None, set[str], list[Problem]]:
+    """``catalogue``: what to hold the campaign against; None where it was checked before."""
     document = read_document(source)
     if document.root is None or document.flaws:
         return None, set(), _placed(YAML_NAME, document.text, document.flaws)
     reader = CampaignReader(document, hashes)
     campaign = reader.read()
-    return campaign, set(reader.used), _placed(YAML_NAME, document.text, reader.words.flaws)
+    flaws = list(reader.words.flaws)
+    if catalogue is not None:
+        starts = starting_events(campaign) if campaign is not None else ()
+        flaws += catalogue_flaws(document.text, reader.uses, starts, catalogue)
+    return campaign, set(reader.used), _placed(YAML_NAME, document.text, flaws)
+
+
+def _catalogue(beside: Mapping[str, bytes], problems: list[Problem]) -> Catalogue:
+    content = beside.get(CATALOGUE_NAME)
+    if content is None:
+        return BUILT_IN
+    found = read_catalogue(content)
+    problems += _placed(f"../{CATALOGUE_NAME}", found.text, found.flaws)
+    return found.catalogue
 
 
 def _templates(files: Mapping[str, bytes], problems: list[Problem]) -> dict[str, Template]:
     parts: dict[str, dict[str, str]] = {}
     for file in sorted(files):
-        if file == YAML_NAME:
+        if file in (YAML_NAME, CASES_NAME):
             continue
         match = _TEMPLATE_FILE.match(file)
         if not match or not NAME.match(match[1]):
@@ -181,7 +208,9 @@ def _stranger(file: str) -> Problem:
         "Name templates <name>.subject.liquid, <name>.text.liquid or <name>.html.liquid, with a-z, 0-9 and - in "
         "the name; keep other files elsewhere."
     )
-    if file.lower().startswith(("campaign.", "campaigns.")):
+    if file in BESIDE_NAMES:
+        remedy = "Put it beside the campaigns' folders; it belongs to all of them."
+    elif file.lower().startswith(("campaign.", "campaigns.")):
         remedy = f"Name it {YAML_NAME}."
     elif close := nearest(file, [file.rsplit(".", 2)[0] + f".{part}.liquid" for part in ("subject", "text", "html")]):
         remedy = f"Name it {close}." if _TEMPLATE_FILE.match(close) and NAME.match(close.split(".")[0]) else remedy

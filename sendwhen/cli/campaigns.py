@@ -117,6 +117,6 @@ async def _put(targets: Targets, campaign: Path) -> PutCampaignResponse:
         raise Invalid("\n".join(errors))
     if not found.files:
         raise Invalid("There is no campaign.yaml in the folder.", remedy="Write one; docs/campaigns.md shows how.")
-    request = PutCampaignRequest(source=CampaignSource(files=found.files))
+    request = PutCampaignRequest(source=CampaignSource(files=found.together()))
     # It writes to every partition's log, and waits for templates to be durable at sender.
     return await ask_trigger(targets, lambda trigger: trigger.PutCampaign(request, timeout=60.0))
