@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,7 +16,9 @@ from inscriptis.model.config import ParserConfig
 from liquid import BoundTemplate
 from liquid.exceptions import LiquidError, LiquidSyntaxError, LiquidValueError, ResourceLimitError
 
+from sendwhen.campaigns.catalogue import Catalogue
 from sendwhen.campaigns.liquid_environment import ROOTS, MissingValue, RenderLimit, sandbox
+from sendwhen.campaigns.liquid_shapes import template_flaws
 from sendwhen.campaigns.problem import Flaw, listed, nearest, place, shortened
 from sendwhen.errors import Invalid
 
@@ -85,6 +87,11 @@ def check_part(part: str, source: str) -> list[Flaw]:
         return [*flaws, _syntax(error)]
     except RecursionError:
         return [*flaws, Flaw(0, "The template is nested too deep", "Write it flatter.")]
+
+
+def check_names(part: str, source: str, starts: Sequence[str], catalogue: Catalogue) -> list[Flaw]:
+    """What a part that ``check_part`` passed names that there is not; see ``template_flaws``."""
+    return template_flaws(_parsed(part, source), source, starts, catalogue)
 
 
 def _unknown_names(template: BoundTemplate, filters: Mapping[str, Any]) -> list[Flaw]:
