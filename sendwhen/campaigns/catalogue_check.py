@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 
 from sendwhen.campaigns.catalogue import Catalogue
 from sendwhen.campaigns.cel_library import check_text
@@ -11,10 +11,11 @@ from sendwhen.campaigns.cel_tree import Node
 from sendwhen.campaigns.problem import Flaw
 from sendwhen.campaigns.uses import CelUse, Uses
 from sendwhen.campaigns.yaml_document import offset_within
-from sendwhen.domain.campaign import Campaign, Match
+from sendwhen.domain.campaign import Campaign
+from sendwhen.domain.trigger_kinds import Absence, Match, Nth, QuietThen, Recency, Sequence, SessionEnd, Threshold
 
 
-def catalogue_flaws(text: str, uses: Uses, starts: Sequence[str], catalogue: Catalogue) -> Iterator[Flaw]:
+def catalogue_flaws(text: str, uses: Uses, starts: Collection[str], catalogue: Catalogue) -> Iterator[Flaw]:
     """What the catalogue does not know, or knows otherwise.
 
     ``starts``: the events that can start a run; empty where that is not known.
@@ -29,14 +30,22 @@ def catalogue_flaws(text: str, uses: Uses, starts: Sequence[str], catalogue: Cat
 
 
 def starting_events(campaign: Campaign) -> tuple[str, ...]:
-    """The events that ``start`` can be."""
+    """The events that ``start`` can be; empty where no event starts a run."""
     trigger = campaign.trigger
     if isinstance(trigger, Match):
         return (trigger.match.event,)
-    return (trigger.start[-1].event,)
+    if isinstance(trigger, Absence):
+        return (trigger.start[-1].event,)
+    if isinstance(trigger, Sequence):
+        return tuple(step.of.event for step in trigger.steps)
+    if isinstance(trigger, QuietThen):
+        return (trigger.then.event,)
+    if isinstance(trigger, Threshold | Nth | Recency | SessionEnd):
+        return (trigger.of.event,)
+    return ()
 
 
-def _cel_flaws(use: CelUse, starts: Sequence[str], catalogue: Catalogue) -> list[Flaw]:
+def _cel_flaws(use: CelUse, starts: Collection[str], catalogue: Catalogue) -> list[Flaw]:
     tree = check_text(use.text, use.roots)
     if not isinstance(tree, Node):
         return []
