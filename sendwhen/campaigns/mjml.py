@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 
 from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
@@ -18,7 +18,8 @@ from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
 _LIQUID = re.compile(
     r"\{%-?\s*(?:raw|comment|doc)\s*-?%\}.*?\{%-?\s*end(?:raw|comment|doc)\s*-?%\}|\{\{.*?\}\}|\{%.*?%\}", re.DOTALL
 )
-_WORD = re.compile(r"lq(\d+)x")
+_TAG = re.compile(r"\{%-?\s*(\w+)")
+_BLOCKS = ("if", "unless", "case", "for", "tablerow", "capture", "ifchanged")
 _CONTENT = [
     "mj-text",
     "mj-button",
@@ -70,22 +71,27 @@ _ALL = tuple(dict.fromkeys(name for names in _INSIDE.values() for name in names)
 
 
 def compile_mjml(source: str) -> tuple[str, list[Flaw]]:
-    """The HTML, with the Liquid of the source in it; or what is wrong."""
+    """The HTML, with the Liquid of the source in it ("" where there is an error), and what is wrong or doubtful."""
+    prefix = "lq"
+    while prefix in source:
+        prefix += "z"
+    pattern = re.compile(prefix + r"(\d+)x")
     pieces: list[str] = []
     offsets: list[tuple[int, int]] = [(0, 0)]
     plain: list[str] = []
     end = length = 0
     for match in _LIQUID.finditer(source):
-        word = f"lq{len(pieces)}x"
+        word = f"{prefix}{len(pieces)}x"
         pieces.append(match[0])
         plain += [source[end : match.start()], word]
         length += match.start() - end + len(word)
         end = match.end()
         offsets.append((length, end))
     plain.append(source[end:])
-    scan = _Scan("".join(plain))
-    flaws = [Flaw(_back(offsets, flaw.offset), flaw.problem, flaw.remedy) for flaw in scan.flaws]
-    if flaws:
+    scan = _Scan("".join(plain), pattern)
+    scan.check_blocks(pieces)
+    flaws = [replace(flaw, offset=_back(offsets, flaw.offset)) for flaw in scan.flaws]
+    if any(not flaw.warning for flaw in flaws):
         return "", flaws
     # Only who checks campaigns needs the compiler; whoever renders them does without.
     from mjml import mjml2html
@@ -93,8 +99,8 @@ def compile_mjml(source: str) -> tuple[str, list[Flaw]]:
     try:
         html = mjml2html(scan.wrapped(), fonts={})
     except ValueError as error:
-        return "", [Flaw(0, f"This is not MJML ({shortened(str(error), 120)})", "Correct it.")]
-    return _WORD.sub(lambda word: pieces[int(word[1])], html), []
+        return "", [*flaws, Flaw(0, f"This is not MJML ({shortened(str(error), 120)})", "Correct it.")]
+    return pattern.sub(lambda word: pieces[int(word[1])], html), flaws
 
 
 def _back(offsets: list[tuple[int, int]], offset: int) -> int:
@@ -107,18 +113,22 @@ def _back(offsets: list[tuple[int, int]], offset: int) -> int:
 class _Open:
     name: str
     offset: int
+    number: int
 
 
 class _Scan(HTMLParser):
     """Looks at the elements of MJML, and finds Liquid between them."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, word: re.Pattern[str]) -> None:
         super().__init__(convert_charrefs=False)
         self.flaws: list[Flaw] = []
         self._text = text
+        self._word = word
         self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
         self._open: list[_Open] = []
         self._between: list[tuple[int, int]] = []
+        self._homes: dict[int, tuple[int, int]] = {}
+        self._count = 0
         self._roots = 0
         self.feed(text)
         self.close()
@@ -137,17 +147,40 @@ class _Scan(HTMLParser):
             end = stop
         return "".join([*parts, self._text[end:]])
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002  HTMLParser's own
-        """An element begins."""
-        if not self._structural():
-            return
-        if self._known(tag):
-            self._open.append(_Open(tag, self._offset()))
+    def check_blocks(self, pieces: list[str]) -> None:
+        """A block of Liquid begins and ends within one element, or stands around whole ones."""
+        open_blocks: list[tuple[str, int, int]] = []
+        for number, piece in enumerate(pieces):
+            match = _TAG.match(piece)
+            if match is None or number not in self._homes:
+                continue
+            home, offset = self._homes[number]
+            if match[1] in _BLOCKS:
+                open_blocks.append((match[1], home, offset))
+            elif match[1].startswith("end") and open_blocks:
+                name, other, begin = open_blocks.pop()
+                if home != other:
+                    remedy = "Begin and end it within one element, or around whole elements."
+                    self._note(begin, f"This '{name}' ends in another element than it begins in", remedy)
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002  HTMLParser's own
+    def _settle(self, text: str, home: int, offset: int) -> None:
+        """Note where pieces of Liquid are at home."""
+        for word in self._word.finditer(text):
+            self._homes[int(word[1])] = (home, offset + word.start())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An element begins."""
+        if self._structural():
+            self._know(tag, attrs)
+            self._count += 1
+            self._open.append(_Open(tag, self._offset(), self._count))
+        self._settle(self.get_starttag_text() or "", -self._offset() - 1, self._offset())
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """An element without content."""
         if self._structural():
-            self._known(tag)
+            self._know(tag, attrs)
+        self._settle(self.get_starttag_text() or "", -self._offset() - 1, self._offset())
 
     def handle_endtag(self, tag: str) -> None:
         """An element ends."""
@@ -159,15 +192,16 @@ class _Scan(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Text: between elements only Liquid may stand."""
+        start = self._offset()
+        self._settle(data, self._open[-1].number if self._open else 0, start)
         if not self._structural() or not data.strip():
             return
-        start = self._offset()
-        rest = _WORD.sub(lambda word: " " * len(word[0]), data)
+        rest = self._word.sub(lambda word: " " * len(word[0]), data)
         if rest.strip():
             at = start + len(rest) - len(rest.lstrip())
             self._note(at, "Text stands between elements, where nobody would see it", "Put it into <mj-text>.")
         elif self._open and self._open[-1].name not in _WITHOUT_RAW:
-            self._between += [(start + word.start(), start + word.end()) for word in _WORD.finditer(data)]
+            self._between += [(start + word.start(), start + word.end()) for word in self._word.finditer(data)]
         else:
             where = f"in <{self._open[-1].name}>" if self._open else "outside <mjml>"
             self._note(start, f"Liquid cannot stand {where}", "Put it into an element that is inside.")
@@ -176,26 +210,30 @@ class _Scan(HTMLParser):
         """No document type: it could define entities."""
         self._note(self._offset(), "MJML has no document type", "Remove <!…>.")
 
-    def _known(self, tag: str) -> bool:
+    def _know(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         parent = self._open[-1].name if self._open else ""
         self._roots += tag == "mjml"
         inside = _INSIDE.get(parent)
-        if inside is None:  # mj-attributes and mj-html-attributes hold the names of others
-            return True
-        if tag in inside:
-            return True
+        if tag == "mj-social-element" and parent != "mj-attributes" and "src" not in dict(attrs):
+            remedy = 'Give it an icon of your own: src="https://…".'
+            self._note(self._offset(), "The icon of <mj-social-element> comes from mailjet.com", remedy, warning=True)
+        # mj-attributes and mj-html-attributes hold the names of others.
+        if inside is not None and tag not in inside:
+            self._unknown(tag, parent, inside)
+
+    def _unknown(self, tag: str, parent: str, inside: tuple[str, ...]) -> None:
         at = self._offset()
         if tag == "mj-include":
             self._note(at, "MJML cannot include other files", "Write the content out here.")
         elif tag in _ALL:
-            homes = [name for name, names in _INSIDE.items() if tag in names]
+            homes = [f"<{name}>" for name, names in _INSIDE.items() if tag in names and name]
             where = f"<{parent}>" if parent else "a file"
-            self._note(at, f"<{tag}> does not stand in {where}", f"Put it into {listed([f'<{h}>' for h in homes])}.")
+            remedy = f"Put it into {listed(homes)}." if homes else "Write it once, around everything."
+            self._note(at, f"<{tag}> does not stand in {where}", remedy)
         else:
             close = nearest(tag, _ALL)
             remedy = f"Write <{close}>." if close else f"Here may stand {listed([f'<{name}>' for name in inside])}."
             self._note(at, f"There is no element <{shortened(tag)}> in MJML", remedy)
-        return True
 
     def _structural(self) -> bool:
         return not self._open or self._open[-1].name not in _CONTENT
@@ -204,9 +242,9 @@ class _Scan(HTMLParser):
         line, column = self.getpos()
         return self._lines[line - 1] + column
 
-    def _note(self, offset: int, problem: str, remedy: str) -> None:
+    def _note(self, offset: int, problem: str, remedy: str, *, warning: bool = False) -> None:
         if len(self.flaws) < _FLAWS_LIMIT:
-            self.flaws.append(Flaw(offset, problem, remedy))
+            self.flaws.append(Flaw(offset, problem, remedy, warning))
 
 
 _FLAWS_LIMIT = 10

@@ -92,7 +92,7 @@ class TemplateFiles:
             return ""
         html, flaws = compile_mjml(mjml.source)
         self.problems += placed(mjml.file, mjml.source, flaws)
-        if flaws:
+        if not html:
             return ""
         if broken := check_part("html", html):
             self._refuse(
