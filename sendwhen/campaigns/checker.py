@@ -26,6 +26,7 @@ from sendwhen.campaigns.folder import (
 from sendwhen.campaigns.problem import Problem
 from sendwhen.campaigns.template_files import TemplateFiles, placed
 from sendwhen.campaigns.templates import Template, template_hash
+from sendwhen.campaigns.traps import trap_flaws
 from sendwhen.campaigns.yaml_document import read_document
 from sendwhen.domain.campaign import Campaign
 from sendwhen.errors import Invalid, Violation
@@ -158,6 +159,8 @@ def _read(
     if catalogue is not None:
         starts = starting_events(campaign) if campaign is not None else ()
         flaws += catalogue_flaws(document.text, reader.uses, starts, catalogue)
+        if campaign is not None:
+            flaws += trap_flaws(document.text, document.root, campaign, reader.uses, catalogue)
     return campaign, set(reader.used), placed(YAML_NAME, document.text, flaws)
 
 
