@@ -7,10 +7,13 @@ A case: ``{name, timeline: [{at, who, event, properties, attributes}], run_until
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from sendwhen.campaigns import CampaignFiles, Checked, check, compile_campaign, fuse
 from sendwhen.campaigns.durations import duration_ms, duration_text
@@ -18,6 +21,7 @@ from sendwhen.domain.decision import Kind
 from sendwhen.domain.entry import CampaignPut, Entry, EventBatch, Tick
 from sendwhen.domain.shard import Shard
 from tests.builders import FOR_EVER_MS, an_event, uid_of
+from tests.domain.keeping import Kept
 
 STARTS_AT = "2026-03-02T09:00:00Z"
 """A Monday."""
@@ -48,12 +52,21 @@ def played(campaign: Checked, case: Mapping[str, Any]) -> list[Outcome]:
         partition=0, send_key=b"k", compile_campaign=lambda source: compile_campaign(source, hashes), fuse=fuse
     )
     shard.expect((), FOR_EVER_MS)
+    kept = Kept()
     found: list[Outcome] = []
-    for entry in _entries(campaign, case, t0_ms):
-        for uid in shard.absent(entry):
-            shard.admit(uid, None, b"")
+    entries = deque(_entries(campaign, case, t0_ms))
+    seq = 0
+    while entries:
+        # Where nothing happens a tick moves the clock, as in an installation.
+        due_ms = min(kept.due.values(), default=FOR_EVER_MS)
+        seq += 1
+        entry = Tick(seq=seq, at_ms=due_ms) if due_ms < entries[0].at_ms else replace(entries.popleft(), seq=seq)
+        for uid in (*shard.absent(entry), *shard.due_absent(shard.instants(entry)[-1])):
+            shard.admit(uid, kept.records.get(uid), kept.seen.get(uid, b""))
         shard.apply(entry)
-        for uid, decision in shard.collect().decisions:
+        changes = shard.collect()
+        kept.commit(changes)
+        for uid, decision in changes.decisions:
             at_ms = decision.due_at_ms - t0_ms
             if decision.kind is Kind.SEND:
                 found.append(Outcome(at_ms, names[uid], decision.template))
@@ -130,7 +143,9 @@ def drawn(case: Mapping[str, Any]) -> str:
     lines = [head.rstrip()]
     for name in names:
         mine = [i for i, m in enumerate(columns) if m[3] == name]
-        lane = "".join((m[4] if i in mine else "─").ljust(w, "─") for i, (m, w) in enumerate(zip(columns, widths, strict=True)))
+        lane = "".join(
+            (m[4] if i in mine else "─").ljust(w, "─") for i, (m, w) in enumerate(zip(columns, widths, strict=True))
+        )
         lines.append(f"{name.ljust(margin)}──{lane}▶")
         for row in range(max(len(columns[i][5]) for i in mine)):
             cells = (m[5][row] if i in mine and row < len(m[5]) else "" for i, m in enumerate(columns))
