@@ -10,6 +10,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from sendwhen.campaigns.attribute_check import attribute_flaws
 from sendwhen.campaigns.campaign_reader import CampaignReader
 from sendwhen.campaigns.catalogue import BUILT_IN, CATALOGUE_NAME, Catalogue
 from sendwhen.campaigns.catalogue_check import catalogue_flaws, starting_events
@@ -159,6 +160,7 @@ def _read(
     if catalogue is not None:
         starts = starting_events(campaign) if campaign is not None else ()
         flaws += catalogue_flaws(document.text, reader.uses, starts, catalogue)
+        flaws += attribute_flaws(document.root, catalogue)
         if campaign is not None:
             flaws += trap_flaws(document.text, document.root, campaign, reader.uses, catalogue)
     return campaign, set(reader.used), placed(YAML_NAME, document.text, flaws)
