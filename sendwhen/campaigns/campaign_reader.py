@@ -25,6 +25,7 @@ from sendwhen.domain.trigger_kinds import DAY_MS
 _WORDS = (
     "campaign",
     "trigger",
+    "event_time",
     "per",
     "guard",
     "stop_after",
@@ -70,6 +71,7 @@ class CampaignReader:
         reentry, cooldown_ms = self._reentry(entries.get("reentry"))
         parts = {
             "campaign_id": self._id(entries.get("campaign")) or "",
+            "grace_ms": self._grace(entries.get("event_time")),
             "per": filters.expression(entries.get("per"), EVENT),
             "guard": whens.read(entries.get("guard"), AT_FIRE_TIME),
             "stop_after": filters.filters(entries.get("stop_after"), EVENT, "stop_after"),
@@ -99,6 +101,12 @@ class CampaignReader:
             return self.words.choice(node, "reentry", choices, Reentry.ALWAYS), 0
         entries = self.words.map(node, ("cooldown",), required=("cooldown",), what="'reentry'")
         return Reentry.COOLDOWN, self.words.duration(entries.get("cooldown"), "cooldown") or 0
+
+    def _grace(self, node: Node | None) -> int | None:
+        if node is None:
+            return None
+        entries = self.words.map(node, ("grace",), required=("grace",), what="'event_time'")
+        return self.words.duration(entries.get("grace"), "grace")
 
     def _limit(self, node: Node | None, what: str) -> int | None:
         if isinstance(node, ScalarNode) and node.value == "none":

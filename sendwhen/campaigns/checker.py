@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from sendwhen.campaigns.attribute_check import attribute_flaws
 from sendwhen.campaigns.campaign_reader import CampaignReader
 from sendwhen.campaigns.catalogue import BUILT_IN, CATALOGUE_NAME, Catalogue
-from sendwhen.campaigns.catalogue_check import catalogue_flaws, starting_events
+from sendwhen.campaigns.catalogue_check import catalogue_flaws
 from sendwhen.campaigns.catalogue_reader import read_catalogue
 from sendwhen.campaigns.folder import (
     BYTES_LIMIT,
@@ -25,6 +25,7 @@ from sendwhen.campaigns.folder import (
     too_large,
 )
 from sendwhen.campaigns.problem import Problem
+from sendwhen.campaigns.root_events import RootEvents, root_events
 from sendwhen.campaigns.template_files import TemplateFiles, placed
 from sendwhen.campaigns.templates import Template, template_hash
 from sendwhen.campaigns.traps import trap_flaws
@@ -86,7 +87,7 @@ def check(files: CampaignFiles | Mapping[str, bytes]) -> Checked:
     catalogue = _catalogue(files.beside, problems)
     campaign, used, flaws = _read(source, hashes, catalogue)
     problems += flaws
-    problems += emails.check_names(starting_events(campaign) if campaign else (), catalogue)
+    problems += emails.check_names(root_events(campaign) if campaign else RootEvents(), catalogue)
     problems += _unused(templates.keys() - used if campaign else ())
     if campaign is None or any(not p.warning for p in problems):
         return _refused(problems)
@@ -158,8 +159,8 @@ def _read(
     campaign = reader.read()
     flaws = list(reader.words.flaws)
     if catalogue is not None:
-        starts = starting_events(campaign) if campaign is not None else ()
-        flaws += catalogue_flaws(document.text, reader.uses, starts, catalogue)
+        roots = root_events(campaign) if campaign is not None else RootEvents()
+        flaws += catalogue_flaws(document.text, reader.uses, roots, catalogue)
         flaws += attribute_flaws(document.root, catalogue)
         if campaign is not None:
             flaws += trap_flaws(document.text, document.root, campaign, reader.uses, catalogue)

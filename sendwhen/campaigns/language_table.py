@@ -36,6 +36,7 @@ CAMPAIGN = MapWords(
     words=words_of(
         campaign=(NAME, "The name, unique in the installation."),
         trigger=(to("trigger"), "What starts it."),
+        event_time=(to("event_time"), "Run on the time of the producer instead of the log's."),
         per=(CEL, "Each value of this expression over the starting event has runs and cooldowns of its own."),
         guard=(WHEN, "Asked when the trigger fires; where it does not hold the run is skipped."),
         stop_after=(FILTERS, "Once one of these was seen, the campaign is over for this customer."),
@@ -56,6 +57,11 @@ STEP = MapWords(
         exit_on=(FILTERS, "Events that end the run while it waits here."),
     ),
     one_of=("send", "wait"),
+)
+EVENT_TIME = MapWords(
+    what="'event_time'",
+    words=words_of(grace=(DURATION, "How far the watermark stands behind the log.")),
+    required=("grace",),
 )
 REENTRY = MapWords(
     what="'reentry'",
@@ -105,6 +111,7 @@ MAPS: Mapping[str, MapWords] = {
     "campaign": CAMPAIGN,
     **TRIGGER_MAPS,
     "step": STEP,
+    "event_time": EVENT_TIME,
     "reentry": REENTRY,
     "send": SEND,
     "filter": FILTER_WORDS,

@@ -6,7 +6,7 @@ assigned, ``default`` makes up for what may be absent, and what an enclosing ``i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from liquid import BoundTemplate, RenderContext
@@ -39,6 +39,7 @@ from liquid.expression import Expression
 from sendwhen.campaigns.catalogue import CATALOGUE_NAME, Catalogue
 from sendwhen.campaigns.liquid_filters import filtered
 from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
+from sendwhen.campaigns.root_events import RootEvents
 from sendwhen.campaigns.shapes import ANY, INTEGER, NUMBER, TEXT, TIME, Kind, Shape, family, joined, named
 
 _ORDERINGS = (GeExpression, GtExpression, LeExpression, LtExpression)
@@ -48,27 +49,33 @@ _OF_ANY = ("size", "first", "last")
 """What Liquid has of lists and texts without being asked."""
 
 
-def template_flaws(template: BoundTemplate, source: str, starts: Sequence[str], catalogue: Catalogue) -> list[Flaw]:
-    """What a template names that there is not, or that it cannot show.
-
-    ``starts``: the events that can start the run; empty where that is not known.
-    """
-    event = Shape(
-        kind=Kind.MAP,
-        fields={"name": TEXT, "id": TEXT, "occurred_at": TIME, "properties": catalogue.properties(starts)},
-    )
-    customer = Shape(kind=Kind.MAP, fields=catalogue.customer)
-    roots = {"event": event, "start": event, "customer": customer, "now": TIME}
-    walk = _Walk(catalogue, source, tuple(starts), roots, RenderContext(template))
+def template_flaws(template: BoundTemplate, source: str, roots: RootEvents, catalogue: Catalogue) -> list[Flaw]:
+    """What a template names that there is not, or that it cannot show."""
+    steps = {name: _event(catalogue, (event,)) for name, event in roots.steps.items()}
+    shapes = {
+        "event": _event(catalogue, roots.event),
+        "start": _event(catalogue, roots.start),
+        "steps": Shape(kind=Kind.MAP, fields=steps) if roots.start else ANY,
+        "trigger": Shape(kind=Kind.MAP, fields={"value": NUMBER}),
+        "customer": Shape(kind=Kind.MAP, fields=catalogue.customer),
+        "now": TIME,
+    }
+    walk = _Walk(catalogue, source, roots, shapes, RenderContext(template))
     walk.nodes(template.nodes)
     return walk.flaws
+
+
+def _event(catalogue: Catalogue, events: tuple[str, ...]) -> Shape:
+    properties = catalogue.properties(events)
+    fields = {"name": TEXT, "id": TEXT, "occurred_at": TIME, "properties": properties}
+    return Shape(kind=Kind.MAP, fields=fields)
 
 
 @dataclass(slots=True)
 class _Walk:
     catalogue: Catalogue
     source: str
-    starts: tuple[str, ...]
+    events: RootEvents
     roots: Mapping[str, Shape]
     context: RenderContext
     flaws: list[Flaw] = field(default_factory=list)
@@ -190,8 +197,10 @@ class _Walk:
                 return shape.fields[segment]
             if segment in _OF_ANY:
                 return INTEGER if segment == "size" else ANY
-            if is_root and whose in ("event", "start"):
+            if is_root and (whose in ("event", "start") or whose.startswith("steps.")):
                 self._no_root_field(offset, whose, segment)
+            elif is_root and whose == "steps":
+                self._no_step(offset, segment, shape.fields)
             else:
                 self._unknown_field(offset, whose, segment, shape.fields)
             return ANY
@@ -215,16 +224,27 @@ class _Walk:
         remedy = remedy if close else f"Write {root}.properties.{shortened(name)}."
         self.flaws.append(Flaw(offset, f"'{root}' has no '{shortened(name)}'", remedy))
 
+    def _no_step(self, offset: int, name: str, known: Mapping[str, Shape]) -> None:
+        close = nearest(name, known) or next(iter(known), "")
+        remedy = f"Write steps.{close}." if close else "Name a step of the sequence with 'as'."
+        self.flaws.append(Flaw(offset, f"There is no step '{shortened(name)}'", remedy))
+
     def _unknown_field(self, offset: int, whose: str, name: str, known: Mapping[str, Shape]) -> None:
         if whose == "customer":
             problem, home = f"Customers have no attribute '{shortened(name)}'", f"under 'customer' in {CATALOGUE_NAME}"
-        elif whose in ("event.properties", "start.properties") and self.starts:
-            who = listed([f"'{shortened(event)}'" for event in self.starts[:3]])
+        elif whose.endswith(".properties") and (events := self._events(whose.removesuffix(".properties"))):
+            who = listed([f"'{shortened(event)}'" for event in events[:3]])
             problem, home = f"{who} has no property '{shortened(name)}'", f"among its properties in {CATALOGUE_NAME}"
         else:
             problem, home = f"'{shortened(whose)}' has no '{shortened(name)}'", f"in {CATALOGUE_NAME}"
         if flaw := self.catalogue.unknown(offset, problem, name, known, home):
             self.flaws.append(flaw)
+
+    def _events(self, root: str) -> tuple[str, ...]:
+        if root.startswith("steps."):
+            step = self.events.steps.get(root.removeprefix("steps."))
+            return (step,) if step else ()
+        return self.events.event if root == "event" else self.events.start if root == "start" else ()
 
     def _compare(self, expression: Expression, shapes: list[Shape]) -> None:
         left, right = shapes

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sendwhen.campaigns.catalogue import Catalogue
 from sendwhen.campaigns.folder import BESIDE_NAMES, CASES_NAME, YAML_NAME
 from sendwhen.campaigns.mjml import compile_mjml
 from sendwhen.campaigns.problem import Flaw, Problem, nearest, place, shortened
+from sendwhen.campaigns.root_events import RootEvents
 from sendwhen.campaigns.templates import PART_BYTES_LIMIT, Template, check_names, check_part
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?\Z")
@@ -58,8 +59,8 @@ class TemplateFiles:
         for name, parts in self._parts.items():
             self.templates[name] = self._template(name, parts)
 
-    def check_names(self, starts: Sequence[str], catalogue: Catalogue) -> list[Problem]:
-        """What the templates name that there is not, in a campaign that ``starts`` can start."""
+    def check_names(self, roots: RootEvents, catalogue: Catalogue) -> list[Problem]:
+        """What the templates name that there is not, in a campaign with these ``roots``."""
         return [
             problem
             for parts in self._parts.values()
@@ -68,7 +69,7 @@ class TemplateFiles:
             for problem in placed(
                 part.file,
                 part.source,
-                check_names("html" if kind == "mjml" else kind, part.source, starts, catalogue),
+                check_names("html" if kind == "mjml" else kind, part.source, roots, catalogue),
             )
         ]
 

@@ -29,7 +29,6 @@ class CelUse:
         roots: The roots it may refer to.
         event: Name of the event that ``event`` is; "" for the one that starts the run.
         condition: The whole must be true or false.
-        steps: Events by the names of earlier steps of a sequence.
     """
 
     node: ScalarNode
@@ -37,7 +36,6 @@ class CelUse:
     roots: Collection[str]
     event: str = ""
     condition: bool = True
-    steps: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """Plays a case of ``cases.yaml`` through the production domain, and draws it.
 
-A case: ``{name, timeline: [{at, who, event, properties, attributes}], run_until, expect: [{at, who, send | skip}]}``.
+A case: ``{name, timeline: [{at, who, event, properties, attributes, happened_at}], run_until, expect: [{at, who,
+send | skip}]}``.
 ``starts_at`` is the instant of 0s. Customers consent unless an event says otherwise.
 """
 
@@ -115,7 +116,7 @@ def _entries(campaign: Checked, case: Mapping[str, Any], t0_ms: int) -> Iterator
             str(line["event"]),
             who,
             event_id=f"e{seq}",
-            at_ms=at_ms,
+            at_ms=t0_ms + ms(line.get("happened_at", line["at"])),
             properties=line.get("properties"),
             attributes=attributes or None,
         )
@@ -156,6 +157,7 @@ def drawn(case: Mapping[str, Any]) -> str:
 
 def _label(line: Mapping[str, Any]) -> list[str]:
     rows = str(line["event"]).split(" ")
+    rows += [f"at {line['happened_at']}"] if "happened_at" in line else []
     rows += [f"{name} {_short(value)}" for name, value in (line.get("properties") or {}).items()]
     return rows + [f"{name} := {_short(value)}" for name, value in (line.get("attributes") or {}).items()]
 
