@@ -60,6 +60,11 @@ def library_expression(text: str, roots: Collection[str]) -> Any:
 
 def check_text(text: str, roots: Collection[str]) -> Node | list[Flaw]:
     """The tree of a text that is right, or what is wrong with it."""
+    return _checked(text, tuple(roots))
+
+
+@lru_cache(maxsize=4096)
+def _checked(text: str, roots: tuple[str, ...]) -> Node | list[Flaw]:
     try:
         return read_tree(library_expression(text, roots).serialize())
     except (RuntimeError, ValueError, TypeError) as error:

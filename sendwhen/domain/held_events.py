@@ -3,6 +3,9 @@
 The watermark is log time less the campaign's grace. An event is an alarm of its customer, due at its own time plus the
 grace; deadlines of these campaigns are moved by the grace too, so that one order, that of due times, is the order of
 event time. At one instant deadlines come first, then events as they stand in the log.
+
+An entry first brings its events, then it moves the watermark; too late is what lies behind the watermark of the entries
+before. So what an entry brings takes its place among everything that is not decided yet.
 """
 
 from __future__ import annotations
@@ -18,13 +21,12 @@ from sendwhen.domain.event import Event
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.plan import Plan
 from sendwhen.domain.round import Round
-from sendwhen.domain.run import Alarm, StartEvent
+from sendwhen.domain.run import EVENT_TIME, Alarm, StartEvent
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.telling import refuse
 
 KIND = "held_event"
-_BEHIND_DEADLINES = 2**53
-"""First in the arming order of held events: what is armed otherwise begins with a sequence, which is less."""
+_BEHIND_DEADLINES = EVENT_TIME + 1
 
 
 class Held(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -137,4 +139,4 @@ class HeldEventHandler:
             received_at_us=happened.received_at_us,
         )
         then = replace(moment, now_ms=happened.occurred_at_ms)
-        self._taker.take_held(customer, plan, event, held, moment=then, armed=armed, out=out)
+        self._taker.take_held(customer, plan, event, held, moment=then, armed=(EVENT_TIME, *armed), out=out)

@@ -14,7 +14,7 @@ from sendwhen.domain.moment import Moment
 from sendwhen.domain.plan import Plan
 from sendwhen.domain.reentry import fired, refusal
 from sendwhen.domain.round import Round
-from sendwhen.domain.run import Run, StartEvent, next_run_id, send_id
+from sendwhen.domain.run import EVENT_TIME, Run, StartEvent, next_run_id, send_id
 from sendwhen.domain.sending_rules import Category
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.span import Span
@@ -139,12 +139,14 @@ class Passage:
         if due_at_ms is None or plan.campaign.reentry is Reentry.ONCE:
             return
         # The place of the first arming stays a part of each, so that places do not grow with every firing.
-        first = run.armed[3:-1] if run.occurrence else run.armed
+        mark = (EVENT_TIME,) if plan.on_event_time else ()
+        first = run.armed[len(mark) :]
+        first = first[3:-1] if run.occurrence else first
         again = replace(
             run,
             run_id=next_run_id(run.run_id),
             due_at_ms=due_at_ms + plan.grace_ms,
-            armed=(course.moment.seq, run.due_at_ms, 0, *first, 1),
+            armed=(*mark, course.moment.seq, run.due_at_ms, 0, *first, 1),
             occurrence=run.occurrence + 1,
         )
         self._open(course, again, out)

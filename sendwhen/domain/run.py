@@ -14,6 +14,15 @@ from sendwhen.domain.properties import read_object
 TRIGGER_PHASE = -1
 """Phase of a run that waits in its trigger; otherwise the phase is the index of the wait step."""
 
+EVENT_TIME = 2**53
+"""Begins the place of what a campaign on event time arms; other places begin with a sequence, which is less. So the
+clock can tell them apart. Held events begin with one more: at one instant they come behind the deadlines."""
+
+
+def on_event_time(armed: tuple[int, ...]) -> bool:
+    """Whether a place is that of a campaign on event time."""
+    return bool(armed) and armed[0] >= EVENT_TIME
+
 
 class StartEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is kept of the event that started a run: for correlated filters, templates and the trace."""
