@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sendwhen.campaigns.language import (
     CEL,
+    CLOCK,
     DURATION,
     EVENT,
     FILTER,
@@ -27,7 +28,7 @@ from sendwhen.campaigns.language import (
 
 _KINDS = (
     "match", "sequence", "absence", "quiet_then", "count", "sum", "average", "distinct", "nth", "recency",
-    "session_end", "segment", "attribute_change",
+    "session_end", "segment", "attribute_change", "date",
 )  # fmt: skip
 TRIGGER = MapWords(
     what="'trigger'",
@@ -45,6 +46,7 @@ TRIGGER = MapWords(
         session_end=(to("session_end"), "Fires when nothing of a kind came for a while."),
         segment=(to("segment"), "Fires when a customer begins or ceases to be one of whom something holds."),
         attribute_change=(to("attribute_change"), "Fires when an attribute of the customer changes."),
+        date=(to("date"), "Fires on a date that an attribute of the customer gives."),
     ),
     one_of=_KINDS,
 )
@@ -141,6 +143,17 @@ SEGMENT = MapWords(
     ),
     one_of=("enter", "exit"),
 )
+DATE = MapWords(
+    what="'date'",
+    words=words_of(
+        attribute=(TEXT, "An attribute that holds a date or a time."),
+        offset=({"type": "string", "pattern": "^[+-]?[0-9]{1,3}d$"}, "So many days before (-7d) or after it."),
+        at=(CLOCK, "The time of the day."),
+        zone=(CEL, "An expression that gives a time zone, or the name of one."),
+        repeat=(choice("yearly", "never"), "On its anniversaries too."),
+    ),
+    required=("attribute",),
+)
 ATTRIBUTE_CHANGE = MapWords(
     what="'attribute_change'",
     words=words_of(
@@ -169,5 +182,6 @@ TRIGGER_MAPS: Mapping[str, MapWords] = {
     "session_end": SESSION_END,
     "segment": SEGMENT,
     "attribute_change": ATTRIBUTE_CHANGE,
+    "date": DATE,
 }
 """By the names that ``to`` refers to."""
