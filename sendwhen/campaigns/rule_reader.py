@@ -39,7 +39,7 @@ class RuleReader:
         if node is None:
             return None
         entries = self.words.map(node, ("from", "to", "zone", "then"), required=("from", "to"), what="'quiet_hours'")
-        begin = self.times.time(entries.get("from"), entries.get("zone"), "from")
+        begin = self.times.of_customer(entries.get("from"), entries.get("zone"), "from")
         minute = self.times.minute(entries.get("to"), "to")
         then = self.words.choice(entries.get("then"), "then", {one.value: one for one in AtQuiet}, AtQuiet.DEFER)
         if begin is None or minute is None:

@@ -49,7 +49,7 @@ class WaitReader:
         if "zone" in words and not words.keys() & {"until", "weekday"}:
             self.words.refuse(words["zone"], "'zone' belongs to 'until' or 'weekday'", "Leave it out.")
         span = self.words.span(words.get("for"), "for") or Span()
-        until = self.times.time(words.get("until"), words.get("zone"), "until")
+        until = self.times.of_customer(words.get("until"), words.get("zone"), "until")
         if "weekday" not in words:
             return WaitStep(duration_ms=span.ms, months=span.months, exit_on=exit_on, until=until)
         any_time = "until" not in words

@@ -20,7 +20,7 @@ T = TypeVar("T")
 _WHOLE = re.compile(r"-?[0-9]{1,12}\Z")
 _PERCENT = re.compile(r"([0-9]{1,3}) ?%?\Z")
 _LATER = """
-fresh date webhook window schedule audience cases tests provider
+fresh webhook window schedule audience cases tests provider
 """
 LATER_WORDS = frozenset(_LATER.split())
 """Words of the language to come, so that their refusal can say so."""

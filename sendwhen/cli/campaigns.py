@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sendwhen.campaigns import campaign_folders, check_lines, policy_file, read_folder
+from sendwhen.campaigns.json_schema import schema_text, schemas
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.targets import Targets
 from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, instant, out, run
@@ -41,6 +42,18 @@ def check(folder: Folder) -> None:
         out.print(line, markup=False)
     if not well:
         raise typer.Exit(EXIT_REFUSED)
+
+
+@app.command()
+def schema(
+    of: Annotated[str, typer.Option(help="campaign (campaign.yaml) or events (events.yaml).")] = "campaign",
+) -> None:
+    """Print the JSON Schema with which editors complete and check campaigns while they are written."""
+    known = schemas()
+    if of not in known:
+        err.print(f"There is no schema of '{escape(of)}'. Write {' or '.join(known)}.")
+        raise typer.Exit(EXIT_REFUSED)
+    typer.echo(schema_text(known[of]), nl=False)
 
 
 @app.command()
@@ -130,7 +143,7 @@ def _source(campaign: Path) -> CampaignSource:
         raise Invalid("\n".join(errors))
     if not found.files:
         raise Invalid("There is no campaign.yaml in the folder.", remedy="Write one; docs/campaigns.md shows how.")
-    return CampaignSource(files=found.files)
+    return CampaignSource(files=found.together())
 
 
 async def _put(targets: Targets, source: CampaignSource) -> PutCampaignResponse:
