@@ -73,6 +73,9 @@ def put(context: typer.Context, folder: Folder) -> None:
                 err.print(f"{place}/{violation.field}: {violation.description}", markup=False)
             if not error.violations:
                 err.print(f"{campaign}: {error}", markup=False)
+            if campaign is policy:
+                err.print("No campaign was put: none is to act without the policy beside it.")
+                break
             continue
         for warning in answer.warnings:
             at = f"{place}/{warning.file}:{warning.line}:{warning.column}"
