@@ -16,12 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sendwhen.archive import layout
-from sendwhen.archive.columns import ORDER, SCHEMA, LoggedEntry, Row, rows_of, table_of
+from sendwhen.archive.columns import ENTRY, ORDER, SCHEMA, LoggedEntry, Row, change_of, rows_of, table_of
 from sendwhen.archive.files import Files
 from sendwhen.archive.manifest import Identity, Manifest, Segment, read_identity, read_manifest, write_manifest
+from sendwhen.domain.entry import Skip
 from sendwhen.errors import NotFound, Precondition
 
-ROW_GROUP_ROWS: Final = 16_384
+ROW_GROUP_ROWS: Final = 4_096
 """Rows that are read together at least; a customer's past is found by their bounds."""
 
 Place = tuple[str, Segment]
@@ -147,7 +148,7 @@ class Archive:
             return pq.ParquetFile(file).read(columns=columns)
 
     def customers(
-        self, partition: int, day: str, segment: Segment, *, low: str, high: str, columns: Sequence[str]
+        self, partition: int, day: str, segment: Segment, *, low: str, high: str, columns: Sequence[str] | None | None
     ) -> Iterator[pa.Table]:
         """The rows of customers from ``low`` up to, not including, ``high``, without reading most of the others."""
         with self._files.open(f"{layout.day_folder(partition, day)}/{segment.file}") as file:
@@ -181,11 +182,17 @@ class Archive:
             last_seq=last.seq,
             first_at_ms=first.at_ms,
             last_at_ms=last.at_ms,
+            first_occurred_at_ms=min((row.event.occurred_at_ms for row in rows if row.event), default=first.at_ms),
             last_nonce=last.nonce.hex(),
             rows=len(rows),
             events=sum(row.event is not None for row in rows),
             bytes=size,
             checksum=digest,
+            skips=tuple(
+                (change.skipped_seq, change.index)
+                for row in rows
+                if row.kind == ENTRY and isinstance(change := change_of(row), Skip)
+            ),
         )
 
 

@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 from google.protobuf.message import DecodeError
 
-from sendwhen.domain.entry import Unreadable
+from sendwhen.domain.entry import Entry, Unreadable
 from sendwhen.domain.event import Event
 from sendwhen.v1 import log_pb2
 from sendwhen.wire.entry import entry_of
@@ -160,6 +160,6 @@ def read_rows(table: pa.Table) -> Iterable[Row]:
         )
 
 
-def change_of(row: Row) -> Any:
+def change_of(row: Row) -> Entry:
     """The domain's entry of a row that is a whole entry."""
     return entry_of(row.seq, row.at_ms, row.appended_at_us, row.body)

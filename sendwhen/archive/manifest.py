@@ -31,11 +31,13 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
         file: Name within the day's folder.
         first_seq, last_seq: The range, both included.
         first_at_ms, last_at_ms: Log times of its first and last entry.
+        first_occurred_at_ms: The earliest event's own time; the first log time where it holds no event.
         last_nonce: Of the last entry, in hexadecimal digits: tells whether the log still holds the same history.
         rows: Events, and entries that hold none.
         events: Events among them.
         bytes, checksum: Of the file; blake2b of 16 bytes, in hexadecimal digits.
         revision: How often it was rewritten.
+        skips: (seq, index) of events that were set aside, as the range's Skip entries name them; index -1: all of them.
         deleted: Customers whose deletion stands in this range, with the sequence of each.
         clean_to_seq: Rows of customers deleted by entries up to this one are gone from it.
     """
@@ -45,12 +47,14 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     last_seq: int
     first_at_ms: int
     last_at_ms: int
+    first_occurred_at_ms: int
     last_nonce: str
     rows: int
     events: int
     bytes: int
     checksum: str
     revision: int = 0
+    skips: tuple[tuple[int, int], ...] = ()
     deleted: tuple[tuple[str, int], ...] = ()
     clean_to_seq: int = 0
 

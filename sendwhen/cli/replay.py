@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sendwhen.cli.context import targets_of
-from sendwhen.cli.event_file import (
+from sendwhen.client.event_file import (
     BadLine,
     Line,
     by_time,
