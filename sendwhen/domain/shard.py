@@ -248,11 +248,11 @@ class Shard:
         while (timer := self._wakes.take_due(to_ms)) is not None:
             due_ms, armed, uid = timer
             resident = self._resident(uid)
-            run = resident.customer.run_due(due_ms, armed)
-            if run is None:
+            due = resident.customer.due(due_ms, armed)
+            if due is None:
                 continue
             moment = Moment.of(entry, now_ms=due_ms, at_ms=at_ms)
-            self._application.deadline(resident, run, moment, self._round)
+            self._application.deadline(resident, due, moment, self._round)
             self._touched(uid, resident)
         self.clock_ms = max(self.clock_ms, to_ms)
 
