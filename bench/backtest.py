@@ -1,7 +1,7 @@
 """Backtests over a generated archive: events per second of one core's processor time, with one campaign.
 
-Five million events of a shop's traffic over thirty days, in visits of about eight events, of which a quarter fill a cart
-and a tenth buy. Beside the usual cart campaign one that listens to every event, the worst there is.
+Five million events of a shop's traffic over thirty days, in visits of about eight events, of which a quarter fill a
+cart and a tenth buy. Beside the usual cart campaign one that listens to every event, the worst there is.
 """
 
 from __future__ import annotations
@@ -49,8 +49,11 @@ campaign: every
 trigger:
   match: {event: Page Viewed, where: event.properties.price > 990}
 steps: [{send: reminder}]
-stop_after: [{event: Product Viewed, where: event.properties.price > 1000}, {event: Searched, where: event.properties.price > 1000},
-  {event: Product Added, where: event.properties.price > 1000}, {event: Order Completed, where: event.properties.price > 1000}]
+stop_after:
+  - {event: Product Viewed, where: event.properties.price > 1000}
+  - {event: Searched, where: event.properties.price > 1000}
+  - {event: Product Added, where: event.properties.price > 1000}
+  - {event: Order Completed, where: event.properties.price > 1000}
 send: {category: transactional}
 """
 
@@ -97,7 +100,14 @@ def fill(archive: Archive, events: int) -> None:
                 "body": [b""] * each,
             }
             entries = -(-each // 10)
-            _put(archive, partition, pa.table(columns, schema=SCHEMA), first_seq=seq + 1, last_seq=seq + entries, times=times)
+            _put(
+                archive,
+                partition,
+                pa.table(columns, schema=SCHEMA),
+                first_seq=seq + 1,
+                last_seq=seq + entries,
+                times=times,
+            )
             seq += entries
 
 

@@ -1,4 +1,4 @@
-"""Two variants over the same past: who gains an email, who loses one, whose comes at another time or says other things."""
+"""Two variants over the same past: who gains an email, who loses one, whose comes at another time or differs."""
 
 from __future__ import annotations
 

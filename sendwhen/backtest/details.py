@@ -48,7 +48,9 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=T
 
 
 COLUMNS: Final = Detail.__struct_fields__
-_SCHEMA: Final = pa.schema([(name, pa.int64() if name in {"at_ms", "before_at_ms", "step"} else pa.string()) for name in COLUMNS])
+_SCHEMA: Final = pa.schema(
+    [(name, pa.int64() if name in {"at_ms", "before_at_ms", "step"} else pa.string()) for name in COLUMNS]
+)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Detail).decode
 
@@ -120,7 +122,9 @@ def write_details(details: Iterator[Detail], folder: Path) -> int:
         while batch := [astuple(detail) for detail in islice(details, BATCH_ROWS)]:
             rows += len(batch)
             table.writerows([_shown(value) for value in row] for row in batch)
-            columns = [pa.array(column, field.type) for column, field in zip(zip(*batch, strict=True), _SCHEMA, strict=True)]
+            columns = [
+                pa.array(column, field.type) for column, field in zip(zip(*batch, strict=True), _SCHEMA, strict=True)
+            ]
             parquet.write_table(pa.table(columns, schema=_SCHEMA))
     return rows
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -41,15 +42,15 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
 
 
-def units_of(archive: Archive, *, share: float) -> Sequence[Unit]:
+def units_of(archive: Archive, *, share: float, unit_rows: int = UNIT_ROWS) -> Sequence[Unit]:
     """All work, in units; of a ``share`` of the customers, who are those whose uids come first. Uids are hashes."""
     units: list[Unit] = []
     for partition in archive.partitions():
         rows = sum(segment.rows for _, segment in archive.segments(partition)) * share
-        count = max(1, min(UNITS_MAX, round(rows / UNIT_ROWS)))
+        count = max(1, min(UNITS_MAX, round(rows / unit_rows)))
         end = round(_SPACE * share)
         bounds = [end * place // count for place in range(count + 1)]
-        for low, high in zip(bounds, bounds[1:], strict=False):
+        for low, high in pairwise(bounds):
             units.append(
                 Unit(
                     number=len(units),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from html import escape
 from pathlib import Path
@@ -19,10 +19,12 @@ DAYS_DRAWN_MAX: Final = 1_100
 _STYLE: Final = """
 :root { color-scheme: light dark; --new: #2a6fdb; --old: #d98c1f; --line: #8884; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: .5rem 2rem .5rem 0; display: inline-table; vertical-align: top; }
+table { border-collapse: collapse; margin: .5rem 2rem .5rem 0; display: inline-table;
+  vertical-align: top; }
 th, td { text-align: left; padding: .15rem .9rem .15rem 0; border-bottom: 1px solid var(--line); }
 td.n { text-align: right; font-variant-numeric: tabular-nums; }
-svg { width: 100%; height: auto; } .new { fill: var(--new); } .old { fill: none; stroke: var(--old); stroke-width: 1.5; }
+svg { width: 100%; height: auto; }
+.new { fill: var(--new); } .old { fill: none; stroke: var(--old); stroke-width: 1.5; }
 text { font: 11px system-ui, sans-serif; fill: currentColor; } .grid { stroke: var(--line); }
 code { background: #8882; padding: .1rem .3rem; }
 """
@@ -33,7 +35,7 @@ def write_page(report: Report, path: Path) -> None:
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">',
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
         f"<title>Backtest</title><style>{_STYLE}</style></head><body>",
         "<h1>Backtest</h1>",
         f"<p>{_said(report)}</p>",
@@ -45,8 +47,9 @@ def write_page(report: Report, path: Path) -> None:
 
 
 def _said(report: Report) -> str:
+    time = f"From {_instant(report.from_ms)} to {_instant(report.to_ms)} (UTC), {report.events:,} events"
     of = "" if report.share >= 1 else f" of a sample of {report.share:.2%} of the customers (figures are the sample's)"
-    return f"From {_instant(report.from_ms)} to {_instant(report.to_ms)} (UTC), {report.events:,} events{of}. Nothing was sent."
+    return f"{time}{of}. Nothing was sent."
 
 
 def _campaign(one: CampaignReport, *, compared: bool) -> str:
@@ -68,11 +71,10 @@ def _campaign(one: CampaignReport, *, compared: bool) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _table(title: str, rows: Sequence[tuple[str, int]] | object) -> str:
-    rows = list(rows)  # type: ignore[call-overload]  # items of a mapping are no Sequence
-    if not rows:
-        return ""
+def _table(title: str, rows: Iterable[tuple[str, int]]) -> str:
     body = "".join(f'<tr><td>{escape(str(name))}</td><td class="n">{number:,}</td></tr>' for name, number in rows)
+    if not body:
+        return ""
     return f"<table><tr><th colspan=2>{escape(title)}</th></tr>{body}</table>"
 
 

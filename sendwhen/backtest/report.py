@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from math import ceil
 from pathlib import Path
 from statistics import median
 
@@ -11,7 +12,7 @@ import msgspec
 
 from sendwhen.backtest.comparison import Change
 from sendwhen.backtest.findings import Sums
-from sendwhen.backtest.unit import Task
+from sendwhen.backtest.unit import Task, UnitDone
 from sendwhen.backtest.variant import Variant
 
 BAND_OVER_BUSIEST = 1.5
@@ -70,15 +71,36 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: Mapping[str, int]
 
 
+class Found(msgspec.Struct, kw_only=True):
+    """What the units found, added up.
+
+    Attributes:
+        sums, against: Of the two variants.
+        changes, people: (campaign, change) to emails, and to customers.
+        events: Events read.
+    """
+
+    sums: Sums = msgspec.field(default_factory=Sums)
+    against: Sums = msgspec.field(default_factory=Sums)
+    changes: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
+    people: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
+    events: int = 0
+
+    def add(self, done: UnitDone) -> None:
+        """Add a unit."""
+        self.sums.add(done.sums)
+        self.changes.update(done.changes)
+        self.people.update(done.people)
+        if done.against is not None:
+            self.against.add(done.against)
+        self.events += done.events
+
+
 def report_of(
     task: Task,
     *,
     share: float,
-    events: int,
-    sums: Sums,
-    against: Sums | None,
-    changes: Counter[tuple[str, str]],
-    people: Counter[tuple[str, str]],
+    found: Found,
 ) -> Report:
     """The report of sums that are complete."""
     versions, others = _versions(task.variant), _versions(task.against)
@@ -87,28 +109,18 @@ def report_of(
         to_ms=task.to_ms,
         clock=task.clock,
         share=share,
-        events=events,
+        events=found.events,
         compared=task.against is not None,
         campaigns=tuple(
-            _campaign(
-                name, (versions.get(name, ""), others.get(name, "")), sums, against or Sums(), changes, people, share=share
-            )
+            _campaign(name, (versions.get(name, ""), others.get(name, "")), found, share=share)
             for name in sorted(versions | others)
         ),
-        dead_letters=dict(sorted(sums.dead_letters.items())),
+        dead_letters=dict(sorted(found.sums.dead_letters.items())),
     )
 
 
-def _campaign(
-    name: str,
-    versions: tuple[str, str],
-    sums: Sums,
-    against: Sums,
-    changes: Counter[tuple[str, str]],
-    people: Counter[tuple[str, str]],
-    *,
-    share: float,
-) -> CampaignReport:
+def _campaign(name: str, versions: tuple[str, str], found: Found, *, share: float) -> CampaignReport:
+    sums, against, changes, people = found.sums, found.against, found.changes, found.people
     days = tuple(sums.days(name))
     per_day = [number for _, number in days]
     kinds: Counter[str] = Counter()
@@ -137,8 +149,8 @@ def _campaign(
 
 def _rounded_up(volume: float) -> int:
     """To two digits: a bound that pretends to be exact would be read as one."""
-    whole = -int(-volume // 1)
-    step = 10 ** max(0, len(str(whole)) - 2)
+    whole = ceil(volume)
+    step: int = 10 ** max(0, len(str(whole)) - 2)
     return -(-whole // step) * step
 
 

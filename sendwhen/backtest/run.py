@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,10 +11,9 @@ import msgspec
 from sendwhen.archive.archive import Archive
 from sendwhen.archive.location import open_files
 from sendwhen.backtest.details import merged, write_details
-from sendwhen.backtest.findings import Sums
 from sendwhen.backtest.history import span_of, units_of
 from sendwhen.backtest.page import write_page
-from sendwhen.backtest.report import Report, report_of, write_summary
+from sendwhen.backtest.report import Found, Report, report_of, write_summary
 from sendwhen.backtest.unit import Task
 from sendwhen.backtest.variant import Variant
 from sendwhen.backtest.workers import Workers
@@ -69,8 +67,7 @@ def run_backtest(plan: Plan, workers: Workers, folder: Path, tell: Callable[[Pro
         raise Invalid("Nothing lies between --from and --to.", remedy="Name a later --to.")
     units = units_of(archive, share=plan.share)
     folder.mkdir(parents=True, exist_ok=True)
-    sums, against, changes, people = Sums(), Sums(), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
-    events = rows = 0
+    found, rows = Found(), 0
     with tempfile.TemporaryDirectory(prefix=DETAILS_FOLDER + "-", dir=folder) as parts:
         task = Task(
             location=plan.location,
@@ -83,24 +80,11 @@ def run_backtest(plan: Plan, workers: Workers, folder: Path, tell: Callable[[Pro
         )
         whole = sum(unit.rows for unit in units)
         for done in workers.run(task, units):
-            sums.add(done.sums)
-            changes.update(done.changes)
-            people.update(done.people)
-            if done.against is not None:
-                against.add(done.against)
-            events += done.events
+            found.add(done)
             rows += done.unit.rows
             tell(Progress(done=rows, of=whole))
         write_details(merged(sorted(Path(parts).glob("*.part"))), folder)
-    report = report_of(
-        task,
-        share=plan.share,
-        events=events,
-        sums=sums,
-        against=against if plan.against else None,
-        changes=changes,
-        people=people,
-    )
+    report = report_of(task, share=plan.share, found=found)
     write_summary(report, folder / "summary.json")
     write_page(report, folder / "report.html")
     return report

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,12 +17,10 @@ import pyarrow.compute as pc
 _IDENTITY = ("user_id", "anonymous_id", "email")
 
 
-def selected(
-    table: pa.Table, names: frozenset[str] | None, *, flood_rows: int, chunk_rows: int
-) -> Iterator[list[int]]:
+def selected(table: pa.Table, names: frozenset[str] | None, *, flood_rows: int, chunk_rows: int) -> Iterator[list[int]]:
     """Rows that matter, ascending, in chunks of about ``chunk_rows`` that never divide a customer.
 
-    ``table`` is sorted by customer. ``flood_rows``: a customer with so many events may meet a limit, so none is left out.
+    ``table`` is sorted by customer. ``flood_rows``: a customer with so many events may meet a limit and keeps all.
     """
     customers = _beginnings(table, ("uid",))
     if names is None:
@@ -29,7 +28,7 @@ def selected(
         return
     chunk: list[int] = []
     pick = _Pick(table, names, flood_rows)
-    for low, high in zip(customers, customers[1:], strict=False):
+    for low, high in pairwise(customers):
         chunk += pick.of(low, high)
         if len(chunk) >= chunk_rows:
             yield chunk
@@ -58,16 +57,18 @@ class _Pick:
         self._at_heard = bisect_left(self._heard, high, heard)
         first, self._at_wanted = self._at_wanted, bisect_left(self._wanted, high, self._at_wanted)
         rows: list[int] = []
-        stretches = self._stretches
-        # Within a stretch all rows tell the same identity, so one row of it does.
-        while stretches[self._at_stretch] <= high:
-            end = stretches[self._at_stretch]
+        # Within a stretch all rows tell the same identity; its first one tells it in time for every deadline. Nothing
+        # is due before the first event that is heard, so in the first stretch any row will do.
+        begin = low
+        while begin < high:
+            end = self._stretches[self._at_stretch]
             self._at_stretch += 1
             last = bisect_left(self._wanted, end, first, self._at_wanted)
-            rows += self._wanted[first:last] or (end - 1,)
-            first = last
-            if end == high:
-                break
+            wanted = self._wanted[first:last]
+            if not wanted or (begin > low and wanted[0] != begin):
+                rows.append(begin)
+            rows += wanted
+            first, begin = last, end
         if self._at_heard == heard:
             return ()
         count = high - low

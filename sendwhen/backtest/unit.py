@@ -144,35 +144,31 @@ class _Run:
 
 def timed_events(columns: dict[str, list[Any]]) -> Sequence[Timed]:
     """Rows as events, in the order of the log."""
-    order = sorted(
-        range(len(columns["uid"])), key=list(zip(columns["time_ms"], columns["seq"], columns["index"], strict=True)).__getitem__
-    )
-    made = [
-        Event(
-            event_id=event_id,
-            name=name,
-            uid=uid,
-            user_id=user_id,
-            anonymous_id=anonymous_id,
-            email=email,
-            occurred_at_ms=occurred_at_ms,
-            properties=properties,
-            attributes=attributes,
-            source=source,
-            fingerprint=fingerprint,
+    times, seqs, indexes = columns["time_ms"], columns["seq"], columns["index"]
+    ids, names, uids, sources = columns["event_id"], columns["name"], columns["uid"], columns["source"]
+    users, visitors, emails = columns["user_id"], columns["anonymous_id"], columns["email"]
+    occurred, properties = columns["occurred_at_ms"], columns["properties"]
+    attributes, fingerprints = columns["attributes"], columns["fingerprint"]
+    places = list(zip(times, seqs, indexes, strict=True))
+    return [
+        (
+            times[row],
+            Event(
+                event_id=ids[row],
+                name=names[row],
+                uid=uids[row],
+                user_id=users[row],
+                anonymous_id=visitors[row],
+                email=emails[row],
+                occurred_at_ms=occurred[row],
+                properties=properties[row],
+                attributes=attributes[row],
+                source=sources[row],
+                fingerprint=fingerprints[row],
+            ),
         )
-        for event_id, name, uid, user_id, anonymous_id, email, occurred_at_ms, properties, attributes, source, fingerprint in zip(
-            *(columns[name] for name in _EVENT_FIELDS), strict=True
-        )
+        for row in sorted(range(len(times)), key=places.__getitem__)
     ]
-    times = columns["time_ms"]
-    return [(times[place], made[place]) for place in order]
-
-
-_EVENT_FIELDS: Final = (
-    "event_id", "name", "uid", "user_id", "anonymous_id", "email", "occurred_at_ms", "properties", "attributes",
-    "source", "fingerprint",
-)  # fmt: skip
 
 
 def _identities(columns: dict[str, list[Any]], uids: set[str]) -> dict[str, tuple[str, str]]:

@@ -51,7 +51,9 @@ def read_variant(folder: Path) -> Variant:
             )
             puts.append(Put(campaign_id=checked.campaign.campaign_id, version=checked.version, source=source))
     names = [put.campaign_id for put in puts]
-    problems += [f"{folder}: two campaigns are called {name}." for name in sorted({n for n in names if names.count(n) > 1})]
+    problems += [
+        f"{folder}: two campaigns are called {name}." for name in sorted({n for n in names if names.count(n) > 1})
+    ]
     if problems:
         raise Invalid("\n".join(problems))
     if not puts:
@@ -67,7 +69,9 @@ def logged_variant(archive: Archive, version: str) -> Variant:
         NotFound: None, or more than one, begins so.
     """
     if len(version) < _VERSION_DIGITS_MIN:
-        raise Invalid(f"{version!r} is too short.", remedy=f"Give {_VERSION_DIGITS_MIN} digits of the version at least.")
+        raise Invalid(
+            f"{version!r} is too short.", remedy=f"Give {_VERSION_DIGITS_MIN} digits of the version at least."
+        )
     found: dict[str, Put] = {}
     # Every partition's log has every version; some may have been created before others were archived.
     for partition in archive.partitions():
@@ -84,12 +88,11 @@ def logged_variant(archive: Archive, version: str) -> Variant:
 
 def logged_puts(archive: Archive, partition: int) -> Sequence[CampaignPut]:
     """All versions that came into force in a partition, in order."""
-    puts = []
+    puts: list[CampaignPut] = []
     for day, segment in archive.segments(partition):
         for part in archive.customers(partition, day, segment, low="", high="0", columns=None):
-            for row in read_rows(part):
-                if row.kind == ENTRY and isinstance(change := change_of(row), CampaignPut):
-                    puts.append(change)
+            changes = [change_of(row) for row in read_rows(part) if row.kind == ENTRY]
+            puts += [change for change in changes if isinstance(change, CampaignPut)]
     return puts
 
 

@@ -25,8 +25,8 @@ Timed = tuple[int, Event]
 class VirtualTime:
     """Replays one set of campaigns over the events of some customers, again and again.
 
-    The campaigns come into force at ``from_ms``; earlier events only tell of customers. Deadlines before ``to_ms`` come.
-    Customers do not meet, so what comes out for one does not depend on who else is replayed with it.
+    The campaigns come into force at ``from_ms``; earlier events only tell of customers. Deadlines before ``to_ms``
+    come. Customers do not meet, so what comes out for one does not depend on who else is replayed with it.
     """
 
     def __init__(self, variant: Variant, *, from_ms: int, to_ms: int, event_clock: bool) -> None:
