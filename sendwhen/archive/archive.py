@@ -93,8 +93,8 @@ class Archive:
                 return segments[-1]
         return None
 
-    def append(self, partition: int, entries: Sequence[LoggedEntry]) -> Sequence[Segment]:
-        """Add entries that follow each other and the last range; durable when this returns.
+    def append(self, partition: int, entries: Sequence[LoggedEntry], *, gap: bool = False) -> Sequence[Segment]:
+        """Add entries that follow each other and the last range, or, with ``gap``, come later; durable when it returns.
 
         Those that are there already are left out, so the same again changes nothing.
 
@@ -103,7 +103,7 @@ class Archive:
         """
         last = self.last(partition)
         fresh = [entry for entry in entries if last is None or entry.seq > last.last_seq]
-        if last is not None and fresh and fresh[0].seq != last.last_seq + 1:
+        if last is not None and fresh and not gap and fresh[0].seq != last.last_seq + 1:
             raise Precondition(
                 f"Entry {fresh[0].seq} of partition {partition} does not follow {last.last_seq} in the archive.",
                 remedy="Archive from there on; if the log was trimmed further, name another archive.",
