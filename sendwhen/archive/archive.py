@@ -205,6 +205,13 @@ def parquet_bytes(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
+def plain_bytes(table: pa.Table) -> bytes:
+    """A table of any columns as a Parquet file."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
 def checksum(content: bytes) -> str:
     """Of a file's bytes."""
     return blake2b(content, digest_size=16).hexdigest()
