@@ -30,6 +30,7 @@ FOR_OTHERS: Final = (
 """Columns of an export. Times and names are what a reader wants; hashes and traces are ours."""
 
 SLICE_ROWS: Final = 5_000
+WHOLE: Final = "all"
 _LENGTH_BYTES: Final = 4
 _RunItem = tuple[int, int, int, int, bytes]
 _encode = msgspec.msgpack.Encoder().encode
@@ -37,14 +38,25 @@ _decode = msgspec.msgpack.Decoder(_RunItem).decode
 
 
 class Range(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of log time, half-open; None: no bound."""
+    """A stretch of log time, half-open; None: no bound.
+
+    Attributes:
+        clock: The archive's: on the events' own time an event's log time is when it occurred.
+    """
 
     from_ms: int | None = None
     to_ms: int | None = None
+    clock: str = "wall"
+
+    @property
+    def time(self) -> str:
+        """The column that holds an event's log time."""
+        return "occurred_at_ms" if self.clock == "events" else "at_ms"
 
     def touches(self, segment: Segment) -> bool:
         """Something of the segment may lie within."""
-        return (self.to_ms is None or segment.first_at_ms < self.to_ms) and (
+        first_ms = segment.first_occurred_at_ms if self.clock == "events" else segment.first_at_ms
+        return (self.to_ms is None or first_ms < self.to_ms) and (
             self.from_ms is None or segment.last_at_ms >= self.from_ms
         )
 
@@ -52,9 +64,9 @@ class Range(msgspec.Struct, frozen=True, kw_only=True):
         """The events of a table that lie within."""
         mask = pc.equal(table["kind"], EVENT)
         if self.from_ms is not None:
-            mask = pc.and_(mask, pc.greater_equal(table["at_ms"], self.from_ms))
+            mask = pc.and_(mask, pc.greater_equal(table[self.time], self.from_ms))
         if self.to_ms is not None:
-            mask = pc.and_(mask, pc.less(table["at_ms"], self.to_ms))
+            mask = pc.and_(mask, pc.less(table[self.time], self.to_ms))
         return table.filter(mask)
 
 
@@ -91,11 +103,14 @@ def export(archive: Archive, target: Files, within: Range, form: str, tell: Call
     return whole
 
 
-def events_by_time(archive: Archive, within: Range, *, day: str) -> Iterator[Event]:
-    """The events of one day, over all partitions, in the order of log time. Sorted on disk where that is much."""
-    parts = [part for part in parts_of(archive, within) if part[1] == day]
+def events_by_time(archive: Archive, within: Range, *, stretch: str) -> Iterator[Event]:
+    """The events of one of ``stretches_of``, over all partitions, in the order of log time; sorted on disk."""
+    parts = [part for part in parts_of(archive, within) if stretch in {part[1], WHOLE}]
     with ExitStack() as stack:
-        runs = [_run(stack, archive, part, within) for part in parts]
+        runs = [
+            _run(stack, archive, [part for part in parts if part[0] == partition], within)
+            for partition in sorted({part[0] for part in parts})
+        ]
         for *_, packed in heapq.merge(*runs):
             event = event_of(packed)
             if isinstance(event, Event):
@@ -108,15 +123,18 @@ def _in_order(archive: Archive, part: Part, within: Range) -> pa.Table:
     return pa.concat_tables(tables).sort_by([("seq", "ascending"), ("index", "ascending")])
 
 
-def _run(stack: ExitStack, archive: Archive, part: Part, within: Range) -> Iterator[_RunItem]:
+def _run(stack: ExitStack, archive: Archive, parts: Sequence[Part], within: Range) -> Iterator[_RunItem]:
+    """One partition's events, in its order, which is that of its log time."""
     file: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  the stack closes it
-    table = _in_order(archive, part, within)
-    for start in range(0, table.num_rows, SLICE_ROWS):
-        for row in read_rows(table.slice(start, SLICE_ROWS)):
-            if row.event is not None:
-                message = event_message(row.event).SerializeToString()
-                item = _encode((row.at_ms, part[0], row.seq, row.index, message))
-                file.write(len(item).to_bytes(_LENGTH_BYTES, "big") + item)
+    for part in parts:
+        table = _in_order(archive, part, within)
+        times = table[within.time].to_pylist()
+        for start in range(0, table.num_rows, SLICE_ROWS):
+            for at_ms, row in zip(times[start:], read_rows(table.slice(start, SLICE_ROWS)), strict=False):
+                if row.event is not None:
+                    message = event_message(row.event).SerializeToString()
+                    item = _encode((at_ms, part[0], row.seq, row.index, message))
+                    file.write(len(item).to_bytes(_LENGTH_BYTES, "big") + item)
     file.seek(0)
     return _read(file)
 
@@ -136,11 +154,15 @@ def _lines(table: pa.Table) -> bytes:
     return b"\n".join(made) + b"\n"
 
 
-def day_sizes(archive: Archive, within: Range) -> Sequence[tuple[str, int]]:
-    """Days that a range touches, in order, each with its events, at most."""
+def stretches_of(archive: Archive, within: Range) -> Sequence[tuple[str, int]]:
+    """What can be done one after the other: days, in order, each with its events, at most.
+
+    On the events' own time an entry may reach over days, so there everything is one stretch.
+    """
     sizes: dict[str, int] = {}
     for _, day, segments in parts_of(archive, within):
-        sizes[day] = sizes.get(day, 0) + sum(segment.events for segment in segments)
+        name = WHOLE if within.clock == "events" else day
+        sizes[name] = sizes.get(name, 0) + sum(segment.events for segment in segments)
     if not sizes:
         raise NotFound("Nothing in the archive lies in that time.", remedy="Widen --from and --to.")
     return sorted(sizes.items())

@@ -1,4 +1,4 @@
-"""Sends an archive's events to an installation, day by day, resumable: the engine of `sendwhen log import`."""
+"""Sends an archive's events to an installation, stretch by stretch, resumable: the engine of `sendwhen log import`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Saved(msgspec.Struct, kw_only=True):
     """How far an import came.
 
     Attributes:
-        day: All days before it are through. events: so many of this one.
+        day: All stretches before it are through. events: so many of this one.
     """
 
     day: str
@@ -42,11 +42,11 @@ async def import_archive(
     targets: Targets, archive: Archive, within: Range, state: Path, bar: Progress
 ) -> tuple[Tally, int]:
     """Send what lies within, going on where ``state`` says; what became of it, and how much was there already."""
-    from sendwhen.archive.transfer import day_sizes
+    from sendwhen.archive.transfer import stretches_of
 
     before = await ask_status(targets)
     saved = _saved(state)
-    days = day_sizes(archive, within)
+    days = stretches_of(archive, within)
     tally = Tally(accepted=saved.accepted, refused=saved.refused) if saved else Tally()
     task = bar.add_task("sending", total=sum(events for _, events in days))
     for day, events in days:
@@ -97,7 +97,7 @@ def _batches(archive: Archive, within: Range, day: str, done: int) -> Iterator[B
     from sendwhen.archive.transfer import events_by_time
 
     batch, size = Batch(lines=0, open=[]), 0
-    for event in islice(events_by_time(archive, within, day=day), done, None):
+    for event in islice(events_by_time(archive, within, stretch=day), done, None):
         message = event_message(event)
         event_bytes = message.ByteSize()
         if batch.open and (len(batch.open) >= BATCH_EVENTS or size + event_bytes > BATCH_BYTES):

@@ -53,11 +53,12 @@ def export_(
     Files hold personal data and are for their owner alone.
     """
     from sendwhen.archive.local_files import LocalFiles
-    from sendwhen.archive.transfer import day_sizes, export
+    from sendwhen.archive.transfer import export, stretches_of
 
     try:
-        whole, within = _archive(context, archive), _range(from_, to)
-        total = sum(events for _, events in day_sizes(whole, within))
+        whole = _archive(context, archive)
+        within = _range(from_, to, whole.identity().clock)
+        total = sum(events for _, events in stretches_of(whole, within))
         with _progress() as bar:
             task = bar.add_task("exporting", total=total)
             written = export(
@@ -86,8 +87,9 @@ def import_(
     start on events that are older than their max_event_age; put campaigns and settings separately.
     """
     try:
-        whole, within = _archive(context, source), _range(from_, to)
+        whole = _archive(context, source)
         identity = whole.identity()
+        within = _range(from_, to, identity.clock)
     except SendwhenError as error:
         fail(str(error))
     name = blake2b(f"{source}|{within}|{identity}".encode(), digest_size=12).hexdigest()
@@ -165,11 +167,15 @@ def _archive(context: typer.Context, location: str | None) -> Archive:
     return Archive(open_files(location or str(folder_of(context) / ARCHIVE_FOLDER)))
 
 
-def _range(from_: str | None, to: str | None) -> Range:
+def _range(from_: str | None, to: str | None, clock: str) -> Range:
     from sendwhen.archive.transfer import Range
 
     try:
-        return Range(from_ms=None if from_ is None else instant_ms(from_), to_ms=None if to is None else instant_ms(to))
+        return Range(
+            from_ms=None if from_ is None else instant_ms(from_),
+            to_ms=None if to is None else instant_ms(to),
+            clock=clock,
+        )
     except BadLine as error:
         fail(f"{error}.", code=2)
 

@@ -11,13 +11,14 @@ import pytest
 from sendwhen.archive.archive import Archive
 from sendwhen.archive.columns import rows_of
 from sendwhen.archive.local_files import LocalFiles
-from sendwhen.archive.transfer import Range, day_sizes, events_by_time, export
+from sendwhen.archive.transfer import Range, events_by_time, export, stretches_of
 from sendwhen.client.event_file import event_of, in_file_order
 from sendwhen.domain.event import Event
 from sendwhen.errors import NotFound
 from sendwhen.wire.event import event_of as read_event
-from tests.archive.logs import a_log
-from tests.builders import DAY_MS, HOUR_MS, T0_MS
+from tests.archive.logs import a_log, entry
+from tests.archive.logs import events as logged_events
+from tests.builders import DAY_MS, HOUR_MS, T0_MS, an_event
 
 LOGS = {partition: a_log(60, seed=partition, step_ms=HOUR_MS + partition) for partition in range(3)}
 
@@ -50,7 +51,9 @@ RANGES = [Range(), Range(from_ms=T0_MS + 5 * HOUR_MS, to_ms=T0_MS + DAY_MS + 7 *
 def test_events_come_in_the_order_of_time_over_all_partitions(tmp_path: Path, within: Range) -> None:
     archive = an_archive(tmp_path)
 
-    found = [event for day, _ in day_sizes(archive, within) for event in events_by_time(archive, within, day=day)]
+    found = [
+        event for day, _ in stretches_of(archive, within) for event in events_by_time(archive, within, stretch=day)
+    ]
 
     assert [event.event_id for event in found] == [row[4].event_id for row in events(within)]
     assert [(e.properties, e.attributes, e.occurred_at_ms) for e in found] == [
@@ -89,4 +92,21 @@ def test_an_export_that_was_stopped_writes_only_what_is_missing(tmp_path: Path) 
 
 def test_a_time_without_anything_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="Widen"):
-        day_sizes(an_archive(tmp_path), Range(to_ms=5))
+        stretches_of(an_archive(tmp_path), Range(to_ms=5))
+
+
+def test_on_the_events_own_time_an_entry_may_reach_over_days_and_order_holds(tmp_path: Path) -> None:
+    archive = Archive(LocalFiles(tmp_path))
+    times = {p: [T0_MS + p + n * 7 * HOUR_MS for n in range(40)] for p in range(3)}
+    for partition, ats in times.items():
+        entries = []
+        for seq, start in enumerate(range(0, 40, 8 + partition), start=1):
+            of = [an_event(event_id=f"{partition}-{at}", at_ms=at) for at in ats[start : start + 8 + partition]]
+            entries.append(entry(seq, logged_events(*of), at_ms=of[-1].occurred_at_ms))
+        archive.append(partition, entries)
+    within = Range(clock="events", from_ms=T0_MS + HOUR_MS)
+
+    ((stretch, _),) = stretches_of(archive, within)
+    found = [event.occurred_at_ms for event in events_by_time(archive, within, stretch=stretch)]
+
+    assert found == sorted(at for ats in times.values() for at in ats if at >= T0_MS + HOUR_MS)
