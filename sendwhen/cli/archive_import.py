@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from rich.progress import Progress
 
-from sendwhen.cli.replay_stream import Batch, ReplayStream, Tally
+from sendwhen.cli.replay_stream import Batch, Tally, send
 from sendwhen.cli.settled import Totals, ask_status, settled
 from sendwhen.cli.targets import Targets
 from sendwhen.wire.event import event_message
@@ -87,8 +87,7 @@ async def _send_day(
             save()
 
     try:
-        stream = ReplayStream(targets, tally, progress=progress, rate_per_s=None)
-        await stream.send(_batches(archive, within, day, tally.lines))
+        await send(_batches(archive, within, day, tally.lines), tally, targets, progress=progress, rate_per_s=None)
     finally:
         save()
 
@@ -96,14 +95,14 @@ async def _send_day(
 def _batches(archive: Archive, within: Range, day: str, done: int) -> Iterator[Batch]:
     from sendwhen.archive.transfer import events_by_time
 
-    batch, size = Batch(lines=0, open=[]), 0
+    batch, size = Batch(), 0
     for event in islice(events_by_time(archive, within, stretch=day), done, None):
         message = event_message(event)
         event_bytes = message.ByteSize()
-        if batch.open and (len(batch.open) >= BATCH_EVENTS or size + event_bytes > BATCH_BYTES):
+        if batch.events and (len(batch.events) >= BATCH_EVENTS or size + event_bytes > BATCH_BYTES):
             yield batch
-            batch, size = Batch(lines=0, open=[]), 0
-        batch.open.append(message)
+            batch, size = Batch(), 0
+        batch.events.append(message)
         batch.lines += 1
         size += event_bytes
     yield batch

@@ -65,6 +65,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
         decisions: The latest, packed, oldest first.
         alarms: Deadlines that are no run's.
         tallies: Counts of what conditions ask for, by name (``sendwhen.domain.tally``).
+        looked: Mark of the watching triggers by which the customer was last looked at (``CampaignBook.watch_mark``).
     """
 
     uid: str
@@ -85,6 +86,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     decisions: tuple[bytes, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     tallies: Mapping[str, bytes] = {}
+    looked: str = ""
 
     def memory(self, campaign_id: str) -> Memory:
         """What the campaign remembers."""

@@ -65,8 +65,7 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
         telemetry = Telemetry(endpoint=settings.otlp_endpoint)
         opened.callback(telemetry.close)
         metrics = Metrics()
-        metrics_server = serve_metrics(metrics, settings.metrics_listen)
-        opened.callback(metrics_server.close)
+        opened.callback(serve_metrics(metrics, settings.metrics_listen).close)
         provider = await _provider(settings, clock, opened)
         opened.push_async_callback(provider.close)
         channel = open_channel(settings.profile, key=settings.service_token)
@@ -90,6 +89,7 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
             addresses=addresses,
             clock=clock,
             claim_lease_ms=settings.claim_lease_ms,
+            metrics=metrics,
         )
         servicer = SenderServicer(
             submission=submission, ledger=ledger, templates=templates, renderer=renderer, addresses=addresses

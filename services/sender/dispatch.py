@@ -13,7 +13,6 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from sendwhen.chassis.clock import Clock
-from sendwhen.v1 import email_pb2
 from services.sender.addresses import is_address
 from services.sender.email_trace import SenderStamps
 from services.sender.ledger import Signal
@@ -42,7 +41,7 @@ from services.sender.ports import (
     Verdict,
 )
 from services.sender.retry import Backoff
-from services.sender.rules import Rules
+from services.sender.rules import NotReady, Rules
 
 T = TypeVar("T")
 Steps = Generator[DispatchRequest, Any, T]
@@ -64,14 +63,6 @@ class _Ready:
     message: Message
     render_started_at_us: int
     render_ended_at_us: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _NotReady:
-    """Why nothing is attempted now."""
-
-    signal: Signal
-    detail: str
 
 
 class Dispatch:
@@ -111,7 +102,7 @@ class Dispatch:
     def _email(self, claimed: Claimed) -> Steps[Claimed | None]:
         try:
             ready = yield from self._prepared(claimed)
-            if isinstance(ready, _NotReady):
+            if isinstance(ready, NotReady):
                 return (yield from self._set_aside(claimed, ready))
             attempt = self._attempt(claimed)
             begun: Begun = yield from self._insist(attempt)
@@ -123,21 +114,21 @@ class Dispatch:
             # Told to the log by the driver. The lease will end, and the ledger knows whether an attempt was open.
             return None
 
-    def _prepared(self, claimed: Claimed) -> Steps[_Ready | _NotReady]:
+    def _prepared(self, claimed: Claimed) -> Steps[_Ready | NotReady]:
         intent = claimed.intent
         if not is_address(intent.to_address):
-            return _NotReady(signal=Signal.REFUSE, detail="The customer's address is not an email address.")
+            return NotReady(signal=Signal.REFUSE, detail="The customer's address is not an email address.")
         template: TemplateText | None = yield GetTemplate(template_hash=intent.template_hash)
         if template is None:
-            return _NotReady(signal=Signal.POSTPONE, detail="Its template is not there yet.")
+            return NotReady(signal=Signal.POSTPONE, detail="Its template is not there yet.")
         context = yield from self._context(claimed)
-        if isinstance(context, _NotReady):
+        if isinstance(context, NotReady):
             return context
         started_us = self._clock.now_us()
         try:
             rendered = self._renderer.render(intent.template_hash, template, context)
         except CannotRender as error:
-            return _NotReady(signal=Signal.REFUSE, detail=str(error))
+            return NotReady(signal=Signal.REFUSE, detail=str(error))
         message = Message(
             send_id=intent.send_id,
             attempt=claimed.attempts + 1,
@@ -151,28 +142,31 @@ class Dispatch:
         )
         return _Ready(message=message, render_started_at_us=started_us, render_ended_at_us=self._clock.now_us())
 
-    def _context(self, claimed: Claimed) -> Steps[dict[str, object] | _NotReady]:
+    def _context(self, claimed: Claimed) -> Steps[dict[str, object] | NotReady]:
         """The template's values: as captured while young, else with the customer as profile knows it now."""
         intent, rules = claimed.intent, self._rules
         try:
             context: dict[str, object] = msgspec.json.decode(intent.context_json or b"{}", type=dict[str, object])
         except msgspec.DecodeError:
-            return _NotReady(signal=Signal.REFUSE, detail="The values captured with the decision cannot be read.")
+            return NotReady(signal=Signal.REFUSE, detail="The values captured with the decision cannot be read.")
         # A template's "now" is log time, so that an email is the same whenever it is rendered.
         context["now_ms"] = intent.decided_at_ms
         age_ms = 0 if rules.events_clock else self._clock.now_ms() - intent.decided_at_ms
-        if age_ms <= rules.captured_max_age_ms:
+        young = age_ms <= rules.captured_max_age_ms
+        if young and not rules.wants_consent(intent):
             return context
         customer: Mapping[str, object] | None = yield GetProfile(
             uid=intent.customer_uid, at_least_seq=intent.customer_seq, deadline_ms=rules.profile_deadline_ms
         )
-        if customer is not None:
-            if intent.category != email_pb2.CATEGORY_TRANSACTIONAL and customer.get("consent") is not True:
-                return _NotReady(signal=Signal.SUPPRESS, detail="Consent was withdrawn after the decision.")
-            return {**context, "customer": customer}
-        if age_ms <= rules.captured_max_age_stale_ms:
+        if without_consent := rules.without_consent(intent, customer):
+            return without_consent
+        if young or (customer is None and age_ms <= rules.captured_max_age_stale_ms):
             return context
-        return _NotReady(signal=Signal.POSTPONE, detail="Profile cannot answer, and the captured values are too old.")
+        if customer is None:
+            return NotReady(
+                signal=Signal.POSTPONE, detail="Profile cannot answer, and the captured values are too old."
+            )
+        return {**context, "customer": customer}
 
     def _event_at_us(self, claimed: Claimed) -> int:
         """What event-to-send is counted from: ingest's clock, or behind a wait the deadline. 0: it has no meaning."""
@@ -190,7 +184,7 @@ class Dispatch:
             look_at_expiry=not self._rules.events_clock,
         )
 
-    def _set_aside(self, claimed: Claimed, why: _NotReady) -> Steps[Claimed | None]:
+    def _set_aside(self, claimed: Claimed, why: NotReady) -> Steps[Claimed | None]:
         signal, next_at_ms = self._patience(claimed, why.signal, tried=claimed.attempts + 1, not_before_ms=0)
         settled = yield from self._settle(
             claimed, 0, signal, next_at_ms, Answer(verdict=Verdict.REJECTED, detail=why.detail)
@@ -244,6 +238,9 @@ class Dispatch:
             return signal, now_ms + self._rules.evidence_wait_ms
         if signal not in (Signal.NOT_PROCESSED, Signal.POSTPONE):
             return signal, 0
+        expires_at_ms = self._rules.expires_at_ms(claimed.intent)
+        if signal is Signal.POSTPONE and 0 < expires_at_ms <= now_ms:
+            return Signal.EXPIRE, 0
         if signal is Signal.POSTPONE:
             # Postponing makes no attempts to count, so the time that went by stands for them.
             waits = (now_ms - claimed.submitted_at_ms) // max(1, self._backoff.first_ms)
@@ -255,7 +252,11 @@ class Dispatch:
             submitted_at_ms=claimed.submitted_at_ms,
             not_before_ms=not_before_ms,
         )
-        return (Signal.EXHAUST, 0) if next_at_ms is None else (signal, next_at_ms)
+        if next_at_ms is None:
+            return Signal.EXHAUST, 0
+        # What is postponed to behind its end is seen at its end, and then ends with why it waited.
+        postponed_over = signal is Signal.POSTPONE and 0 < expires_at_ms < next_at_ms
+        return signal, expires_at_ms if postponed_over else next_at_ms
 
     def _settle(
         self, claimed: Claimed, attempt: int, signal: Signal, next_at_ms: int, answer: Answer

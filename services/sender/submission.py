@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sendwhen.chassis.clock import Clock
+from sendwhen.chassis.metrics import Meter
 from sendwhen.errors import Invalid, Violation
 from sendwhen.v1 import email_pb2, sender_service_pb2
 from services.sender.addresses import AddressBook
@@ -21,13 +22,21 @@ class Submission:
     """The use case behind Submit."""
 
     def __init__(
-        self, *, ledger: Ledger, dispatcher: Dispatcher, addresses: AddressBook, clock: Clock, claim_lease_ms: int
+        self,
+        *,
+        ledger: Ledger,
+        dispatcher: Dispatcher,
+        addresses: AddressBook,
+        clock: Clock,
+        claim_lease_ms: int,
+        metrics: Meter,
     ) -> None:
         self._ledger = ledger
         self._dispatcher = dispatcher
         self._addresses = addresses
         self._clock = clock
         self._claim_lease_ms = claim_lease_ms
+        self._metrics = metrics
 
     async def submit(
         self, partition: int, lineage: str, rows: Sequence[sender_service_pb2.OutboxRow]
@@ -59,6 +68,8 @@ class Submission:
                 lease_ms=self._claim_lease_ms,
             )
         )
+        if answer.repeated:
+            self._metrics.count("sendwhen_duplicates_dropped_total", answer.repeated, source="outbox")
         self._dispatcher.take(answer.claimed, left_pending=answer.left_pending > 0)
         return answer.accepted, answer.repeated
 

@@ -3,6 +3,7 @@
 local VALUES_MAX = 2000 -- unpack takes 7,999 values at most
 local CHANGES_MAX = 10000
 local DEAD_LETTERS_MAX = 10000
+local FLOOD_LETTERS_MAX = 1000
 local FIRST_VALUE = 23
 local EXPIRY_SLACK_MS = 86400000
 
@@ -53,6 +54,15 @@ local function each(first, count, width, act)
   return first + count * width
 end
 
+-- What one customer has too many of ("1") is kept apart, so that a flood pushes out nobody else's dead letters.
+local function set_aside(prefix, of_flood, letter)
+  local name, most = 'dead', DEAD_LETTERS_MAX
+  if of_flood == '1' then
+    name, most = 'flood', FLOOD_LETTERS_MAX
+  end
+  redis.call('XADD', prefix .. name, 'MAXLEN', '~', most, '*', 'd', letter)
+end
+
 local function write_customers(prefix, args, at)
   local ids, expires_ms = prefix .. 'ids:', number(args[10])
   at = write('HSET', prefix .. 'rec', args, at, 2 * number(args[13]))
@@ -81,8 +91,9 @@ end
 -- 8 duplicates, 9 uids, joined, 10 ms for which seen ids stay at least after the last of them (0: for ever),
 -- 11 given_ms for skip entries ("" on the events' own time), 12 first ordinal; then how many of each: 13 records (uid,
 -- bytes), 14 deadlines (ms, uid), 15 deadlines gone (uid), 16 seen ids added and 17 replaced (uid, bytes), 18 outbox
--- rows (lineage, intent), 19 dead letters (bytes), 20 campaign rows (field, bytes), 21 campaign rows gone (field),
--- 22 skip entries (nonce, body); from 23 these values, in that order; last the entry ahead: its seq (0: none), its nonce.
+-- rows (lineage, intent), 19 dead letters ("1" where of a flood, bytes), 20 campaign rows (field, bytes), 21 campaign
+-- rows gone (field), 22 skip entries (nonce, body); from 23 these values, in that order; last the entry ahead: its seq
+-- (0: none), its nonce.
 local function commit(keys, args)
   local head = keys[1]
   local prefix = prefix_of(head)
@@ -127,8 +138,8 @@ local function commit(keys, args)
     redis.call('XADD', prefix .. 'out', digits(ordinal) .. '-0', 'l', args[i], 'i', args[i + 1])
   end)
   local dead = number(args[19])
-  at = each(at, dead, 1, function(i)
-    redis.call('XADD', prefix .. 'dead', 'MAXLEN', '~', DEAD_LETTERS_MAX, '*', 'd', args[i])
+  at = each(at, dead, 2, function(i)
+    set_aside(prefix, args[i], args[i + 1])
   end)
   at = write('HSET', prefix .. 'camp', args, at, 2 * number(args[20]))
   at = write('HDEL', prefix .. 'camp', args, at, number(args[21]))
@@ -168,7 +179,7 @@ local function acknowledge_outbox(keys, args)
   local up_to = math.min(number(args[1]), number(h[1]))
   redis.call('HSET', head, 'out_acked', math.max(up_to, number(h[2])))
   if args[3] then
-    redis.call('XADD', prefix_of(head) .. 'dead', 'MAXLEN', '~', DEAD_LETTERS_MAX, '*', 'd', args[3])
+    set_aside(prefix_of(head), '0', args[3])
     redis.call('HINCRBY', head, 'dead', 1)
   end
   return redis.call('XTRIM', out, 'MINID', '=', digits(up_to + 1) .. '-0')

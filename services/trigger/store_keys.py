@@ -47,6 +47,11 @@ def dead_letters(partition: int) -> str:
     return f"sw:{{p{partition}}}:dead"
 
 
+def flood_letters(partition: int) -> str:
+    """Stream of events set aside because one customer had too many; shorter, and apart from all others."""
+    return f"sw:{{p{partition}}}:flood"
+
+
 def campaigns(partition: int) -> str:
     """Hash: campaign_id/version to row."""
     return f"sw:{{p{partition}}}:camp"

@@ -76,7 +76,9 @@ def _others(round_: PartitionCommit) -> Iterable[tuple[list[Argument], int]]:
     outbox: list[Argument] = []
     for row in round_.outbox:
         outbox += (row.lineage, row.intent)
-    letters: list[Argument] = [msgspec.msgpack.encode(letter) for letter in changes.dead_letters]
+    letters: list[Argument] = []
+    for letter in changes.dead_letters:
+        letters += (int(letter.reason == "too_many"), msgspec.msgpack.encode(letter))
     kept: list[Argument] = []
     gone: list[Argument] = []
     for campaign in changes.campaigns:
@@ -90,4 +92,4 @@ def _others(round_: PartitionCommit) -> Iterable[tuple[list[Argument], int]]:
         if letter.logged:
             skip = log_pb2.SkipEntry(seq=letter.seq, index=letter.index, reason=letter.reason)
             skips += (nonce(), log_pb2.LogEntry(skip=skip).SerializeToString())
-    return (outbox, 2), (letters, 1), (kept, 2), (gone, 1), (skips, 2)
+    return (outbox, 2), (letters, 2), (kept, 2), (gone, 1), (skips, 2)

@@ -6,7 +6,9 @@ there ``_call`` becomes one pipeline for each node, joined again in the order as
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -111,8 +113,10 @@ class ValkeyLog:
 
     async def dead_letters(self, partition: int, limit: int) -> Sequence[DeadLetter]:
         """See the port."""
-        (rows,) = await self._call([("XREVRANGE", store_keys.dead_letters(partition), "+", "-", "COUNT", limit)])
-        return [_LETTERS.decode(letter) for _, (_, letter) in rows]
+        keys = (store_keys.dead_letters(partition), store_keys.flood_letters(partition))
+        streams = await self._call([("XREVRANGE", key, "+", "-", "COUNT", limit) for key in keys])
+        latest_first = heapq.merge(*streams, key=_place, reverse=True)
+        return [_LETTERS.decode(letter) for _, (_, letter) in islice(latest_first, limit)]
 
     async def trim(self, partition: int, archived: int | None = None) -> int:
         """See the port. The last hour of log time stays, within this partition's share of the bytes kept."""
@@ -198,6 +202,11 @@ def _field(row: Any, name: bytes) -> int:
     # Fields stand at even places; a nonce may look like a name, but stands at an odd one.
     fields = row[1]
     return int(fields[2 * fields[::2].index(name) + 1])
+
+
+def _place(row: tuple[bytes, object]) -> tuple[int, int]:
+    ms, _, number = row[0].partition(b"-")
+    return int(ms), int(number)
 
 
 def _head(partition: int, reply: Sequence[bytes | None]) -> PartitionHead:

@@ -242,6 +242,24 @@ class CommitContract(OpensWorlds):
         head = world.run(world.log.heads([0]))[0]
         assert (head.dead_letters, head.head_seq) == (3, 2)
 
+    def test_a_flood_of_one_customer_pushes_out_no_other_dead_letter(self) -> None:
+        """Kills the mutant that keeps all of them in one place."""
+        world = self.open()
+        world.fill(3)
+        owner = Owner(world)
+        other = dead_letter(1, 0)
+        owner.commit(1, dead_letters=[other])
+        flood = [dead_letter(2, index, reason="too_many") for index in range(5_500)]
+        owner.commit(2, dead_letters=flood)
+        owner.commit(3, dead_letters=[replace(letter, seq=3) for letter in flood])
+
+        kept = world.run(world.log.dead_letters(0, 20_000))
+
+        assert kept[-1] == other
+        assert (kept[0].seq, kept[0].index) == (3, 5_499)
+        assert 1_000 <= len(kept) - 1 <= 1_200
+        assert world.run(world.log.heads([0]))[0].dead_letters == 11_001
+
     def test_a_logged_dead_letter_puts_a_skip_entry_behind_the_log_in_the_same_step(self) -> None:
         world = self.open()
         world.fill(3)

@@ -7,6 +7,7 @@ together.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sendwhen.domain.changes import CampaignRow, DeadLetter
@@ -16,6 +17,7 @@ from services.trigger.log_port import Lagging, PartitionHead
 from services.trigger.ports import Claimed, DueAnswer, OutboxRow, PartitionCommit, RawEntry, Refusal, Why
 
 DEAD_LETTERS_MAX = 10_000
+FLOOD_LETTERS_MAX = 1_000
 CHANGES_MAX = 10_000
 ENTRY_OVERHEAD_BYTES = 128
 
@@ -102,7 +104,8 @@ class MemoryPartition:
     def read(self, after: int, entries_max: int) -> tuple[RawEntry, ...]:
         """Entries behind a sequence; a trimmed one is passed over in silence, as a stream does."""
         first = max(after + 1, next(iter(self.log), self.seq + 1))
-        return tuple(self.log[s].entry for s in range(first, min(first + entries_max, self.seq + 1)))
+        last = min(first + entries_max, self.seq + 1)
+        return tuple(self.log[s].entry for s in range(first, last) if s in self.log)
 
     def trim(self, *, keep_ms: int, keep_bytes: int, now_ms: int, archived: int | None) -> int:
         """Delete what lies behind the position and before the last archived entry, and is old or too much."""
@@ -224,9 +227,7 @@ class MemoryPartition:
         uids = tuple(customer.uid for customer in changes.customers)
         self.change_rows.append(ChangeRow(self.changes, round_.epoch, round_.owner, round_.to_position, uids))
         del self.change_rows[:-CHANGES_MAX]
-        self.dead_letters.extend(changes.dead_letters)
-        del self.dead_letters[:-DEAD_LETTERS_MAX]
-        self.dead += len(changes.dead_letters)
+        self._set_aside(changes.dead_letters)
         self.applied += changes.counters.applied
         self.duplicates += changes.counters.duplicates
         for row in changes.campaigns:
@@ -234,6 +235,14 @@ class MemoryPartition:
                 self.campaigns[row.campaign_id, row.version] = row
             else:
                 self.campaigns.pop((row.campaign_id, row.version), None)
+
+    def _set_aside(self, letters: Sequence[DeadLetter]) -> None:
+        self.dead += len(letters)
+        self.dead_letters.extend(letters)
+        for flood, most in ((False, DEAD_LETTERS_MAX), (True, FLOOD_LETTERS_MAX)):
+            alike = [letter for letter in self.dead_letters if (letter.reason == "too_many") is flood]
+            for letter in alike[:-most]:
+                self.dead_letters.remove(letter)
 
     # --- what is read ---
 
@@ -256,9 +265,7 @@ class MemoryPartition:
         self.outbox = {ordinal: row for ordinal, row in self.outbox.items() if ordinal > up_to}
         self.out_acked = max(self.out_acked, min(up_to, self.ordinal))
         if letter is not None:
-            self.dead_letters.append(letter)
-            del self.dead_letters[:-DEAD_LETTERS_MAX]
-            self.dead += 1
+            self._set_aside([letter])
 
     def head(self) -> PartitionHead:
         """Where it stands."""

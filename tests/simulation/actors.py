@@ -340,7 +340,9 @@ class Worker:
         match request:
             case GetTemplate():
                 return self._round.send(TemplateText(subject="s", text="t", html=""))
-            case GetProfile() | SenderPause() | Report():
+            case GetProfile():
+                return self._round.send({"consent": True})
+            case SenderPause() | Report():
                 return self._round.send(None)
             case Call():
                 return self._round.send(world.provider.call(request.message.send_id, request.message.attempt))
