@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 from contextlib import AsyncExitStack
@@ -83,14 +84,7 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
             waiting_max=settings.waiting_max,
             poll_ms=settings.poll_ms,
         )
-        submission = Submission(
-            ledger=ledger,
-            dispatcher=dispatcher,
-            addresses=addresses,
-            clock=clock,
-            claim_lease_ms=settings.claim_lease_ms,
-            metrics=metrics,
-        )
+        submission = Submission(dispatcher=dispatcher, addresses=addresses, metrics=metrics)
         servicer = SenderServicer(
             submission=submission, ledger=ledger, templates=templates, renderer=renderer, addresses=addresses
         )
@@ -101,6 +95,9 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
             listen=settings.listen,
         )
         await server.start()
+        # What is there now stays: collections that look through it would stand in the way of an email.
+        gc.collect()
+        gc.freeze()
         log.info("sender.started", listen=settings.listen, provider=provider.name, worker=dispatcher.worker)
         try:
             await serve_until(server, stop, beside=[dispatcher.run(), LedgerGauges(ledger, metrics).run()])

@@ -73,6 +73,16 @@ def _admission(settings: Settings, client: Redis, folder: Path | None) -> StoreA
     )
 
 
+def _log(settings: Settings, client: Redis, clock: Clock) -> ValkeyLog:
+    return ValkeyLog(
+        client,
+        clock=clock,
+        partitions=settings.partitions,
+        events_clock=settings.clock == "events",
+        lag_max_events=settings.lag_max_events,
+    )
+
+
 async def serve(
     settings: Settings,
     stop: asyncio.Event,
@@ -90,13 +100,7 @@ async def serve(
     folder = Path(settings.store_folder) if settings.store_folder else None
     admission = _admission(settings, client, folder)
     metrics = Metrics()
-    event_log = ValkeyLog(
-        client,
-        clock=clock,
-        partitions=settings.partitions,
-        events_clock=settings.clock == "events",
-        lag_max_events=settings.lag_max_events,
-    )
+    event_log = _log(settings, client, clock)
     front = Front(
         settings=settings,
         event_log=event_log,
