@@ -17,12 +17,13 @@ import pyarrow as pa
 from bench.figures import Figure
 from sendwhen.archive.archive import Archive
 from sendwhen.archive.columns import EVENT, ORDER, SCHEMA
-from sendwhen.archive.layout import day_of, segment_name
+from sendwhen.archive.layout import segment_name
 from sendwhen.archive.local_files import LocalFiles
 from sendwhen.archive.manifest import Identity, Manifest, Segment
 from sendwhen.backtest.run import Plan, run_backtest
 from sendwhen.backtest.variant import read_variant
 from sendwhen.backtest.workers import OwnProcess
+from sendwhen.chassis.days import day_of
 from sendwhen.domain.partition import customer_uid
 
 EVENTS = 5_000_000

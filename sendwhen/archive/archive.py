@@ -19,6 +19,7 @@ from sendwhen.archive import layout
 from sendwhen.archive.columns import ENTRY, ORDER, SCHEMA, LoggedEntry, Row, change_of, rows_of, table_of
 from sendwhen.archive.files import Files
 from sendwhen.archive.manifest import Identity, Manifest, Segment, read_identity, read_manifest, write_manifest
+from sendwhen.chassis.days import day_of
 from sendwhen.domain.entry import Skip
 from sendwhen.errors import NotFound, Precondition
 
@@ -109,7 +110,7 @@ class Archive:
                 remedy="Archive from there on; if the log was trimmed further, name another archive.",
             )
         written = []
-        for day, of_day in groupby(fresh, key=lambda entry: layout.day_of(entry.at_ms)):
+        for day, of_day in groupby(fresh, key=lambda entry: day_of(entry.at_ms)):
             segment = self._write(partition, day, list(of_day))
             manifest = self.manifest(partition, day)
             self.put_manifest(msgspec.structs.replace(manifest, segments=(*manifest.segments, segment)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 IDENTITY = "archive.json"
 MANIFEST = "manifest.json"
 SUFFIX = ".parquet"
@@ -20,11 +18,6 @@ def partition_of(name: str) -> int | None:
     """The partition whose folder has this name, if any."""
     number = name.removeprefix(_PARTITION)
     return int(number) if name.startswith(_PARTITION) and number.isdecimal() else None
-
-
-def day_of(at_ms: int) -> str:
-    """The UTC day of an instant, as ISO 8601 writes it."""
-    return datetime.fromtimestamp(at_ms // 1_000, UTC).date().isoformat()
 
 
 def day_folder(partition: int, day: str) -> str:

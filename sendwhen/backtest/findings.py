@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from sendwhen.archive.layout import day_of
+from sendwhen.chassis.days import day_of
 from sendwhen.domain.changes import Changes
 from sendwhen.domain.decision import Kind, Send
 

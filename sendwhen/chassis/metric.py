@@ -66,6 +66,7 @@ Gauge = Literal[
     "sendwhen_profile_cache_entries",
     "sendwhen_queue_depth",
     "sendwhen_emails_in_doubt",
+    "sendwhen_emails_held",
 ]
 """Names that ``Metrics.set`` takes."""
 

@@ -140,7 +140,7 @@ def verify(context: typer.Context, archive: Location = None) -> None:
 def compact(context: typer.Context, archive: Location = None) -> None:
     """Put small files of past days together, without rows of deleted customers; trigger does so daily by itself."""
     from sendwhen.archive.compaction import Compacted, compact_before
-    from sendwhen.archive.layout import day_of
+    from sendwhen.chassis.days import day_of
 
     done = Compacted()
     try:

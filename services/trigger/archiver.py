@@ -11,8 +11,8 @@ from typing import Final
 import structlog
 
 from sendwhen.archive.erasure import CLOSES_AFTER_MS, COMPACTS_AT_MS, DAY_MS
-from sendwhen.archive.layout import day_of
 from sendwhen.chassis.clock import Clock
+from sendwhen.chassis.days import day_of
 from sendwhen.chassis.metrics import Meter
 from services.trigger.archive_ports import Lease, LogArchive, LogTail, Mark, Standing
 from services.trigger.ports import RawEntry
