@@ -95,7 +95,7 @@ def rows_of(entry: LoggedEntry) -> list[Row]:
         return [_row(entry, kind=ENTRY, index=-1, body=entry.body)]
     batch = message.events
     rows = []
-    for index, event in enumerate(events_of(batch.events)):
+    for index, event in enumerate(events_of(batch)):
         if isinstance(event, Unreadable):
             rows.append(_row(entry, kind=UNREADABLE, index=index, body=event.payload))
             continue

@@ -27,6 +27,16 @@ def seen_ids(partition: int, uid: str) -> str:
     return f"sw:{{p{partition}}}:ids:{uid}"
 
 
+def past(partition: int) -> str:
+    """Hash: chunks of customers' older events, by ``past_field``."""
+    return f"sw:{{p{partition}}}:past"
+
+
+def past_field(uid: str, slot: int) -> str:
+    """Field of one chunk."""
+    return f"{uid}/{slot}"
+
+
 def due(partition: int) -> str:
     """Sorted set: uid by earliest deadline."""
     return f"sw:{{p{partition}}}:due"

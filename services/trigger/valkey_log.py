@@ -18,6 +18,8 @@ from redis.asyncio import Redis
 from sendwhen.chassis.clock import Clock
 from sendwhen.chassis.store_calls import call_store, transact
 from sendwhen.domain.changes import CampaignRow, DeadLetter
+from sendwhen.domain.past import PAST_SLOTS
+from sendwhen.domain.record import with_past
 from services.trigger import store_keys
 from services.trigger.archive_ports import Standing
 from services.trigger.log_port import Append, Appended, Lagging, PartitionHead
@@ -108,8 +110,11 @@ class ValkeyLog:
 
     async def record(self, partition: int, uid: str) -> bytes | None:
         """See the port."""
-        (record,) = await self._call([("HGET", store_keys.records(partition), uid)])
-        return record if record is None else bytes(record)
+        fields = [store_keys.past_field(uid, slot) for slot in range(PAST_SLOTS)]
+        record, past = await self._call(
+            [("HGET", store_keys.records(partition), uid), ("HMGET", store_keys.past(partition), *fields)]
+        )
+        return record if record is None else with_past(bytes(record), past)
 
     async def dead_letters(self, partition: int, limit: int) -> Sequence[DeadLetter]:
         """See the port."""

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sendwhen.domain.changes import CampaignRow, DeadLetter
+from sendwhen.domain.past import PAST_SLOTS
+from sendwhen.domain.record import with_past
 from sendwhen.v1 import log_pb2
 from services.trigger.archive_ports import Standing
 from services.trigger.log_port import Lagging, PartitionHead
@@ -70,6 +72,7 @@ class MemoryPartition:
     changes: int = 0
     records: dict[str, bytes] = field(default_factory=dict)
     seen: dict[str, bytes] = field(default_factory=dict)
+    past: dict[tuple[str, int], bytes] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
     outbox: dict[int, OutboxRow] = field(default_factory=dict)
     change_rows: list[ChangeRow] = field(default_factory=list)
@@ -135,6 +138,11 @@ class MemoryPartition:
             next_appended_at_us=self.log[following].entry.appended_at_us if following else 0,
             bytes=self.log[self.position].bytes - self.log[following].bytes if following else 0,
         )
+
+    def record(self, uid: str) -> bytes | None:
+        """A customer's record, with its older events."""
+        record = self.records.get(uid)
+        return record and with_past(record, [self.past.get((uid, slot)) for slot in range(PAST_SLOTS)])
 
     # --- ownership ---
 
@@ -212,10 +220,13 @@ class MemoryPartition:
     def _write_customers(self, round_: PartitionCommit) -> None:
         for customer in round_.changes.customers:
             self.records[customer.uid] = customer.record
+            self.past |= {(customer.uid, slot): chunk for slot, chunk in customer.past}
             if customer.seen_replace is not None:
                 self.seen[customer.uid] = customer.seen_replace
             elif customer.seen_append:
                 self.seen[customer.uid] = self.seen.get(customer.uid, b"") + customer.seen_append
+            if not customer.due_moved:
+                continue
             if customer.due_at_ms is None:
                 self.due.pop(customer.uid, None)
             else:
