@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from sendwhen.archive.archive import Archive
+from sendwhen.archive.archive import Archive, Place
 from sendwhen.archive.columns import LoggedEntry
+from sendwhen.archive.compaction import compact_before
 from sendwhen.archive.local_files import LocalFiles
 from sendwhen.backtest import history
 from sendwhen.backtest.run import Plan, Progress, run_backtest
@@ -158,3 +160,26 @@ def test_progress_reaches_the_whole(tmp_path: Path) -> None:
 
     assert len(told) == 2
     assert told[-1].done == told[-1].of
+
+
+def test_files_may_be_compacted_while_they_are_read(tmp_path: Path) -> None:
+    location = archived(tmp_path / "archive", a_past(seed=4))
+    plain = Archive(LocalFiles(tmp_path / "archive"))
+    (unit,) = history.units_of(plain, share=1.0)
+    wanted = history.events_of(plain, unit, clock="wall", to_ms=2**60)
+
+    class Compacted(Archive):
+        """Its files are rewritten right after the first manifests were read."""
+
+        done = False
+
+        def segments(self, partition: int) -> Sequence[Place]:
+            found = super().segments(partition)
+            if not Compacted.done:
+                Compacted.done = True
+                compact_before(plain, partition, "2999-01-01")
+            return found
+
+    found = history.events_of(Compacted(LocalFiles(Path(location))), unit, clock="wall", to_ms=2**60)
+
+    assert found.equals(wanted)
