@@ -31,10 +31,10 @@ from services.trigger.ports import (
     Refusal,
     SenderLost,
     SenderRefused,
-    ShardStore,
     StoreLost,
 )
 from services.trigger.shard_driver import Sender
+from services.trigger.store_port import ShardStore
 
 
 class MeteredShardStore(ShardStore):

@@ -1,7 +1,8 @@
 """What trigger's shards need of the outside: the store, and sender for their relay. The front's log is ``log_port``.
 
 The shard host and the outbox relay are sans-I/O: they yield the requests below and are sent the answers. In production
-a thread carries them out on a ``ShardStore``; in the simulation a scheduler does, and may stop between any two of them.
+a thread carries them out on a ``store_port.ShardStore``; in the simulation a scheduler does, and may stop between any
+two of them.
 A store that went away shows as ``StoreLost`` thrown into the generator.
 """
 
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Protocol
 
 import msgspec
 
@@ -267,47 +267,3 @@ class SenderLost(Unavailable):
 
 class SenderRefused(Invalid):
     """Sender will never take these rows, or one of them."""
-
-
-class ShardStore(Protocol):
-    """The store as a shard uses it, one method for each request. Every method raises StoreLost."""
-
-    def claim(self, request: Claim) -> Mapping[int, Claimed | Refusal]:
-        """See Claim."""
-        ...
-
-    def read(self, request: Read) -> ReadAnswer:
-        """See Read."""
-        ...
-
-    def load(self, request: Load) -> Mapping[int, tuple[tuple[bytes | None, bytes], ...]]:
-        """See Load."""
-        ...
-
-    def due(self, request: Due) -> Mapping[int, DueAnswer]:
-        """See Due."""
-        ...
-
-    def commit(self, request: Commit) -> Mapping[int, Refusal | None]:
-        """See Commit."""
-        ...
-
-    def await_commit(self) -> Mapping[int, Refusal | None]:
-        """See AwaitCommit."""
-        ...
-
-    def append_tick(self, request: AppendTick) -> bool | Refusal:
-        """See AppendTick."""
-        ...
-
-    def mark_trying(self, request: MarkTrying) -> int | Refusal:
-        """See MarkTrying."""
-        ...
-
-    def read_outbox(self, request: ReadOutbox) -> tuple[OutboxRow, ...]:
-        """See ReadOutbox."""
-        ...
-
-    def delete_outbox(self, request: DeleteOutbox) -> None:
-        """See DeleteOutbox."""
-        ...
