@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from sendwhen.campaigns.filter_reader import AT_FIRE_TIME, EVENT, EVENT_AND_START, FilterReader
-from sendwhen.campaigns.problem import shortened
+from sendwhen.campaigns.problem import Flaw, shortened
 from sendwhen.campaigns.sending_reader import SendingReader
 from sendwhen.campaigns.step_reader import StepReader
 from sendwhen.campaigns.trigger_reader import TriggerReader
@@ -80,9 +80,8 @@ class CampaignReader:
             "max_lateness_ms": self._limit(entries.get("max_lateness"), "max_lateness"),
         }
         if reentry is Reentry.ONCE and isinstance(trigger, Absence) and trigger.repeat is not None:
-            self.words.refuse(
-                entries["reentry"], "A campaign that acts once cannot repeat", "Leave out 'repeat', or write always."
-            )
+            problem, remedy = "A campaign that acts once does not repeat", "Leave out 'repeat', or write always."
+            self.words.flaws.append(Flaw(entries["reentry"].start_mark.index, problem, remedy, warning=True))
         if trigger is None or any(not flaw.warning for flaw in self.words.flaws):
             return None
         return Campaign(version="", trigger=trigger, reentry=reentry, cooldown_ms=cooldown_ms, **parts)  # type: ignore[arg-type]  # each part is of its field's type

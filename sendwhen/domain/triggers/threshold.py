@@ -71,15 +71,16 @@ class ThresholdLogic(AtOnce):
         window = Window(hit.key, self._since(hit.at_ms)) if place is None else windows.pop(place)
         before = self._reached(window)
         self._add(window, hit.at_ms, value)
+        windows.append(window)
+        overflows = _shorten(windows, limits.window_events)
         measured = self._measured(window)
         assert measured is not None
-        complete = measured >= self._trigger.at_least and (not before or self._trigger.fire is Fire.CONSUME)
-        if not (complete and self._trigger.fire is Fire.CONSUME):
-            windows.append(window)
-        overflows = _shorten(windows, limits.window_events)
-        return Progress(
-            _encode(windows) if windows else b"", complete, overflows, value=float(measured) if complete else None
-        )
+        consumes = self._trigger.fire is Fire.CONSUME
+        complete = measured >= self._trigger.at_least and (consumes or not before)
+        if complete and consumes:
+            windows.pop()
+        memory = _encode(windows) if windows else b""
+        return Progress(memory, complete, overflows, value=float(measured) if complete else None)
 
     def because(self, run: Run) -> str:
         """Why it fires."""
