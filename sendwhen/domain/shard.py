@@ -18,11 +18,10 @@ from typing import assert_never
 
 from sendwhen.domain.application import Application
 from sendwhen.domain.campaign import Campaign
-from sendwhen.domain.changes import CampaignRow, Changes, CustomerChange
+from sendwhen.domain.changes import CampaignRow, Changes
 from sendwhen.domain.condition import Fuse
 from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Skip, Tick, Unreadable
 from sendwhen.domain.moment import Moment
-from sendwhen.domain.record import write_record
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
 from sendwhen.domain.shard_limits import ShardLimits
@@ -102,13 +101,18 @@ class Shard:
         """Customers that the entry needs and who are not resident, each once, in order."""
         if not isinstance(entry, EventBatch):
             return ()
-        uids = dict.fromkeys([event.uid for event in entry.events if not isinstance(event, Unreadable)])
-        return self._residents.absent(uids)
+        live = self._residents.live
+        try:
+            uids = [event.uid for event in entry.events if event.uid not in live]  # type: ignore[union-attr]
+        except AttributeError:
+            # Asking each whether it can be read costs as much as all the rest, and hardly ever one cannot.
+            uids = [event.uid for event in entry.events if not isinstance(event, Unreadable)]
+        return self._residents.absent(dict.fromkeys(uids)) if uids else ()
 
-    def admit(self, uid: str, record: bytes | None, seen_ids: bytes) -> None:
+    def admit(self, uid: str, record: bytes | None, older_ids: bytes) -> None:
         """Make a customer resident; None: a new one. One that is resident already is left as it is."""
         if uid not in self._residents:
-            self._residents.admit(uid, record, seen_ids)
+            self._residents.admit(uid, record, older_ids)
 
     def expect(self, wakes: Sequence[tuple[int, str]], complete_to_ms: int) -> None:
         """Learn deadlines from the store: (due_ms, uid), all of them up to ``complete_to_ms``.
@@ -175,21 +179,8 @@ class Shard:
 
     def collect(self) -> Changes:
         """Everything since the last collect. Each dirty customer is written once."""
-        customers = []
-        for uid, resident in self._dirty.items():
-            record = write_record(resident.customer)
-            append, replace = resident.seen.drain()
-            self._residents.weigh(resident, record)
-            resident.dirty = False
-            customers.append(
-                CustomerChange(
-                    uid=uid,
-                    record=record,
-                    seen_append=append,
-                    seen_replace=replace,
-                    due_at_ms=resident.customer.due_at_ms(),
-                )
-            )
+        write = self._residents.write
+        customers = [write(uid, resident) for uid, resident in self._dirty.items()]
         self._dirty = {}
         done, self._round = self._round, Round(self._limits)
         return Changes(

@@ -31,6 +31,7 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
             counted.
         key_chars: A longer key of a run is cut and given a hash of the whole.
         seen_ids: Event ids remembered for one customer; beyond it the oldest quarter is forgotten, counted.
+        young_ids: So many of them, less one, ride in the customer's record (65,535 at most); then they move beside it.
         seen_ms: How long an event id is remembered, in log time.
         minute_events: Events of one customer that are applied within 60 s of log time; a further one is set aside
             ("too_many"), counted, and welcome later under the same id. They are counted by the remembered ids, so no
@@ -55,6 +56,7 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
     held_events: int = 256
     key_chars: int = 256
     seen_ids: int = 4_096
+    young_ids: int = 32
     seen_ms: int = 72 * HOUR_MS
     minute_events: int = 3_000
     campaign_versions: int = 64

@@ -10,7 +10,7 @@ from typing import Any
 from sendwhen.wire.entry import campaign_put_entry
 from services.sender.dispatch import Dispatch, Rules
 from services.sender.ledger import State
-from services.sender.ledger_port import BeginAttempt, ClaimDue, LedgerLost, Settle
+from services.sender.ledger_port import BeginAttempt, ClaimDue, LedgerLost, Settle, Submit
 from services.sender.ports import Rendered
 from services.sender.retry import Backoff
 from services.trigger.log_port import Append
@@ -18,7 +18,7 @@ from services.trigger.ports import Push, RawEntry, SenderLost
 from tests.fakes.fixed_clock import FixedClock
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_store import MemoryStore, Snapshot
-from tests.simulation.actors import Client, Owner, Worker, submitted
+from tests.simulation.actors import Client, Owner, Worker, decisions
 from tests.simulation.faults import ANYWHERE, Plan
 from tests.simulation.history import History, Violated
 from tests.simulation.mutants import NONE, Mutant
@@ -334,15 +334,20 @@ class World:
         if any((request.partition, row.lineage, row.ordinal) not in self.history.rows for row in request.rows):
             raise Violated(f"Rows of partition {request.partition} went to sender before their commit.")
         lost = self.fault("push reply lost")
-        finished(self.ledger.submit(submitted(request, self.now_ms)))
+        try:
+            self.rng.choice(self._workers).take_in(decisions(request), attempts_max=self.rng.choice((0, 1, 3)))
+        except LedgerLost:
+            raise SenderLost("Sender's ledger did not answer.") from None
         for worker in self._workers:
             worker.idle = False
         if lost:
             raise SenderLost("The answer of sender was lost.")
 
-    def ledger_answer(self, request: ClaimDue | BeginAttempt | Settle) -> Any:
+    def ledger_answer(self, request: Submit | ClaimDue | BeginAttempt | Settle) -> Any:
         """What the ledger answers."""
         match request:
+            case Submit():
+                return self.ledger.submit(request)
             case ClaimDue():
                 return self.ledger.claim_due(request)
             case BeginAttempt():
