@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 
 import msgspec
@@ -10,7 +11,7 @@ from sendwhen.domain.run import Run
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.span import Span
 from sendwhen.domain.trigger_kinds import Absence
-from sendwhen.domain.triggers.logic import Hit, Progress
+from sendwhen.domain.triggers.logic import Hit, Progress, Standing
 
 FIRINGS_MAX = 100
 """Firings of a repeated absence from one start."""
@@ -94,6 +95,13 @@ class AbsenceLogic:
         names = " or ".join(dict.fromkeys(f"“{answer.event}”" for answer in self.answers))
         name, again = run.start.name, f", {run.occurrence + 1} times in a row" if run.occurrence else ""
         return f"no {names} came in time after “{name}”{again}" if names else f"the wait after “{name}” is over{again}"
+
+    def standings(self, memory: bytes) -> Sequence[Standing]:
+        """What each start that was begun waits for."""
+        return [
+            Standing(one.key, f"a start waits for “{self.starts[one.done].event}”", one.first_at_ms)
+            for one in _decode(memory)
+        ]
 
     def join(self, own: bytes, other: bytes) -> bytes:
         """All that was begun by either, oldest first."""

@@ -68,6 +68,19 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     put_at_ms: int
 
 
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """How far a trigger has come for one key, for explanations.
+
+    Attributes:
+        text: A clause without a full stop.
+        since_ms: When that began, or last changed; 0: nobody knows.
+    """
+
+    key: str
+    text: str
+    since_ms: int = 0
+
+
 class TriggerLogic(Protocol):
     """One trigger of one version of a campaign."""
 
@@ -107,6 +120,10 @@ class TriggerLogic(Protocol):
         """Why it fires, in words that follow "because"."""
         ...
 
+    def standings(self, memory: bytes) -> Sequence[Standing]:
+        """What is remembered, in words; ``memory`` is not b""."""
+        ...
+
     def join(self, own: bytes, other: bytes) -> bytes:
         """The memory of two customers who turn out to be one; neither is b""."""
         ...
@@ -127,6 +144,10 @@ class AtOnce:
         """Never."""
         return None
 
+    def standings(self, memory: bytes) -> Sequence[Standing]:  # noqa: ARG002 - nothing that words would help with
+        """Nothing."""
+        return ()
+
 
 class Waiting:
     """What triggers have in common of which one event opens a wait and nothing else is remembered."""
@@ -141,6 +162,10 @@ class Waiting:
     def due_again_at_ms(self, run: Run, due_at_ms: int) -> int | None:  # noqa: ARG002 - never
         """Never."""
         return None
+
+    def standings(self, memory: bytes) -> Sequence[Standing]:  # noqa: ARG002 - nothing is remembered
+        """Nothing."""
+        return ()
 
     def join(self, own: bytes, other: bytes) -> bytes:  # noqa: ARG002 - nothing is remembered
         """Nothing."""
