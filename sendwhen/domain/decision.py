@@ -64,6 +64,7 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
         traceparent, event_id, event_name, received_at_us: Of the event that led here (for a delayed one: that started
             it).
         entry_seq: Entry in which it was decided. front_received_at_us, appended_at_us: of that entry, for traces.
+        grace_ms: How far the campaign runs behind log time: in log time it was due so much later.
     """
 
     send_id: str
@@ -93,3 +94,4 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     entry_seq: int
     front_received_at_us: int
     appended_at_us: int
+    grace_ms: int = 0

@@ -105,7 +105,14 @@ class Starts:
         if due_at_ms > at_ms:
             self._arm(customer, plan, run, seen=seen, out=out)
             return
-        course = Course(customer=customer, run=run, plan=plan, moment=seen.moment, armed=run.armed, delayed=False)
+        course = Course(
+            customer=customer,
+            run=run,
+            plan=plan,
+            moment=seen.moment,
+            armed=run.armed,
+            delayed=plan.on_event_time,
+        )
         self._passage.fire(course, out)
 
     def _progress(self, customer: Customer, plan: Plan, hit: Hit, out: Round) -> Progress:
