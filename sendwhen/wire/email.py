@@ -56,6 +56,7 @@ def intent_of(send: Send, *, partition: int, shard_read_at_us: int, decided_at_u
         delayed=send.delayed,
         start_at_ms=send.start_at_ms,
         grace_ms=send.grace_ms,
+        volume_per_day=send.volume_per_day,
     )
 
 
@@ -96,4 +97,5 @@ def send_of(intent: email_pb2.SendIntent) -> Send:
         front_received_at_us=trace.front_received_at_us,
         appended_at_us=trace.appended_at_us,
         grace_ms=intent.grace_ms,
+        volume_per_day=intent.volume_per_day,
     )

@@ -32,7 +32,7 @@ def read_sequence(node: Node, filters: FilterReader) -> SequenceTrigger | None:
 
 
 def read_steps(node: Node, what: str, filters: FilterReader, *, least: int = 2) -> tuple[SequenceStep, ...]:
-    """The steps of a sequence of so many events at least; () where there are none, which is noted where two are needed."""
+    """The steps of a sequence of so many events at least; () where there are none, noted where two are needed."""
     reader = StepsReader(filters)
     for one in filters.words.list(node, what, "[{event: Product Viewed}, {event: Product Added}]"):
         reader.take(one)
