@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sendwhen.campaigns import campaign_folders, check_lines, read_folder
+from sendwhen.campaigns.json_schema import schema_text, schemas
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.targets import Targets
 from sendwhen.cli.terminal import EXIT_REFUSED, ask_sender, ask_trigger, err, instant, out, run
@@ -41,6 +42,18 @@ def check(folder: Folder) -> None:
         out.print(line, markup=False)
     if not well:
         raise typer.Exit(EXIT_REFUSED)
+
+
+@app.command()
+def schema(
+    of: Annotated[str, typer.Option(help="campaign (campaign.yaml) or events (events.yaml).")] = "campaign",
+) -> None:
+    """Print the JSON Schema with which editors complete and check campaigns while they are written."""
+    known = schemas()
+    if of not in known:
+        err.print(f"There is no schema of '{escape(of)}'. Write {' or '.join(known)}.")
+        raise typer.Exit(EXIT_REFUSED)
+    typer.echo(schema_text(known[of]), nl=False)
 
 
 @app.command()
@@ -139,6 +152,6 @@ async def _put(targets: Targets, campaign: Path) -> PutCampaignResponse:
         raise Invalid("\n".join(errors))
     if not found.files:
         raise Invalid("There is no campaign.yaml in the folder.", remedy="Write one; docs/campaigns.md shows how.")
-    request = PutCampaignRequest(source=CampaignSource(files=found.files))
+    request = PutCampaignRequest(source=CampaignSource(files=found.together()))
     # It writes to every partition's log, and waits for templates to be durable at sender.
     return await ask_trigger(targets, lambda trigger: trigger.PutCampaign(request, timeout=60.0))
