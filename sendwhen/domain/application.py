@@ -11,8 +11,10 @@ from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.condition import Fuse
 from sendwhen.domain.customer import Customer, learn
 from sendwhen.domain.decision import Decision, Kind
-from sendwhen.domain.entry import CampaignPut
+from sendwhen.domain.entry import CampaignPut, Delivered
 from sendwhen.domain.event import Event
+from sendwhen.domain.handover import Handover
+from sendwhen.domain.joining import Joining
 from sendwhen.domain.journey import Journey
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Course, Passage
@@ -42,6 +44,8 @@ class Application:
         fuse: Fuse,
         event_clock: bool,
         limits: ShardLimits,
+        partition: int,
+        partitions: int,
     ) -> None:
         self._limits = limits
         self._seen_max_bytes = limits.seen_ids * ITEM_BYTES
@@ -52,8 +56,31 @@ class Application:
         self._passage = Passage(book=self.book, send_key=send_key, limits=limits, event_clock=event_clock)
         self._journey = Journey(book=self.book, passage=self._passage, limits=limits, event_clock=event_clock)
 
+        self._handover = Handover(
+            partition=partition,
+            partitions=partitions,
+            joining=Joining(book=self.book, limits=limits),
+            apply_event=self._forwarded,
+            limits=limits,
+        )
+
     def event(self, resident: Resident, event: Event, index: int, moment: Moment, out: Round) -> bool:
         """Apply an event; whether it changed the customer."""
+        if resident.customer.into is not None:
+            self._handover.forward(resident.customer, event, out)
+            return False
+        if self._event_clock and event.occurred_at_ms < moment.now_ms:
+            detail = f"It happened {moment.now_ms - event.occurred_at_ms} ms before the clock."
+            return self._apply(resident, event, index, moment, out, unsorted=detail)
+        return self._apply(resident, event, index, moment, out)
+
+    def _forwarded(self, resident: Resident, event: Event, index: int, moment: Moment, out: Round) -> bool:
+        # On the events' own time the clock may have gone on while the event was on its way.
+        return self._apply(resident, event, index, moment, out)
+
+    def _apply(
+        self, resident: Resident, event: Event, index: int, moment: Moment, out: Round, *, unsorted: str = ""
+    ) -> bool:
         hashed = id_hash(event.event_id)
         now_ms = moment.now_ms
         seen = resident.seen
@@ -67,16 +94,18 @@ class Application:
             detail = f"{self._minute_events} events of its customer were applied within a minute."
             _set_aside(out, event, index, moment, ("too_many", detail))
             return False
-        if self._event_clock and event.occurred_at_ms < now_ms:
-            detail = f"It happened {now_ms - event.occurred_at_ms} ms before the clock."
-            _set_aside(out, event, index, moment, ("unsorted", detail))
+        if unsorted:
+            _set_aside(out, event, index, moment, ("unsorted", unsorted))
             return False
         draft = replace(resident.customer)
         mark = None
         try:
             overflows = learn(draft, event, seq=moment.seq, at_ms=now_ms, limits=self._limits)
-            if self._journey.concerns(draft, event):
+            if event.previous_id or (event.user_id and event.anonymous_id):
                 mark = out.mark()
+                self._handover.tie(draft, event, out)
+            if self._journey.concerns(draft, event):
+                mark = mark or out.mark()
                 self._journey.take(draft, event, index, moment, out)
         except MemoryError:
             # Says nothing of the event: another process may have room for it.
@@ -108,6 +137,19 @@ class Application:
 
     def _oldest_s(self, now_ms: int) -> int:
         return (now_ms - self._limits.seen_ms) // 1_000
+
+    def transfer(self, resident: Resident, item: Delivered, index: int, moment: Moment, out: Round) -> bool:
+        """Apply what another partition has for the customer; whether it changed the customer."""
+        mark = out.mark()
+        try:
+            return self._handover.apply(resident, item.transfer, index, moment, out)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one bad transfer is set aside; its neighbours go on
+            out.back_to(mark)
+            detail = f"Applying the {type(item.transfer).__name__.lower()} raised {type(error).__name__}."
+            out.set_aside(seq=moment.seq, index=index, reason=_FAILED, detail=detail, at_ms=moment.at_ms, logged=True)
+            return False
 
     def put(self, entry: CampaignPut, at_ms: int, out: Round) -> None:
         """Bring a version of a campaign into force; one that cannot be compiled leaves the running one in force."""

@@ -15,6 +15,8 @@ from sendwhen.domain.event import Event
 from sendwhen.domain.properties import read_parts, read_value
 from sendwhen.domain.run import Run
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.ties import NO_TIES, Ties
+from sendwhen.domain.transfer import Place
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -63,6 +65,8 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
         recent: Packed recent events, oldest first (``sendwhen.domain.record`` reads them); recent_count: how many.
         memories: By campaign_id.
         decisions: The latest, packed, oldest first.
+        born_seq: Entry that created the customer (0: before that was noted); tells one life from the next.
+        ties: None: of no other identity.
     """
 
     uid: str
@@ -81,6 +85,22 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     runs: tuple[Run, ...] = ()
     memories: Mapping[str, Memory] = {}
     decisions: tuple[bytes, ...] = ()
+    born_seq: int = 0
+    ties: Ties | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Something is known of the customer; nobody is like a record that was never written, or deleted."""
+        return self.seq > 0
+
+    @property
+    def into(self) -> Place | None:
+        """Where the survivor is; None: this is no tombstone."""
+        return None if self.ties is None else self.ties.into
+
+    def known_ties(self) -> Ties:
+        """The ties, or none."""
+        return self.ties or NO_TIES
 
     def memory(self, campaign_id: str) -> Memory:
         """What the campaign remembers."""
@@ -122,6 +142,8 @@ def learn(customer: Customer, event: Event, *, seq: int, at_ms: int, limits: Sha
         msgspec.DecodeError: The attributes are not a JSON object.
     """
     overflows = 0
+    if not customer.exists:
+        customer.born_seq = seq
     if not customer.first_seen_at_ms:
         customer.first_seen_at_ms = at_ms
     customer.last_seen_at_ms = customer.changed_at_ms = at_ms

@@ -17,19 +17,28 @@ from typing import assert_never
 
 from sendwhen.domain.application import Application
 from sendwhen.domain.campaign import Campaign
-from sendwhen.domain.changes import CampaignRow, Changes, CustomerChange
+from sendwhen.domain.changes import CampaignRow, Changes, CustomerChange, ReceivedRow
 from sendwhen.domain.condition import Fuse
-from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Skip, Tick, Unreadable
+from sendwhen.domain.entry import (
+    CampaignPaused,
+    CampaignPut,
+    Entry,
+    EventBatch,
+    Skip,
+    Tick,
+    Transfers,
+    Unreadable,
+    uids_of,
+)
 from sendwhen.domain.moment import Moment
+from sendwhen.domain.received import Received
 from sendwhen.domain.record import write_record
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.skips import Skips
 from sendwhen.domain.wakes import Wakes
 from sendwhen.errors import Precondition
-
-WHOLE_ENTRY = -1
-_SKIPS_NONE: frozenset[tuple[int, int]] = frozenset()
 
 
 class Shard:
@@ -49,7 +58,9 @@ class Shard:
         fuse: Fuse,
         event_clock: bool = False,
         limits: ShardLimits | None = None,
+        partitions: int = 1,
     ) -> None:
+        """``partitions``: how many there are; a customer's other identities live in any of them."""
         self.partition = partition
         self._limits = limits or ShardLimits()
         self._event_clock = event_clock
@@ -59,6 +70,8 @@ class Shard:
             fuse=fuse,
             event_clock=event_clock,
             limits=self._limits,
+            partition=partition,
+            partitions=partitions,
         )
         self.restore(position=0, clock_ms=0, campaigns=())
 
@@ -68,7 +81,8 @@ class Shard:
         position: int,
         clock_ms: int,
         campaigns: Sequence[CampaignRow],
-        skips: Collection[tuple[int, int]] = _SKIPS_NONE,
+        skips: Collection[tuple[int, int]] = (),
+        received: Sequence[ReceivedRow] = (),
     ) -> None:
         """Forget everything and start from a committed state.
 
@@ -80,12 +94,13 @@ class Shard:
         """
         self.position = position
         self.clock_ms = clock_ms
-        self._skips = set(skips)
+        self._skips = Skips(skips)
         self._wakes = Wakes(known_to_ms=clock_ms, limits=self._limits)
         self._residents = self._wakes.residents
         self._dirty: dict[str, Resident] = {}
         self._unwritten: dict[str, None] = {}
         self._round = Round(self._limits)
+        self._received = Received(received, lineages_max=self._limits.source_lineages)
         self._application.book.restore(campaigns)
 
     @property
@@ -95,14 +110,11 @@ class Shard:
 
     def leave_out(self, seq: int, index: int) -> None:
         """Learn of one more event to be left out, before its entry is applied."""
-        self._skips.add((seq, index))
+        self._skips.add(seq, index)
 
     def absent(self, entry: Entry) -> tuple[str, ...]:
         """Customers that the entry needs and who are not resident, each once, in order."""
-        if not isinstance(entry, EventBatch):
-            return ()
-        uids = dict.fromkeys([event.uid for event in entry.events if not isinstance(event, Unreadable)])
-        return self._residents.absent(uids)
+        return self._residents.absent(uids_of(entry))
 
     def admit(self, uid: str, record: bytes | None, seen_ids: bytes) -> None:
         """Make a customer resident; None: a new one. One that is resident already is left as it is."""
@@ -164,6 +176,8 @@ class Shard:
             )
         if isinstance(entry, EventBatch):
             self._apply_events(entry)
+        elif isinstance(entry, Transfers):
+            self._apply_transfers(entry)
         else:
             now_ms = max(self.clock_ms, entry.at_ms)
             self._advance(now_ms, now_ms, entry)
@@ -174,9 +188,9 @@ class Shard:
         """Everything since the last collect. Each dirty customer is written once."""
         customers = []
         for uid, resident in self._dirty.items():
-            record = write_record(resident.customer)
+            record = write_record(resident.customer) if resident.customer.exists else None
             append, replace = resident.seen.drain()
-            self._residents.weigh(resident, record)
+            self._residents.weigh(resident, record or b"")
             resident.dirty = False
             customers.append(
                 CustomerChange(
@@ -189,16 +203,7 @@ class Shard:
             )
         self._dirty = {}
         done, self._round = self._round, Round(self._limits)
-        return Changes(
-            position=self.position,
-            clock_ms=self.clock_ms,
-            customers=tuple(customers),
-            sends=tuple(done.sends),
-            decisions=tuple(done.decisions),
-            dead_letters=tuple(done.dead_letters),
-            campaigns=tuple(done.campaigns.values()),
-            counters=done.counters,
-        )
+        return done.changes(self.position, self.clock_ms, customers, self._received.drain())
 
     def evict(self) -> int:
         """After what was collected is committed: bring memory within its limits; how many customers left it."""
@@ -207,7 +212,7 @@ class Shard:
 
     def _apply_events(self, batch: EventBatch) -> None:
         out, apply, live, event_clock = self._round, self._application.event, self._residents.live, self._event_clock
-        left_out = self._left_out(batch)
+        left_out = self._skips.of(batch.seq, len(batch.events))
         moment = None if event_clock else self._move_to(max(self.clock_ms, batch.at_ms), batch)
         for index, event in enumerate(batch.events):
             if isinstance(event, Unreadable):
@@ -223,12 +228,20 @@ class Shard:
             if apply(resident, event, index, moment, out):
                 self._touched(uid, resident)
 
-    def _left_out(self, batch: EventBatch) -> Collection[int]:
-        if not self._skips:
-            return ()
-        if (batch.seq, WHOLE_ENTRY) in self._skips:
-            return range(len(batch.events))
-        return [index for index in range(len(batch.events)) if (batch.seq, index) in self._skips]
+    def _apply_transfers(self, entry: Transfers) -> None:
+        moment = self._move_to(max(self.clock_ms, entry.at_ms), entry)
+        left_out = self._skips.of(entry.seq, len(entry.items))
+        for index, item in enumerate(entry.items):
+            if isinstance(item, Unreadable):
+                if index not in left_out:
+                    self._set_aside(entry.seq, index, item)
+            elif not self._received.take(item, entry.seq):
+                self._round.counters.repeated_transfers += 1
+            elif index not in left_out:
+                uid = item.transfer.uid
+                resident = self._resident(uid)
+                if self._application.transfer(resident, item, index, moment, self._round):
+                    self._touched(uid, resident)
 
     def _set_aside(self, seq: int, index: int, event: Unreadable) -> None:
         self._round.set_aside(
@@ -240,7 +253,7 @@ class Shard:
             payload=event.payload,
         )
 
-    def _move_to(self, now_ms: int, batch: EventBatch) -> Moment:
+    def _move_to(self, now_ms: int, batch: EventBatch | Transfers) -> Moment:
         self._advance(now_ms, now_ms, batch)
         return Moment.of(batch, now_ms=now_ms, at_ms=now_ms)
 
@@ -270,7 +283,7 @@ class Shard:
     def _apply_change(self, entry: Tick | CampaignPut | CampaignPaused | Skip) -> None:
         match entry:
             case CampaignPut():
-                if (entry.seq, WHOLE_ENTRY) not in self._skips:
+                if not self._skips.whole(entry.seq):
                     self._application.put(entry, self.clock_ms, self._round)
             case CampaignPaused():
                 self._round.rows(self._application.book.pause(entry))

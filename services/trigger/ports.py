@@ -1,7 +1,8 @@
 """What trigger's shards need of the outside: the store, and sender for their relay. The front's log is ``log_port``.
 
 The shard host and the outbox relay are sans-I/O: they yield the requests below and are sent the answers. In production
-a thread carries them out on a ``ShardStore``; in the simulation a scheduler does, and may stop between any two of them.
+a thread carries them out on a ``store_port.ShardStore``; in the simulation a scheduler does, and may stop between any
+two of them.
 A store that went away shows as ``StoreLost`` thrown into the generator.
 """
 
@@ -9,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Protocol
 
 import msgspec
 
-from sendwhen.domain.changes import CampaignRow, Changes, DeadLetter
+from sendwhen.domain.changes import CampaignRow, Changes, DeadLetter, ReceivedRow
 from sendwhen.errors import Invalid, Unavailable
 
 
@@ -58,6 +58,7 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
         clock_ms: Log time at that position.
         campaigns: All rows kept.
         next_ordinal: For the next outbox row. lineage: of rows to be made by this owner (random, made by the claim).
+        received: How far other partitions' outboxes were received.
         claims_without_progress: Claims, this one included, since a commit last moved the position (1: none before it).
     """
 
@@ -69,6 +70,7 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     next_ordinal: int
     lineage: str
     claims_without_progress: int
+    received: tuple[ReceivedRow, ...] = ()
 
 
 class Why(Enum):
@@ -140,12 +142,21 @@ class DueAnswer(msgspec.Struct, frozen=True, kw_only=True):
     complete_to_ms: int
 
 
+TO_SENDER = -1
+
+
 class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision on its way to sender; ``intent`` is a serialised sendwhen.v1.SendIntent."""
+    """A decision on its way to sender, or a transfer on its way to a partition.
+
+    Attributes:
+        intent: A serialised sendwhen.v1.SendIntent, or a transfer as ``sendwhen.domain.transfer`` writes it.
+        target: Partition to whose log it goes, or TO_SENDER.
+    """
 
     ordinal: int
     lineage: str
     intent: bytes
+    target: int = TO_SENDER
 
 
 class PartitionCommit(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,6 +238,16 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[OutboxRow, ...]
 
 
+class Deliver(msgspec.Struct, frozen=True, kw_only=True):
+    """Append rows to the logs of their targets, one entry for each. Answer: None when that is durable.
+
+    Needs no fence: receivers recognise what they had by source, lineage and ordinal.
+    """
+
+    source: int
+    rows: tuple[OutboxRow, ...]
+
+
 class DeleteOutbox(msgspec.Struct, frozen=True, kw_only=True):
     """Delete the rows up to an ordinal, inclusive. Needs no fence: they are durable at the receiver. Answer: None.
 
@@ -248,7 +269,7 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     at_most_ms: int
 
 
-RelayRequest = ReadOutbox | Push | DeleteOutbox | Pause
+RelayRequest = ReadOutbox | Push | Deliver | DeleteOutbox | Pause
 
 
 class SenderLost(Unavailable):
@@ -257,43 +278,3 @@ class SenderLost(Unavailable):
 
 class SenderRefused(Invalid):
     """Sender will never take these rows, or one of them."""
-
-
-class ShardStore(Protocol):
-    """The store as a shard uses it, one method for each request. Every method raises StoreLost."""
-
-    def claim(self, request: Claim) -> Mapping[int, Claimed | Refusal]:
-        """See Claim."""
-        ...
-
-    def read(self, request: Read) -> ReadAnswer:
-        """See Read."""
-        ...
-
-    def load(self, request: Load) -> Mapping[int, tuple[tuple[bytes | None, bytes], ...]]:
-        """See Load."""
-        ...
-
-    def due(self, request: Due) -> Mapping[int, DueAnswer]:
-        """See Due."""
-        ...
-
-    def commit(self, request: Commit) -> Mapping[int, Refusal | None]:
-        """See Commit."""
-        ...
-
-    def append_tick(self, request: AppendTick) -> bool | Refusal:
-        """See AppendTick."""
-        ...
-
-    def mark_trying(self, request: MarkTrying) -> int | Refusal:
-        """See MarkTrying."""
-        ...
-
-    def read_outbox(self, request: ReadOutbox) -> tuple[OutboxRow, ...]:
-        """See ReadOutbox."""
-        ...
-
-    def delete_outbox(self, request: DeleteOutbox) -> None:
-        """See DeleteOutbox."""
-        ...

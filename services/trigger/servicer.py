@@ -14,6 +14,7 @@ from services.trigger.advance import LATEST_MS, advance_clock
 from services.trigger.append import Appender
 from services.trigger.applied import AppliedWatch
 from services.trigger.campaigns import Campaigns
+from services.trigger.customers import CustomerDesk
 from services.trigger.front_messages import (
     dead_letter_message,
     partition_message,
@@ -51,6 +52,7 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
         applied: AppliedWatch,
         campaigns: Campaigns,
         why: WhyDesk,
+        customers: CustomerDesk,
         watch: StoreWatch,
         shards: Shards,
         event_clock: bool,
@@ -60,6 +62,7 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
         self._applied = applied
         self._campaigns = campaigns
         self._why = why
+        self._customers = customers
         self._watch = watch
         self._shards = shards
         self._event_clock = event_clock
@@ -116,6 +119,18 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
     async def Why(self, request: pb.WhyRequest, _context: Context) -> pb.WhyResponse:
         """Explain."""
         return await self._why.answer(request)
+
+    async def ShowCustomer(self, request: pb.ShowCustomerRequest, _context: Context) -> pb.ShowCustomerResponse:
+        """Show one."""
+        return await self._customers.show(request)
+
+    async def MergeCustomers(self, request: pb.MergeCustomersRequest, _context: Context) -> pb.MergeCustomersResponse:
+        """Join two."""
+        return await self._customers.merge(request)
+
+    async def DeleteCustomer(self, request: pb.DeleteCustomerRequest, _context: Context) -> pb.DeleteCustomerResponse:
+        """Delete one."""
+        return await self._customers.delete(request)
 
     async def ListDeadLetters(
         self, request: pb.ListDeadLettersRequest, _context: Context

@@ -26,11 +26,11 @@ from services.trigger.host_limits import HostLimits
 from services.trigger.hosted_partition import HostPorts
 from services.trigger.metered_shard import MeteredSender, MeteredShardStore
 from services.trigger.outbox_relay import OutboxRelay
-from services.trigger.ports import ShardStore
 from services.trigger.refused_row import letter_of
 from services.trigger.shard_driver import Sender, ShardDriver
 from services.trigger.shard_host import ShardHost
 from services.trigger.shard_settings import DAY_MS, ShardSettings
+from services.trigger.store_port import ShardStore
 from services.trigger.valkey_shards import ValkeyShards
 
 log = structlog.get_logger()
@@ -68,8 +68,9 @@ def host_ports(clock: Clock) -> HostPorts:
 
 
 def _payload(body: bytes, index: int) -> bytes:
-    events = log_pb2.LogEntry.FromString(body).events.events
-    return events[index] if 0 <= index < len(events) else body
+    entry = log_pb2.LogEntry.FromString(body)
+    parts = entry.events.events or [transfer.body for transfer in entry.transfers.transfers]
+    return parts[index] if 0 <= index < len(parts) else body
 
 
 def new_shards(
@@ -81,6 +82,7 @@ def new_shards(
     def new_shard(partition: int) -> Shard:
         return Shard(
             partition=partition,
+            partitions=settings.partitions,
             send_key=settings.send_key.encode(),
             compile_campaign=compile_source,
             fuse=fused,

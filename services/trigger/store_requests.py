@@ -12,9 +12,9 @@ from services.trigger.ports import (
     Load,
     MarkTrying,
     Read,
-    ShardStore,
     StoreRequest,
 )
+from services.trigger.store_port import ShardStore
 
 
 def carry_out(store: ShardStore, request: StoreRequest) -> object:

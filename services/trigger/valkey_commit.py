@@ -9,7 +9,7 @@ import msgspec
 
 from sendwhen.domain.changes import Changes
 from sendwhen.v1 import log_pb2
-from services.trigger.ports import PartitionCommit
+from services.trigger.ports import TO_SENDER, PartitionCommit
 from services.trigger.valkey_connection import Argument
 
 NONCE_BYTES = 8
@@ -31,7 +31,7 @@ def commit_arguments(round_: PartitionCommit, *, given_ms: int | None, ids_expir
     first_ordinal = round_.outbox[0].ordinal if round_.outbox else 0
     if any(row.ordinal != first_ordinal + n for n, row in enumerate(round_.outbox)):
         raise ValueError("ordinals of outbox rows must go on without gaps")
-    groups = (*_customers(changes), *_others(round_))
+    groups = (*_customers(changes), *_others(round_), *_partition(changes))
     return [
         round_.epoch,
         round_.owner,
@@ -59,7 +59,8 @@ def _customers(changes: Changes) -> Iterable[tuple[list[Argument], int]]:
     appended: list[Argument] = []
     replaced: list[Argument] = []
     for customer in changes.customers:
-        records += (customer.uid, customer.record)
+        if customer.record is not None:
+            records += (customer.uid, customer.record)
         if customer.due_at_ms is None:
             not_due.append(customer.uid)
         else:
@@ -75,7 +76,7 @@ def _others(round_: PartitionCommit) -> Iterable[tuple[list[Argument], int]]:
     changes = round_.changes
     outbox: list[Argument] = []
     for row in round_.outbox:
-        outbox += (row.lineage, row.intent)
+        outbox += ("" if row.target == TO_SENDER else row.target, row.lineage, row.intent)
     letters: list[Argument] = [msgspec.msgpack.encode(letter) for letter in changes.dead_letters]
     kept: list[Argument] = []
     gone: list[Argument] = []
@@ -90,4 +91,17 @@ def _others(round_: PartitionCommit) -> Iterable[tuple[list[Argument], int]]:
         if letter.logged:
             skip = log_pb2.SkipEntry(seq=letter.seq, index=letter.index, reason=letter.reason)
             skips += (nonce(), log_pb2.LogEntry(skip=skip).SerializeToString())
-    return (outbox, 2), (letters, 1), (kept, 2), (gone, 1), (skips, 2)
+    return (outbox, 3), (letters, 1), (kept, 2), (gone, 1), (skips, 2)
+
+
+def _partition(changes: Changes) -> Iterable[tuple[list[Argument], int]]:
+    deleted: list[Argument] = [customer.uid for customer in changes.customers if customer.record is None]
+    received: list[Argument] = []
+    forgotten: list[Argument] = []
+    for row in changes.received:
+        field = f"{row.source}/{row.lineage}"
+        if row.ordinal:
+            received += (field, msgspec.msgpack.encode(row))
+        else:
+            forgotten.append(field)
+    return (deleted, 1), (received, 2), (forgotten, 1)

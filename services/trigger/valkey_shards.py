@@ -16,14 +16,16 @@ import msgspec
 import redis
 
 from sendwhen.chassis.clock import Clock
-from sendwhen.domain.changes import CampaignRow
+from sendwhen.domain.changes import CampaignRow, ReceivedRow
 from services.trigger import store_keys
+from services.trigger.delivery import entries_of, outbox_row
 from services.trigger.ports import (
     AppendTick,
     Claim,
     Claimed,
     Commit,
     DeleteOutbox,
+    Deliver,
     Due,
     DueAnswer,
     Load,
@@ -52,6 +54,7 @@ Dedupe promises 72 h of log time, which on the events' own time no expiry measur
 _COMPARE_CLOCKS_S = 5.0
 _REFUSALS = {1: Refusal(why=Why.FENCED), 2: Refusal(why=Why.MOVED), 3: Refusal(why=Why.LOST)}
 _ROWS = msgspec.msgpack.Decoder(CampaignRow)
+_RECEIVED = msgspec.msgpack.Decoder(ReceivedRow)
 
 
 class ValkeyShards:
@@ -203,9 +206,14 @@ class ValkeyShards:
         """See the port."""
         start = f"{request.after_ordinal + 1}-0"
         (rows,) = self._call([("XRANGE", store_keys.outbox(request.partition), start, "+", "COUNT", request.rows_max)])
-        return tuple(
-            OutboxRow(ordinal=int(row_id.partition(b"-")[0]), lineage=fields[1].decode(), intent=fields[3])
-            for row_id, fields in rows
+        return tuple(outbox_row(row_id, fields) for row_id, fields in rows)
+
+    def deliver(self, request: Deliver) -> None:
+        """See the port. The time of the log stays, where it is the events' own."""
+        given_ms, own_time = (0, "1") if self._events_clock else (self._clock.now_ms(), "")
+        self._call(
+            ("FCALL", self._functions.append, 1, store_keys.head(target), given_ms, 0, nonce(), body, 0, own_time)
+            for target, body in entries_of(request).items()
         )
 
     def delete_outbox(self, request: DeleteOutbox) -> None:
@@ -269,6 +277,7 @@ def _claimed(reply: list[Any]) -> Claimed:
         next_ordinal=reply[4] + 1,
         lineage=secrets.token_hex(8),
         claims_without_progress=reply[5],
+        received=tuple(_RECEIVED.decode(row) for row in reply[8]),
     )
 
 

@@ -17,8 +17,8 @@ from services.trigger.ports import (
     RawEntry,
     Read,
     Refusal,
-    ShardStore,
 )
+from services.trigger.store_port import ShardStore
 
 T = TypeVar("T")
 ChangeTuple = tuple[int, int, str, int, tuple[str, ...]]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field
 
-from sendwhen.domain.changes import CampaignRow, DeadLetter
+from sendwhen.domain.changes import CampaignRow, DeadLetter, ReceivedRow
 from sendwhen.v1 import log_pb2
 from services.trigger.log_port import Lagging, PartitionHead
 from services.trigger.ports import Claimed, DueAnswer, OutboxRow, PartitionCommit, RawEntry, Refusal, Why
@@ -72,6 +72,7 @@ class MemoryPartition:
     change_rows: list[ChangeRow] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     campaigns: dict[tuple[str, str], CampaignRow] = field(default_factory=dict)
+    received: dict[tuple[int, str], ReceivedRow] = field(default_factory=dict)
 
     def copied(self) -> MemoryPartition:
         """The same state, apart."""
@@ -136,6 +137,7 @@ class MemoryPartition:
             next_ordinal=self.ordinal + 1,
             lineage=lineage,
             claims_without_progress=self.claims,
+            received=tuple(self.received.values()),
         )
 
     def fenced(self, epoch: int, owner: str) -> bool:
@@ -193,7 +195,10 @@ class MemoryPartition:
 
     def _write_customers(self, round_: PartitionCommit) -> None:
         for customer in round_.changes.customers:
-            self.records[customer.uid] = customer.record
+            if customer.record is None:
+                self.records.pop(customer.uid, None)
+            else:
+                self.records[customer.uid] = customer.record
             if customer.seen_replace is not None:
                 self.seen[customer.uid] = customer.seen_replace
             elif customer.seen_append:
@@ -219,6 +224,11 @@ class MemoryPartition:
                 self.campaigns[row.campaign_id, row.version] = row
             else:
                 self.campaigns.pop((row.campaign_id, row.version), None)
+        for heard in changes.received:
+            if heard.ordinal:
+                self.received[heard.source, heard.lineage] = heard
+            else:
+                self.received.pop((heard.source, heard.lineage), None)
 
     # --- what is read ---
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sendwhen.chassis.clock import Clock
 from sendwhen.v1 import log_pb2
+from services.trigger.delivery import entries_of
 from services.trigger.ports import (
     AppendTick,
     Claim,
     Claimed,
     Commit,
     DeleteOutbox,
+    Deliver,
     Due,
     DueAnswer,
     Load,
@@ -165,6 +167,22 @@ class MemoryShards:
             return tuple(row for ordinal, row in outbox.items() if ordinal > request.after_ordinal)[: request.rows_max]
 
         return self._carry_out(act)
+
+    def deliver(self, request: Deliver) -> None:
+        """See the port. On the events' own time the log's time stays."""
+
+        def act() -> None:
+            for number, body in entries_of(request).items():
+                self._store.partitions[number].append(
+                    at_ms=0 if self._store.events_clock else self._store.log_time(self._clock.now_ms()),
+                    store_us=self._store.clock.now_us(),
+                    events=0,
+                    nonce=self._store.nonce(),
+                    body=body,
+                    lag_max=0,
+                )
+
+        self._carry_out(act)
 
     def delete_outbox(self, request: DeleteOutbox) -> None:
         """See the port."""

@@ -1,0 +1,134 @@
+"""Open runs when two customers become one: each is held against what the other side did since it began to wait.
+
+A run keeps its deadline, its id and its version. What would have ended its wait had it been the same customer's ends it
+now, with that reason; only events from the beginning of the wait and before its deadline count, so that a deadline that
+passed while the run was on its way comes first, as it does everywhere. Where a campaign takes one wait of a key at a
+time, the later start stays (``reset``) or the earlier one (``keep``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from sendwhen.domain.campaign import OnRestart
+from sendwhen.domain.campaign_book import CampaignBook
+from sendwhen.domain.condition import EventScope
+from sendwhen.domain.customer import Customer
+from sendwhen.domain.decision import Decision, Kind
+from sendwhen.domain.moment import Moment
+from sendwhen.domain.properties import read_object
+from sendwhen.domain.record import RecentEvent
+from sendwhen.domain.round import Round
+from sendwhen.domain.run import TRIGGER_PHASE, Run
+from sendwhen.domain.shard_limits import ShardLimits
+
+BY_JOINING = 2
+"""In ``Run.armed``: the run came with another identity; between those armed by an event (1) and by a later one."""
+
+
+Did = tuple[Sequence[RecentEvent], Sequence[RecentEvent]]
+"""What the survivor did, and what the other identity did, as far as is remembered."""
+
+
+class JoinedAt(NamedTuple):
+    """When two are joined: the entry's moment, and which transfer of it."""
+
+    moment: Moment
+    place: int
+
+
+class JoinedRuns:
+    """Joins open runs."""
+
+    def __init__(self, *, book: CampaignBook, limits: ShardLimits) -> None:
+        self._book = book
+        self._limits = limits
+
+    def join(self, own: Customer, other: Customer, did: Did, at: JoinedAt, out: Round) -> None:
+        """Give ``own``, which is joined but for its runs, those that stay of both; ``did``: what each side did."""
+        moment = at.moment
+        mine = [run for run in own.runs if not self._ended(own, run, did[1], moment, out)]
+        theirs = [run for run in other.runs if not self._ended(own, run, did[0], moment, out)]
+        moved = [
+            replace(run, armed=(moment.seq, run.armed[1], BY_JOINING, at.place, number))
+            for number, run in enumerate(theirs)
+        ]
+        for run in moved:
+            self._add(own, mine, run, moment, out)
+        own.runs = tuple(mine)
+
+    def _add(self, own: Customer, runs: list[Run], run: Run, moment: Moment, out: Round) -> None:
+        rival = self._rival(runs, run)
+        if rival is not None:
+            plan = self._book.plan(run.campaign_id, run.version)
+            latest_stays = plan is None or plan.logic.on_restart is OnRestart.RESET
+            if (run.start_at_ms >= rival.start_at_ms) is not latest_stays:
+                self._say(own, run, ("superseded", "The customer's other wait of this campaign stays."), moment, out)
+                return
+            runs.remove(rival)
+            self._say(own, rival, ("superseded", "The wait of a joined identity takes its place."), moment, out)
+        if len(runs) >= self._limits.runs:
+            out.counters.overflows += 1
+            self._say(own, run, ("limit", f"The customer has {self._limits.runs} open runs."), moment, out)
+            return
+        runs.append(run)
+        out.armed.append(run)
+
+    def _rival(self, runs: Sequence[Run], run: Run) -> Run | None:
+        if run.phase != TRIGGER_PHASE:
+            return None
+        plan = self._book.plan(run.campaign_id, run.version)
+        if plan is not None and plan.logic.on_restart is OnRestart.PARALLEL:
+            return None
+        for one in runs:
+            if one.phase == TRIGGER_PHASE and (one.campaign_id, one.key) == (run.campaign_id, run.key):
+                return one
+        return None
+
+    def _ended(self, own: Customer, run: Run, did: Sequence[RecentEvent], moment: Moment, out: Round) -> bool:
+        plan = self._book.plan(run.campaign_id, run.version)
+        if plan is None:
+            return False
+        began_ms = run.armed[1]
+        scope = own.scope()
+        for event in did:
+            if not began_ms <= event.logged_at_ms < run.due_at_ms:
+                continue
+            seen = EventScope(
+                name=event.name,
+                id=event.event_id,
+                occurred_at_ms=event.occurred_at_ms,
+                properties=read_object(event.properties),
+            )
+            reason = plan.end(run, seen, scope, event.logged_at_ms, self._limits)
+            if reason:
+                self._say(own, run, (reason, f"“{event.name}” had come under a joined identity."), moment, out)
+                return True
+        if own.memory(run.campaign_id).stopped and run.due_at_ms > moment.now_ms:
+            self._say(own, run, ("stopped", "The campaign is over for this customer."), moment, out)
+            return True
+        return False
+
+    @staticmethod
+    def _say(own: Customer, run: Run, why: tuple[str, str], moment: Moment, out: Round) -> None:
+        reason, detail = why
+        out.decide(
+            own,
+            Decision(
+                kind=Kind.CANCELLED,
+                campaign_id=run.campaign_id,
+                version=run.version,
+                run_id=run.run_id,
+                key=run.key,
+                at_ms=moment.at_ms,
+                due_at_ms=run.due_at_ms,
+                start_at_ms=run.start_at_ms,
+                reason=reason,
+                detail=detail,
+                event_id=run.start.event_id,
+                seq=moment.seq,
+            ),
+        )
