@@ -8,23 +8,17 @@ from zlib import crc32
 
 import msgspec
 
-from sendwhen.domain.campaign import (
-    Absence,
-    Campaign,
-    Category,
-    Duration,
-    EventFilter,
-    Match,
-    OnRestart,
-    Reentry,
-    SendStep,
-)
+from sendwhen.domain.campaign import Campaign, Reentry
 from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Expression, Fused
 from sendwhen.domain.entry import CampaignPut, Entry, EventBatch, Tick
 from sendwhen.domain.event import Event
+from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.partition import customer_uid, routing_key
+from sendwhen.domain.sending_rules import Category, Sending
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.steps import SendStep
+from sendwhen.domain.trigger_kinds import Absence, Duration, Match, OnRestart
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
@@ -131,12 +125,13 @@ def an_abandoned_cart(
 
 
 def a_campaign(**more: Any) -> Campaign:
-    """A transactional campaign of one email."""
+    """A transactional campaign of one email; words of ``Sending`` may stand among the others."""
+    sending = {name: more.pop(name) for name in Sending.__struct_fields__ if name in more}
     defaults: dict[str, Any] = {
         "campaign_id": "viewed",
         "version": "v1",
         "steps": (a_send(),),
-        "category": Category.TRANSACTIONAL,
+        "sending": Sending(**{"category": Category.TRANSACTIONAL, **sending}),
         "reentry": Reentry.ALWAYS,
     }
     return Campaign(**{**defaults, **more})

@@ -1,4 +1,4 @@
-"""Applies one event, or one deadline, to one customer: on a copy, so that what raises leaves nothing behind."""
+"""Applies one event to one customer: on a copy, so that what raises leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from msgspec.structs import replace
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.condition import Fuse
-from sendwhen.domain.customer import Customer, learn
-from sendwhen.domain.decision import Decision, Kind
+from sendwhen.domain.customer import learn
+from sendwhen.domain.deadlines import FAILED, Deadlines
 from sendwhen.domain.entry import CampaignPut, Delivered
 from sendwhen.domain.event import Event
 from sendwhen.domain.handover import Handover
 from sendwhen.domain.joining import Joining
 from sendwhen.domain.journey import Journey
 from sendwhen.domain.moment import Moment
-from sendwhen.domain.passage import Course, Passage
+from sendwhen.domain.passage import Passage
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
-from sendwhen.domain.run import TRIGGER_PHASE, Run
+from sendwhen.domain.run import Alarm, Run
 from sendwhen.domain.seen import ITEM_BYTES, Seen, SeenIds, id_hash
 from sendwhen.domain.shard_limits import ShardLimits
 
-_FAILED = "failed"
 _SHRINK_EVERY_BYTES = 256 * ITEM_BYTES
 _MINUTE_S = 60
 
@@ -53,9 +52,9 @@ class Application:
         self._minute_events = limits.minute_events
         self._minute_bytes = limits.minute_events * ITEM_BYTES
         self.book = CampaignBook(compile_campaign=compile_campaign, fuse=fuse, limits=limits)
-        self._passage = Passage(book=self.book, send_key=send_key, limits=limits, event_clock=event_clock)
-        self._journey = Journey(book=self.book, passage=self._passage, limits=limits, event_clock=event_clock)
-
+        passage = Passage(book=self.book, send_key=send_key, limits=limits, event_clock=event_clock)
+        self._journey = Journey(book=self.book, passage=passage, limits=limits, event_clock=event_clock)
+        self._deadlines = Deadlines(book=self.book, passage=passage, alarms={})
         self._handover = Handover(
             partition=partition,
             partitions=partitions,
@@ -115,7 +114,7 @@ class Application:
                 out.back_to(mark)
             # The message of the error may hold what a customer wrote; its kind does not.
             detail = f"Applying it raised {type(error).__name__}."
-            _set_aside(out, event, index, moment, (_FAILED, detail))
+            _set_aside(out, event, index, moment, (FAILED, detail))
             return False
         resident.customer = draft
         counters = out.counters
@@ -148,7 +147,7 @@ class Application:
         except Exception as error:  # noqa: BLE001 - one bad transfer is set aside; its neighbours go on
             out.back_to(mark)
             detail = f"Applying the {type(item.transfer).__name__.lower()} raised {type(error).__name__}."
-            out.set_aside(seq=moment.seq, index=index, reason=_FAILED, detail=detail, at_ms=moment.at_ms, logged=True)
+            out.set_aside(seq=moment.seq, index=index, reason=FAILED, detail=detail, at_ms=moment.at_ms, logged=True)
             return False
 
     def put(self, entry: CampaignPut, at_ms: int, out: Round) -> None:
@@ -159,7 +158,7 @@ class Application:
             out.set_aside(
                 seq=entry.seq,
                 index=-1,
-                reason=_FAILED,
+                reason=FAILED,
                 detail=f"Version {entry.version} of {entry.campaign_id} raised {type(error).__name__}.",
                 at_ms=at_ms,
                 logged=True,
@@ -168,68 +167,9 @@ class Application:
         out.rows(rows)
         out.counters.overflows += forgotten
 
-    def deadline(self, resident: Resident, run: Run, moment: Moment, out: Round) -> None:
-        """Let an open run's deadline come."""
-        draft = _without(resident.customer, run, moment)
-        plan = self.book.plan(run.campaign_id, run.version)
-        armed = (moment.seq, run.due_at_ms, 0, *run.armed)
-        mark = out.mark()
-        out.counters.fired_timers += 1
-        try:
-            if plan is None:
-                _skip(draft, run, moment, out, ("version_gone", "The version that started it is not kept."))
-            else:
-                course = Course(customer=draft, run=run, plan=plan, moment=moment, armed=armed)
-                if run.phase == TRIGGER_PHASE:
-                    self._passage.fire(course, out)
-                else:
-                    self._passage.walk(course, run.phase + 1, out)
-        except MemoryError:
-            raise
-        except Exception as error:  # noqa: BLE001 - one run's deadline must not stop the partition's clock
-            out.back_to(mark)
-            detail = f"Its deadline raised {type(error).__name__}."
-            draft = _without(resident.customer, run, moment)
-            _skip(draft, run, moment, out, (_FAILED, detail))
-            # Not logged: a replay comes to the same by itself, and there is no event to leave out.
-            out.set_aside(
-                seq=moment.seq,
-                index=-1,
-                event_id=run.start.event_id,
-                reason=_FAILED,
-                detail=detail,
-                at_ms=moment.at_ms,
-            )
-        resident.customer = draft
-
-
-def _without(customer: Customer, run: Run, moment: Moment) -> Customer:
-    draft = replace(customer)
-    draft.runs = tuple(one for one in customer.runs if one is not run)
-    draft.seq = moment.seq
-    draft.changed_at_ms = moment.at_ms
-    return draft
-
-
-def _skip(customer: Customer, run: Run, moment: Moment, out: Round, why: tuple[str, str]) -> None:
-    reason, detail = why
-    out.decide(
-        customer,
-        Decision(
-            kind=Kind.SKIPPED,
-            campaign_id=run.campaign_id,
-            version=run.version,
-            run_id=run.run_id,
-            key=run.key,
-            at_ms=moment.at_ms,
-            due_at_ms=moment.now_ms,
-            start_at_ms=run.start_at_ms,
-            reason=reason,
-            detail=detail,
-            event_id=run.start.event_id,
-            seq=moment.seq,
-        ),
-    )
+    def deadline(self, resident: Resident, due: Run | Alarm, moment: Moment, out: Round) -> None:
+        """Let a deadline come: that of an open run, or of an alarm."""
+        self._deadlines.come(resident, due, moment, out)
 
 
 def _set_aside(out: Round, event: Event, index: int, moment: Moment, why: tuple[str, str]) -> None:
@@ -241,5 +181,5 @@ def _set_aside(out: Round, event: Event, index: int, moment: Moment, why: tuple[
         reason=reason,
         detail=detail,
         at_ms=moment.at_ms,
-        logged=reason == _FAILED,
+        logged=reason == FAILED,
     )

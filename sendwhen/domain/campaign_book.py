@@ -44,6 +44,11 @@ class CampaignBook:
         row = self._current.get(campaign_id)
         return row is not None and row.paused
 
+    def put_at_ms(self, campaign_id: str) -> int:
+        """When the version in force was put; 0 where there is none."""
+        row = self._current.get(campaign_id)
+        return 0 if row is None else row.put_at_ms
+
     def put(self, entry: CampaignPut, at_ms: int) -> tuple[Sequence[CampaignRow], int]:
         """Bring a version into force; rows that changed, and how many versions were forgotten for it.
 

@@ -13,7 +13,7 @@ import msgspec
 
 from sendwhen.domain.event import Event
 from sendwhen.domain.properties import read_parts, read_value
-from sendwhen.domain.run import Run
+from sendwhen.domain.run import Alarm, Run
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.ties import NO_TIES, Ties
 from sendwhen.domain.transfer import Place
@@ -65,6 +65,8 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
         recent: Packed recent events, oldest first (``sendwhen.domain.record`` reads them); recent_count: how many.
         memories: By campaign_id.
         decisions: The latest, packed, oldest first.
+        alarms: Deadlines that are no run's.
+        tallies: Counts of what conditions ask for, by name (``sendwhen.domain.tally``).
         born_seq: Entry that created the customer (0: before that was noted); tells one life from the next.
         ties: None: of no other identity.
     """
@@ -85,6 +87,8 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     runs: tuple[Run, ...] = ()
     memories: Mapping[str, Memory] = {}
     decisions: tuple[bytes, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    tallies: Mapping[str, bytes] = {}
     born_seq: int = 0
     ties: Ties | None = None
 
@@ -116,14 +120,19 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
         return field is not None and field.value == b"true"
 
     def due_at_ms(self) -> int | None:
-        """Earliest deadline among the runs."""
-        return min([run.due_at_ms for run in self.runs]) if self.runs else None
+        """Earliest deadline among runs and alarms."""
+        if not self.alarms:
+            return min([run.due_at_ms for run in self.runs]) if self.runs else None
+        return min([run.due_at_ms for run in self.runs] + [alarm.due_at_ms for alarm in self.alarms])
 
-    def run_due(self, due_at_ms: int, armed: tuple[int, ...]) -> Run | None:
-        """The open run with this deadline."""
+    def due(self, due_at_ms: int, armed: tuple[int, ...]) -> Run | Alarm | None:
+        """The open run or alarm with this deadline."""
         for run in self.runs:
             if run.due_at_ms == due_at_ms and run.armed == armed:
                 return run
+        for alarm in self.alarms:
+            if alarm.due_at_ms == due_at_ms and alarm.armed == armed:
+                return alarm
         return None
 
     def scope(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from enum import Enum
 
 import msgspec
 
-from sendwhen.domain.campaign import Category, InDoubt
+from sendwhen.domain.sending_rules import Category, InDoubt
 
 
 class Kind(Enum):

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from sendwhen.domain.campaign import OnRestart
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.condition import EventScope
 from sendwhen.domain.customer import Customer
@@ -24,6 +23,7 @@ from sendwhen.domain.record import RecentEvent
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Run
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.trigger_kinds import OnRestart
 
 BY_JOINING = 2
 """In ``Run.armed``: the run came with another identity; between those armed by an event (1) and by a later one."""
@@ -64,7 +64,9 @@ class JoinedRuns:
         rival = self._rival(runs, run)
         if rival is not None:
             plan = self._book.plan(run.campaign_id, run.version)
-            latest_stays = plan is None or plan.logic.on_restart is OnRestart.RESET
+            latest_stays = plan is None or plan.logic.on_restart is not OnRestart.KEEP
+            if plan is not None and plan.logic.on_restart is OnRestart.EXTEND:
+                run = _extended(run, rival)
             if (run.start_at_ms >= rival.start_at_ms) is not latest_stays:
                 self._say(own, run, ("superseded", "The customer's other wait of this campaign stays."), moment, out)
                 return
@@ -132,3 +134,15 @@ class JoinedRuns:
                 seq=moment.seq,
             ),
         )
+
+
+def _extended(run: Run, rival: Run) -> Run:
+    """What was begun first is the start of both, and the later deadline counts."""
+    first, last = sorted((run, rival), key=lambda one: (one.start_at_ms, one is run))
+    return replace(
+        run,
+        start_at_ms=first.start_at_ms,
+        start=first.start,
+        event=last.firing_event(),
+        due_at_ms=max(run.due_at_ms, rival.due_at_ms),
+    )

@@ -7,8 +7,8 @@ dropped when anything here raises.
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
-from sendwhen.domain.campaign import OnRestart
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.condition import CustomerScope, EventScope
 from sendwhen.domain.customer import Customer, Memory
@@ -22,7 +22,8 @@ from sendwhen.domain.reentry import refusal
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Run, StartEvent, run_id
 from sendwhen.domain.shard_limits import ShardLimits
-from sendwhen.domain.triggers.logic import Hit
+from sendwhen.domain.trigger_kinds import OnRestart
+from sendwhen.domain.triggers.logic import Hit, Progress
 
 
 class _Seen(msgspec.Struct, gc=False):
@@ -109,7 +110,16 @@ class Journey:
         memory = customer.memory(campaign.campaign_id)
         trigger = memory.trigger if memory.trigger_version == campaign.version else b""
         indexes = [index for bit, index in listening.starts if mask >> bit & 1]
-        hit = Hit(indexes=indexes, event=seen.scope, customer=seen.customer, key=key, at_ms=at_ms)
+        hit = Hit(
+            indexes=indexes,
+            event=seen.scope,
+            customer=seen.customer,
+            key=key,
+            at_ms=at_ms,
+            occurrence=StartEvent.of(seen.event),
+            first_seen_at_ms=customer.first_seen_at_ms,
+            put_at_ms=self._book.put_at_ms(campaign.campaign_id),
+        )
         progress = plan.logic.progress(trigger, hit, self._limits.partials)
         out.counters.overflows += progress.overflows
         if (progress.memory, campaign.version) != (memory.trigger, memory.trigger_version) and (
@@ -120,21 +130,22 @@ class Journey:
         if not progress.complete:
             return
         reason, detail = refusal(campaign, memory, key, at_ms)
-        wait_ms = plan.logic.wait_ms(hit)
-        if not reason and wait_ms is None:
+        due_at_ms = plan.logic.due_at_ms(hit)
+        if not reason and due_at_ms is None:
             reason, detail = "bad_duration", "The event does not say how long to wait."
-        if reason or wait_ms is None:
+        if reason or due_at_ms is None:
             self._refuse(customer, plan, key, (reason, detail), seen=seen, out=out)
-        elif wait_ms:
-            self._arm(customer, plan, key, wait_ms, seen=seen, out=out)
+            return
+        run = self._run(customer, plan, hit, progress, due_at_ms=due_at_ms, seen=seen)
+        if due_at_ms > at_ms:
+            self._arm(customer, plan, run, seen=seen, out=out)
         else:
-            run = self._run(customer, plan, key, at_ms, seen)
             course = Course(
                 customer=customer,
                 run=run,
                 plan=plan,
                 moment=seen.moment,
-                armed=self._armed(seen),
+                armed=run.armed,
                 delayed=False,
             )
             self._passage.fire(course, out)
@@ -152,9 +163,8 @@ class Journey:
             return "too_old", f"The event was {age_ms} ms old; up to {oldest} ms starts a run."
         return "", ""
 
-    def _arm(self, customer: Customer, plan: Plan, key: str, wait_ms: int, *, seen: _Seen, out: Round) -> None:
-        run = self._run(customer, plan, key, seen.moment.now_ms + wait_ms, seen)
-        kind, detail = Kind.WAITING, ""
+    def _arm(self, customer: Customer, plan: Plan, run: Run, *, seen: _Seen, out: Round) -> None:
+        key, kind, detail = run.key, Kind.WAITING, ""
         open_runs = customer.runs
         same = [
             one
@@ -165,8 +175,10 @@ class Journey:
             detail = f"A wait until {same[0].due_at_ms} is open."
             self._refuse(customer, plan, key, ("kept", detail), seen=seen, out=out)
             return
-        if same and plan.logic.on_restart is OnRestart.RESET:
+        if same and plan.logic.on_restart in (OnRestart.RESET, OnRestart.EXTEND):
             kind, detail = Kind.RESET, f"The wait until {same[0].due_at_ms} starts again."
+            if plan.logic.on_restart is OnRestart.EXTEND:
+                run = replace(run, start_at_ms=same[0].start_at_ms, start=same[0].start, event=run.start)
             open_runs = tuple(one for one in open_runs if one not in same)
         if len(open_runs) >= self._limits.runs:
             out.counters.overflows += 1
@@ -177,19 +189,22 @@ class Journey:
         out.armed.append(run)
         self._say(customer, run, kind, ("", detail), seen=seen, out=out)
 
-    def _run(self, customer: Customer, plan: Plan, key: str, due_at_ms: int, seen: _Seen) -> Run:
-        campaign = plan.campaign
+    def _run(self, customer: Customer, plan: Plan, hit: Hit, progress: Progress, *, due_at_ms: int, seen: _Seen) -> Run:
+        campaign, key, begun = plan.campaign, hit.key, progress.begun
         name = run_id(campaign_id=campaign.campaign_id, event_id=seen.event.event_id, key=key, uid=customer.uid)
         return Run(
             name,
             campaign.campaign_id,
             campaign.version,
             key,
-            seen.moment.now_ms,
+            hit.at_ms if begun is None else begun.at_ms,
             TRIGGER_PHASE,
             due_at_ms,
             self._armed(seen),
-            StartEvent.of(seen.event),
+            hit.occurrence if begun is None else begun.event,
+            None if begun is None else hit.occurrence,
+            {} if begun is None else begun.captured,
+            progress.value,
         )
 
     @staticmethod

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
-from sendwhen.domain.campaign import Category, SendStep, WaitStep
 from sendwhen.domain.campaign_book import CampaignBook
+from sendwhen.domain.condition import Condition
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind, Send
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.plan import Plan, holds
 from sendwhen.domain.reentry import fired, refusal
 from sendwhen.domain.round import Round
-from sendwhen.domain.run import Run, send_id
+from sendwhen.domain.run import Run, StartEvent, send_id
+from sendwhen.domain.sending_rules import Category
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.span import Span
+from sendwhen.domain.steps import SendStep, WaitStep
+from sendwhen.errors import Precondition
 
 
 class Course(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -52,6 +57,7 @@ class Passage:
             why = refusal(campaign, memory, run.key, now_ms)
         if not why[0] and campaign.guard is not None:
             start = run.start.scope()
+            assert isinstance(campaign.guard, Condition)
             if not holds(campaign.guard, start, customer.scope(), start, now_ms):
                 why = "guard", f"The guard did not hold: {campaign.guard.source}"
         if why[0]:
@@ -64,33 +70,39 @@ class Passage:
         out.decide(customer, _decision(course, Kind.ENTERED))
         self.walk(course, 0, out)
 
+    def resume(self, course: Course, out: Round) -> None:
+        """The wait in which the run stands is over."""
+        self.walk(course, course.run.phase if course.run.held else course.run.phase + 1, out)
+
     def walk(self, course: Course, first: int, out: Round) -> None:
         """Take the steps from ``first`` up to the next wait, or to the end."""
-        for index, step in enumerate(course.plan.campaign.steps[first:], first):
-            if isinstance(step, WaitStep):
-                self._wait(course, index, step, out)
-                return
-            self._send(course, index, step, out)
+        steps = course.plan.campaign.steps
+        index = first
+        while index < len(steps):
+            step = steps[index]
+            match step:
+                case SendStep():
+                    self._send(course, index, step, out)
+                    index += 1
+                case WaitStep():
+                    due_at_ms = Span(ms=step.duration_ms, months=step.months).after(course.moment.now_ms)
+                    self._wait(course, index, due_at_ms, out)
+                    return
+                case _:
+                    raise Precondition(
+                        f"Step {index} of {course.run.campaign_id} is of no kind that runs can take.",
+                        remedy="Run the version of sendwhen that put this campaign.",
+                    )
         out.decide(course.customer, _decision(course, Kind.FINISHED))
 
-    def _wait(self, course: Course, index: int, step: WaitStep, out: Round) -> None:
+    def _wait(self, course: Course, index: int, due_at_ms: int, out: Round) -> None:
         customer, run = course.customer, course.run
         if len(customer.runs) >= self._limits.runs:
             out.counters.overflows += 1
             why = "limit", f"The customer has {self._limits.runs} open runs."
             out.decide(customer, _decision(course, Kind.SKIPPED, why))
             return
-        waiting = Run(
-            run.run_id,
-            run.campaign_id,
-            run.version,
-            run.key,
-            run.start_at_ms,
-            index,
-            course.moment.now_ms + step.duration_ms,
-            course.armed,
-            run.start,
-        )
+        waiting = replace(run, phase=index, due_at_ms=due_at_ms, armed=course.armed, held="")
         customer.runs = (*customer.runs, waiting)
         out.armed.append(waiting)
         out.decide(customer, _decision(course, Kind.WAITING, due_at_ms=waiting.due_at_ms))
@@ -100,7 +112,7 @@ class Passage:
         why = self._not_now(course)
         if not why[0] and not customer.email:
             why = "no_address", "No address is known of the customer."
-        if not why[0] and campaign.category is Category.MARKETING and not customer.consents():
+        if not why[0] and campaign.sending.category is Category.MARKETING and not customer.consents():
             why = "no_consent", "Marketing needs the attribute consent: true."
         name = send_id(self._send_key, run=run.run_id, step=index)
         if why[0]:
@@ -119,8 +131,8 @@ class Passage:
                 step=str(index),
                 template=step.template,
                 template_hash=step.template_hash,
-                category=campaign.category,
-                in_doubt=campaign.in_doubt,
+                category=campaign.sending.category,
+                in_doubt=campaign.sending.in_doubt,
                 uid=customer.uid,
                 email=customer.email,
                 customer_seq=moment.seq,
@@ -182,17 +194,26 @@ def _decision(
 
 
 def _context(customer: Customer, run: Run) -> bytes:
-    start = run.start
-    event = {
-        "name": start.name,
-        "id": start.event_id,
-        "occurred_at_ms": start.occurred_at_ms,
-        "properties": msgspec.Raw(start.properties or b"{}"),
-    }
+    start = _event_context(run.start)
+    event = start if run.event is None else _event_context(run.event)
     attributes: dict[str, object] = {
         name: msgspec.Raw(field.value) for name, field in customer.fields.items() if field.value
     }
     attributes["email"] = customer.email
     attributes["user_id"] = customer.user_id or None
     attributes["anonymous_id"] = customer.anonymous_ids[-1] if customer.anonymous_ids else None
-    return msgspec.json.encode({"event": event, "start": event, "customer": attributes})
+    context: dict[str, object] = {"event": event, "start": start, "customer": attributes}
+    if run.captured:
+        context["steps"] = {name: _event_context(one) for name, one in run.captured.items()}
+    if run.value is not None:
+        context["trigger"] = {"value": run.value}
+    return msgspec.json.encode(context)
+
+
+def _event_context(event: StartEvent) -> dict[str, object]:
+    return {
+        "name": event.name,
+        "id": event.event_id,
+        "occurred_at_ms": event.occurred_at_ms,
+        "properties": msgspec.Raw(event.properties or b"{}"),
+    }

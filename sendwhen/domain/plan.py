@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 
 from sendwhen.domain import triggers
-from sendwhen.domain.campaign import Campaign, EventFilter, WaitStep
+from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Fuse, Fused
+from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.run import TRIGGER_PHASE, Run
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.steps import WaitStep, WaitUntilStep
 
 ANSWERED, EXITED, STOPPED = "answered", "exited", "stopped"
 
@@ -32,7 +34,7 @@ class Plan:
         self.starts = _by_event(self.logic.starts)
         self._ends: dict[int, dict[str, list[EventFilter]]] = {TRIGGER_PHASE: _by_event(self.logic.answers)}
         for index, step in enumerate(campaign.steps):
-            if isinstance(step, WaitStep):
+            if isinstance(step, WaitStep | WaitUntilStep):
                 self._ends[index] = _by_event((*step.exit_on, *campaign.exit_on))
 
     def event_names_that_end_runs(self) -> Iterable[str]:
@@ -47,7 +49,7 @@ class Plan:
         for where in self.stops.get(name, ()):
             if holds(where.where, event, customer, None, at_ms):
                 return STOPPED
-        filters = self._ends[run.phase].get(name)
+        filters = self._ends.get(run.phase, {}).get(name)
         if not filters or self.key(event, customer, at_ms, limits) != run.key:
             return ""
         start = run.start.scope() if any(where.where and where.where.needs_start for where in filters) else None
@@ -92,7 +94,7 @@ class Listeners:
         self._unconditional = 0
         asked = [(plan, plan.stops.get(name, ()), plan.starts.get(name, ())) for plan in plans]
         for _, stops, starts in asked:
-            self._conditions += [one.where for one in (*stops, *starts) if one.where is not None]
+            self._conditions += [one.where for one in (*stops, *starts) if _fusable(one)]
         first_unconditional = self._next_bit = len(self._conditions)
         self._next_condition = 0
         campaigns = []
@@ -112,7 +114,7 @@ class Listeners:
         self.fused: Fused | None = fuse(self._conditions) if self._conditions else None
 
     def _bit(self, one: EventFilter) -> int:
-        if one.where is None:
+        if not _fusable(one):
             self._next_bit += 1
             return self._next_bit - 1
         self._next_condition += 1
@@ -147,3 +149,8 @@ def _by_event(filters: Sequence[EventFilter]) -> dict[str, list[EventFilter]]:
     for one in filters:
         by_event.setdefault(one.event, []).append(one)
     return by_event
+
+
+def _fusable(one: EventFilter) -> bool:
+    # What refers to the events before is asked by the trigger, which knows them.
+    return one.where is not None and not one.where.needs_start

@@ -8,7 +8,7 @@ from sendwhen.domain.changes import CampaignRow, Changes, Counters, CustomerChan
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind, Send
 from sendwhen.domain.record import pack_decision, packed_beginning
-from sendwhen.domain.run import Run
+from sendwhen.domain.run import Alarm, Run
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.transfer import Transfer
 
@@ -20,7 +20,7 @@ class Round:
     """Outputs, in order.
 
     Attributes:
-        armed: Runs that one event or timer armed; the shard takes them over once it is applied.
+        armed: Runs and alarms that one event or timer armed; the shard takes them over once it is applied.
     """
 
     def __init__(self, limits: ShardLimits) -> None:
@@ -31,7 +31,7 @@ class Round:
         self.dead_letters: list[DeadLetter] = []
         self.campaigns: dict[tuple[str, str], CampaignRow] = {}
         self.counters = Counters()
-        self.armed: list[Run] = []
+        self.armed: list[Run | Alarm] = []
 
     def mark(self) -> _Mark:
         """Where the outputs stand."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
 
 import msgspec
@@ -46,6 +47,25 @@ class StartEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
         )
 
 
+class Alarm(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A deadline of a customer that is no run's: what has to be looked at again, and when.
+
+    Attributes:
+        kind: Who looks (``sendwhen.domain.alarms``).
+        campaign_id, version: Whose; "" where it is the customer's alone.
+        due_at_ms, armed: As of a run; one alarm of a customer has one place.
+        key: Tells alarms of a kind apart. payload: in the kind's own coding.
+    """
+
+    kind: str
+    campaign_id: str
+    version: str
+    due_at_ms: int
+    armed: tuple[int, ...]
+    key: str = ""
+    payload: bytes = b""
+
+
 class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An open run: it waits for its deadline, in its trigger or in a step.
 
@@ -57,6 +77,10 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
         armed: Place in the order of armings: (entry, instant, 1, index of the event, count within it) where an event
             armed it; (entry, due, 0, *armed of the timer that fired) where a timer did. Total and without a counter,
             so that a shard resumed in the middle of an entry orders alike.
+        start: The event that the trigger started with. event: the one that completed it, where it is another.
+        captured: Events of a sequence's named steps.
+        value: What the trigger measured.
+        held: Why it stands before the step ``phase`` again, which is no wait then (quiet hours, say); "" for a wait.
     """
 
     run_id: str
@@ -68,6 +92,14 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     due_at_ms: int
     armed: tuple[int, ...]
     start: StartEvent
+    event: StartEvent | None = None
+    captured: Mapping[str, StartEvent] = {}
+    value: float | None = None
+    held: str = ""
+
+    def firing_event(self) -> StartEvent:
+        """The event that armed it."""
+        return self.event or self.start
 
 
 def run_id(*, campaign_id: str, event_id: str, key: str, uid: str) -> str:

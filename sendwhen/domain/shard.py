@@ -15,21 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import assert_never
 
+from sendwhen.domain import entry as entries
 from sendwhen.domain.application import Application
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import CampaignRow, Changes, CustomerChange, ReceivedRow
 from sendwhen.domain.condition import Fuse
-from sendwhen.domain.entry import (
-    CampaignPaused,
-    CampaignPut,
-    Entry,
-    EventBatch,
-    Skip,
-    Tick,
-    Transfers,
-    Unreadable,
-    uids_of,
-)
+from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Skip, Tick, Transfers, Unreadable
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.received import Received
 from sendwhen.domain.record import write_record
@@ -114,7 +105,7 @@ class Shard:
 
     def absent(self, entry: Entry) -> tuple[str, ...]:
         """Customers that the entry needs and who are not resident, each once, in order."""
-        return self._residents.absent(uids_of(entry))
+        return self._residents.absent(entries.uids_of(entry))
 
     def admit(self, uid: str, record: bytes | None, seen_ids: bytes) -> None:
         """Make a customer resident; None: a new one. One that is resident already is left as it is."""
@@ -261,11 +252,11 @@ class Shard:
         while (timer := self._wakes.take_due(to_ms)) is not None:
             due_ms, armed, uid = timer
             resident = self._resident(uid)
-            run = resident.customer.run_due(due_ms, armed)
-            if run is None:
+            due = resident.customer.due(due_ms, armed)
+            if due is None:
                 continue
             moment = Moment.of(entry, now_ms=due_ms, at_ms=at_ms)
-            self._application.deadline(resident, run, moment, self._round)
+            self._application.deadline(resident, due, moment, self._round)
             self._touched(uid, resident)
         self.clock_ms = max(self.clock_ms, to_ms)
 

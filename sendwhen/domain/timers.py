@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 
-from sendwhen.domain.run import Run
+from sendwhen.domain.run import Alarm, Run
 
 Timer = tuple[int, tuple[int, ...], str]
 """(due_at_ms, armed, uid). ``armed`` is () where only the customer's earliest deadline is known."""
@@ -23,9 +23,9 @@ class Timers:
         self._heap: list[Timer] = []
         self._compact_at = 4_096
 
-    def arm(self, run: Run, uid: str) -> None:
-        """A run's deadline."""
-        heappush(self._heap, (run.due_at_ms, run.armed, uid))
+    def arm(self, due: Run | Alarm, uid: str) -> None:
+        """A run's deadline, or an alarm's."""
+        heappush(self._heap, (due.due_at_ms, due.armed, uid))
 
     def expect(self, due_at_ms: int, uid: str) -> None:
         """The earliest deadline of a customer who is not resident."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.residents import Resident, Residents
-from sendwhen.domain.run import Run
+from sendwhen.domain.run import Alarm, Run
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.timers import Timer, Timers
 
@@ -40,11 +40,11 @@ class Wakes:
                 self._woke(resident.customer)
         self._timers.compact(self._holds)
 
-    def arm(self, uid: str, runs: Iterable[Run]) -> None:
-        """Learn the deadlines of runs just armed."""
-        for run in runs:
-            if run.due_at_ms <= self.known_to_ms:
-                self._timers.arm(run, uid)
+    def arm(self, uid: str, armed: Iterable[Run | Alarm]) -> None:
+        """Learn the deadlines of runs and alarms just armed."""
+        for one in armed:
+            if one.due_at_ms <= self.known_to_ms:
+                self._timers.arm(one, uid)
 
     def absent_until(self, to_ms: int) -> tuple[str, ...]:
         """Customers with a known deadline by then who are not resident, each once, the earliest first."""
@@ -66,8 +66,10 @@ class Wakes:
     def _woke(self, customer: Customer) -> None:
         if customer.runs:
             self.arm(customer.uid, customer.runs)
+        if customer.alarms:
+            self.arm(customer.uid, customer.alarms)
 
     def _holds(self, timer: Timer) -> bool:
         resident: Resident | None = self.residents.live.get(timer[2])
         # What is not live is looked at when it is woken.
-        return resident is None or resident.customer.run_due(timer[0], timer[1]) is not None
+        return resident is None or resident.customer.due(timer[0], timer[1]) is not None

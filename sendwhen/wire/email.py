@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from sendwhen.domain.campaign import Category, InDoubt
 from sendwhen.domain.decision import Send
+from sendwhen.domain.sending_rules import Category, InDoubt
 from sendwhen.v1 import email_pb2
 
 _CATEGORY: Final = MappingProxyType(

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
-from sendwhen.domain.campaign import Absence, Campaign, EventFilter, Match
+from sendwhen.domain import triggers
+from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.condition import EventScope
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind
+from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.properties import read_object
 from sendwhen.domain.record import recent_events
 from sendwhen.domain.run import Run
@@ -138,11 +140,7 @@ def _never_entered(campaign: Campaign, customer: Customer) -> list[str]:
 
 
 def _starts(campaign: Campaign) -> Sequence[EventFilter]:
-    match campaign.trigger:
-        case Match(match=one):
-            return (one,)
-        case Absence(start=start):
-            return start
+    return triggers.of(campaign.trigger).starts
 
 
 def _filter(one: EventFilter) -> str:

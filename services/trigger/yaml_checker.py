@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from google.protobuf.message import DecodeError
 
 from sendwhen.campaigns import check, compile_campaign
-from sendwhen.domain.campaign import Absence, Campaign
+from sendwhen.domain.campaign import Campaign
+from sendwhen.domain.trigger_kinds import kind_of
 from sendwhen.errors import Invalid
 from sendwhen.v1 import log_pb2
 from sendwhen.wire.entry import campaign_source
@@ -38,7 +39,7 @@ class YamlChecker:
             problems=problems,
             campaign_id=campaign.campaign_id,
             version=checked.version,
-            trigger="absence" if isinstance(campaign.trigger, Absence) else "match",
+            trigger=kind_of(campaign.trigger),
             source=campaign_source(
                 version=checked.version, source_yaml=checked.source_yaml, template_hashes=checked.template_hashes
             ),

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from sendwhen.campaigns import CampaignFiles, check, check_lines, compile_campaign, read_folder
 from sendwhen.campaigns.durations import duration_ms, duration_text
-from sendwhen.domain.campaign import Absence, Category, InDoubt, Match, OnRestart, Reentry, SendStep, WaitStep
+from sendwhen.domain.campaign import Reentry
 from sendwhen.domain.condition import EventScope
+from sendwhen.domain.sending_rules import Category, InDoubt
+from sendwhen.domain.steps import SendStep, WaitStep
+from sendwhen.domain.trigger_kinds import Absence, Match, OnRestart
 from sendwhen.errors import Invalid
 
 FULL = b"""\
@@ -70,7 +73,7 @@ def test_every_word_arrives_in_the_campaign() -> None:
     assert (wait.duration_ms, [e.event for e in wait.exit_on]) == (3_599_999, ["Paid", "Gone"])
     assert last == first
     assert (campaign.reentry, campaign.cooldown_ms) == (Reentry.COOLDOWN, 604_800_000)
-    assert (campaign.category, campaign.in_doubt) == (Category.TRANSACTIONAL, InDoubt.AT_LEAST_ONCE)
+    assert (campaign.sending.category, campaign.sending.in_doubt) == (Category.TRANSACTIONAL, InDoubt.AT_LEAST_ONCE)
     assert (campaign.max_event_age_ms, campaign.max_lateness_ms) == (None, 172_800_000)
 
 
@@ -79,7 +82,7 @@ def test_what_is_left_out_has_its_default() -> None:
     assert campaign
     assert isinstance(campaign.trigger, Match)
     assert (campaign.per, campaign.guard, campaign.stop_after, campaign.exit_on) == (None, None, (), ())
-    assert (campaign.reentry, campaign.category, campaign.in_doubt) == (
+    assert (campaign.reentry, campaign.sending.category, campaign.sending.in_doubt) == (
         Reentry.ALWAYS,
         Category.MARKETING,
         InDoubt.AT_MOST_ONCE,

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from sendwhen.campaigns import compile_campaign, fuse
-from sendwhen.domain.campaign import InDoubt
 from sendwhen.domain.decision import Send
 from sendwhen.domain.entry import CampaignPut, EventBatch, Tick
+from sendwhen.domain.sending_rules import InDoubt
 from sendwhen.domain.shard import Shard
 from tests.builders import FOR_EVER_MS, T0_MS, an_event
 

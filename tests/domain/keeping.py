@@ -27,7 +27,10 @@ class Kept:
         """Keep a round."""
         self.position, self.clock_ms = changes.position, changes.clock_ms
         for one in changes.customers:
-            self.records[one.uid] = one.record
+            if one.record is None:
+                self.records.pop(one.uid, None)
+            else:
+                self.records[one.uid] = one.record
             before = self.seen.get(one.uid, b"")
             self.seen[one.uid] = before + one.seen_append if one.seen_replace is None else one.seen_replace
             self.due.pop(one.uid, None)

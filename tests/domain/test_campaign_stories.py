@@ -5,11 +5,14 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sendwhen.domain.campaign import Category, Duration, OnRestart, Reentry, WaitStep
+from sendwhen.domain.campaign import Reentry
 from sendwhen.domain.condition import Expression
 from sendwhen.domain.decision import Kind
 from sendwhen.domain.entry import CampaignPaused
+from sendwhen.domain.sending_rules import Category
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.steps import WaitStep
+from sendwhen.domain.trigger_kinds import Duration, OnRestart
 from tests.builders import (
     DAY_MS,
     HOUR_MS,

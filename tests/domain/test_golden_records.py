@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from sendwhen.domain.campaign import Reentry, WaitStep
+from sendwhen.domain.campaign import Reentry
 from sendwhen.domain.entry import Tick
 from sendwhen.domain.record import VERSION, read_record, recent_events, remembered_decisions, write_record
 from sendwhen.domain.seen import SeenIds, id_hash
+from sendwhen.domain.steps import WaitStep
 from sendwhen.errors import Precondition
 from tests.builders import (
     HOUR_MS,
@@ -98,12 +100,13 @@ def test_a_customer_of_version_1_goes_on() -> None:
     assert all(row.source == source_of(campaign) for row, campaign in zip(rows, CAMPAIGNS, strict=True))
 
 
-def test_what_is_written_today_is_what_version_1_says() -> None:
+def test_what_is_written_today_reads_as_what_version_1_wrote() -> None:
     """A difference means: leave the version and only add defaults at the end, or write a new version and keep v1."""
     _, record = a_customer_with_everything()
 
     assert VERSION == 1
-    assert record == (RECORDS / "v1.bin").read_bytes()
+    former = replace(read_record(record), born_seq=0, ties=None)
+    assert read_record((RECORDS / "v1.bin").read_bytes()) == former
     assert write_record(read_record(record)) == record
 
 

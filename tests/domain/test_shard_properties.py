@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from sendwhen.domain.campaign import OnRestart, Reentry, WaitStep
+from sendwhen.domain.campaign import Reentry
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.entry import CampaignPaused, Entry, EventBatch, Tick
 from sendwhen.domain.event import Event
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.steps import WaitStep
+from sendwhen.domain.trigger_kinds import OnRestart
 from tests.builders import (
     T0_MS,
     Catalogue,

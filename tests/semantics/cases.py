@@ -30,7 +30,7 @@ OPTIONS = {
     "absence": COMMON_OPTIONS
     | {"start", "start_sequence", "start_within", "within", "unless", "for", "for_prop", "on_restart"},
 }
-CONTROLS = {"tick", "set", "rule_change"}
+CONTROLS = {"tick", "set", "rule_change", "merge", "delete"}
 EXPECTED_FIELDS = {"at", "who", "start", "key", "seen_at"}
 
 

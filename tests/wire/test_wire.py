@@ -3,11 +3,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendwhen.domain.campaign import Category, InDoubt
 from sendwhen.domain.decision import Decision, Kind, Send
 from sendwhen.domain.entry import CampaignPaused, CampaignPut, EventBatch, Skip, Tick, Unreadable
 from sendwhen.domain.event import Event
 from sendwhen.domain.partition import customer_uid, routing_key
+from sendwhen.domain.sending_rules import Category, InDoubt
 from sendwhen.v1 import event_pb2
 from sendwhen.wire.decision import decision_message, decision_of
 from sendwhen.wire.email import intent_of, send_of

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
-from sendwhen.domain.campaign import Absence, Match, Trigger
+from sendwhen.domain.trigger_kinds import Absence, Match, Trigger, kind_of
 from sendwhen.domain.triggers.absence import AbsenceLogic
 from sendwhen.domain.triggers.logic import TriggerLogic
 from sendwhen.domain.triggers.match import MatchLogic
+from sendwhen.errors import Precondition
 
 
 def of(trigger: Trigger) -> TriggerLogic:
@@ -18,4 +17,7 @@ def of(trigger: Trigger) -> TriggerLogic:
         case Absence():
             return AbsenceLogic(trigger)
         case _:
-            assert_never(trigger)
+            raise Precondition(
+                f"A trigger of kind {kind_of(trigger)} cannot run.",
+                remedy="Run the version of sendwhen that put this campaign.",
+            )

@@ -6,7 +6,8 @@ from math import isfinite
 
 import msgspec
 
-from sendwhen.domain.campaign import Absence
+from sendwhen.domain.span import Span
+from sendwhen.domain.trigger_kinds import Absence
 from sendwhen.domain.triggers.logic import Hit, Progress
 
 
@@ -57,18 +58,18 @@ class AbsenceLogic:
         del moved[:overflows]
         return Progress(_encode(moved) if moved else b"", False, overflows)
 
-    def wait_ms(self, hit: Hit) -> int | None:
-        """The fixed time, or what the starting event says, shortened to the longest allowed."""
+    def due_at_ms(self, hit: Hit) -> int | None:
+        """After the fixed time, or what the starting event says, shortened to the longest allowed."""
         duration = self._trigger.duration
         if duration.value is None:
-            return duration.fixed_ms
+            return Span(ms=duration.fixed_ms, months=duration.months).after(hit.at_ms)
         number = duration.value.value(hit.event, hit.customer, hit.event, hit.at_ms)
         if isinstance(number, bool) or not isinstance(number, int | float) or not number > 0:
             return None
         if not isfinite(number) or number > duration.at_most_ms / duration.unit_ms:
-            return duration.at_most_ms
+            return hit.at_ms + duration.at_most_ms
         # A wait shorter than the clock can tell is one tick of the clock, not none: the start itself never fires.
-        return max(1, round(number * duration.unit_ms))
+        return hit.at_ms + max(1, round(number * duration.unit_ms))
 
     def because(self, event_name: str) -> str:
         """Why it fires."""

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
-from sendwhen.domain.campaign import EventFilter, OnRestart
 from sendwhen.domain.condition import CustomerScope, EventScope
+from sendwhen.domain.event_filter import EventFilter
+from sendwhen.domain.run import StartEvent
+from sendwhen.domain.trigger_kinds import OnRestart
+
+
+class Begun(msgspec.Struct, frozen=True, gc=False):
+    """Where what is now complete began, if not with the event that completes it.
+
+    Attributes:
+        at_ms: When. event: With what.
+        captured: Events of named steps.
+    """
+
+    at_ms: int
+    event: StartEvent
+    captured: Mapping[str, StartEvent] = {}
 
 
 class Progress(msgspec.Struct, frozen=True, gc=False):
@@ -18,21 +33,28 @@ class Progress(msgspec.Struct, frozen=True, gc=False):
         memory: The kind's own memory from now on, in its own coding; b"" for none.
         complete: The event completes the start.
         overflows: Limits that overflowed.
+        begun: None: with this event.
+        value: What was measured.
     """
 
     memory: bytes
     complete: bool
     overflows: int = 0
+    begun: Begun | None = None
+    value: float | None = None
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event that passes filters of a trigger.
 
     Attributes:
-        indexes: It passes ``starts[i]`` for these i; at least one.
+        indexes: It passes ``starts[i]`` for these i; at least one. A condition that refers to what came before is not
+            asked yet: only the trigger knows what that is.
         event, customer: As conditions see them.
+        occurrence: The event as it is kept.
         key: Of the run.
-        at_ms: Log time.
+        at_ms: Log time (in a campaign on event time: the event's own).
+        first_seen_at_ms: Of the customer. put_at_ms: of the campaign's version.
     """
 
     indexes: Sequence[int]
@@ -40,6 +62,9 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     customer: CustomerScope
     key: str
     at_ms: int
+    occurrence: StartEvent
+    first_seen_at_ms: int
+    put_at_ms: int
 
 
 class TriggerLogic(Protocol):
@@ -64,8 +89,8 @@ class TriggerLogic(Protocol):
         """Move on by a hit, from what was remembered; at most ``memories_max`` things are to be remembered."""
         ...
 
-    def wait_ms(self, hit: Hit) -> int | None:
-        """How long to wait before it fires: 0 for at once, None where the event gives no usable time."""
+    def due_at_ms(self, hit: Hit) -> int | None:
+        """When a complete start fires: ``hit.at_ms`` for at once, None where the event gives no usable time."""
         ...
 
     def because(self, event_name: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sendwhen.domain.campaign import EventFilter, Match, OnRestart
+from sendwhen.domain.event_filter import EventFilter
+from sendwhen.domain.trigger_kinds import Match, OnRestart
 from sendwhen.domain.triggers.logic import Hit, Progress
 
 _COMPLETE = Progress(b"", True)
@@ -20,9 +21,9 @@ class MatchLogic:
         """Complete."""
         return _COMPLETE
 
-    def wait_ms(self, hit: Hit) -> int | None:  # noqa: ARG002 - whatever the event says
+    def due_at_ms(self, hit: Hit) -> int | None:
         """At once."""
-        return 0
+        return hit.at_ms
 
     def because(self, event_name: str) -> str:
         """Why it fires."""

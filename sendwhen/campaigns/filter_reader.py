@@ -1,0 +1,82 @@
+"""Reads filters, conditions and expressions of a campaign's YAML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ruamel.yaml.nodes import Node, ScalarNode
+
+from sendwhen.campaigns.conditions import read_condition, read_expression
+from sendwhen.campaigns.problem import Flaw
+from sendwhen.campaigns.words import Reader
+from sendwhen.campaigns.yaml_document import Document, offset_within
+from sendwhen.domain.condition import Condition, Expression
+from sendwhen.domain.event_filter import EventFilter
+
+EVENT_NAME_LIMIT = 200
+"""Characters of an event's name."""
+EVENT = ("event", "customer", "now")
+"""Roots where an event comes and nothing was before."""
+EVENT_AND_START = ("event", "start", "customer", "now")
+"""Roots where an event comes while a run is open."""
+AT_FIRE_TIME = ("start", "customer", "now")
+"""Roots where time has passed."""
+_FILTERS = "[{event: Order Completed}]"
+
+
+@dataclass(slots=True)
+class FilterReader:
+    """Reads parts of one document.
+
+    Attributes:
+        document: Where they stand.
+        words: Collects the problems.
+    """
+
+    document: Document
+    words: Reader = field(default_factory=Reader)
+
+    def filters(self, node: Node | None, roots: tuple[str, ...], what: str) -> tuple[EventFilter, ...]:
+        """A list of filters; () where there is none."""
+        if node is None:
+            return ()
+        return self.words.each(self.words.list(node, f"'{what}'", _FILTERS), lambda entry: self.filter(entry, roots))
+
+    def filter(self, node: Node, roots: tuple[str, ...]) -> EventFilter | None:
+        """A filter; None (noted) where it is wrong."""
+        entries = self.words.map(node, ("event", "where"), required=("event",), what="An event")
+        name = self.words.text(entries.get("event"), "event", "Order Completed")
+        where = self.condition(entries.get("where"), roots)
+        if name is None:
+            return None
+        if len(name) > EVENT_NAME_LIMIT or not name.strip():
+            self.words.refuse(
+                entries["event"],
+                f"An event's name has 1 to {EVENT_NAME_LIMIT} characters",
+                "Write the name that is tracked.",
+            )
+        return EventFilter(event=name, where=where)
+
+    def condition(self, node: Node | None, roots: tuple[str, ...]) -> Condition | None:
+        """A condition; None where there is none, or (noted) where it is wrong."""
+        text = self.words.text(node, "A condition", "event.properties.price > 10")
+        if node is None or text is None:
+            return None
+        condition, flaws = read_condition(text, roots)
+        self._note(node, flaws)
+        return condition
+
+    def expression(self, node: Node | None, roots: tuple[str, ...]) -> Expression | None:
+        """An expression; None as of a condition."""
+        text = self.words.text(node, "An expression", "event.properties.sku")
+        if node is None or text is None:
+            return None
+        expression, flaws = read_expression(text, roots)
+        self._note(node, flaws)
+        return expression
+
+    def _note(self, node: Node, flaws: list[Flaw]) -> None:
+        assert isinstance(node, ScalarNode)
+        for flaw in flaws:
+            offset = offset_within(self.document.text, node, flaw.offset)
+            self.words.flaws.append(Flaw(offset, flaw.problem, flaw.remedy, flaw.warning))
