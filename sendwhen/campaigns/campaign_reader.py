@@ -13,9 +13,12 @@ from sendwhen.campaigns.problem import shortened
 from sendwhen.campaigns.sending_reader import SendingReader
 from sendwhen.campaigns.step_reader import StepReader
 from sendwhen.campaigns.trigger_reader import TriggerReader
+from sendwhen.campaigns.watch_trigger_reader import WatchTriggerReader
+from sendwhen.campaigns.when_reader import WhenReader
 from sendwhen.campaigns.words import Reader
 from sendwhen.campaigns.yaml_document import Document
 from sendwhen.domain.campaign import Campaign, Reentry
+from sendwhen.domain.predicate import When
 from sendwhen.domain.trigger_kinds import DAY_MS
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?\Z")
@@ -41,12 +44,14 @@ class CampaignReader:
     Attributes:
         document: What to read.
         template_hashes: Templates that there are.
+        segments: Definitions that there are.
         words: Collects the problems.
         used: Templates that steps name, with the node that does.
     """
 
     document: Document
     template_hashes: Mapping[str, str]
+    segments: Mapping[str, When] = field(default_factory=dict)
     words: Reader = field(default_factory=Reader)
     used: dict[str, Node] = field(default_factory=dict)
 
@@ -57,14 +62,16 @@ class CampaignReader:
         entries = self.words.map(
             self.document.root, _WORDS, required=("campaign", "trigger", "steps"), what="A campaign"
         )
-        trigger = TriggerReader(filters, self.words).read(entries.get("trigger"))
+        whens = WhenReader(filters, self.words, self.segments)
+        watches = WatchTriggerReader(whens, self.words)
+        trigger = TriggerReader(filters, watches, self.words).read(entries.get("trigger"))
         reentry, cooldown_ms = self._reentry(entries.get("reentry"))
         parts = {
             "campaign_id": self._id(entries.get("campaign")) or "",
             "per": filters.expression(entries.get("per"), EVENT),
-            "guard": filters.condition(entries.get("guard"), AT_FIRE_TIME),
+            "guard": whens.read(entries.get("guard"), AT_FIRE_TIME),
             "stop_after": filters.filters(entries.get("stop_after"), EVENT, "stop_after"),
-            "steps": StepReader(filters, self.words, self.template_hashes, self.used).read(entries.get("steps")),
+            "steps": StepReader(filters, whens, self.words, self.template_hashes, self.used).read(entries.get("steps")),
             "exit_on": filters.filters(entries.get("exit_on"), EVENT_AND_START, "exit_on"),
             "sending": SendingReader(self.words).read(entries.get("send")),
             "max_event_age_ms": self._limit(entries.get("max_event_age"), "max_event_age"),

@@ -9,6 +9,7 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from sendwhen.campaigns.filter_reader import EVENT_AND_START, FilterReader
 from sendwhen.campaigns.problem import nearest, shortened
+from sendwhen.campaigns.when_reader import WhenReader
 from sendwhen.campaigns.words import Reader
 from sendwhen.domain.steps import SendStep, Step, WaitStep
 
@@ -18,12 +19,13 @@ class StepReader:
     """Reads the steps of one document.
 
     Attributes:
-        filters: Reads their filters. words: collects the problems.
+        filters: Reads their filters. whens: reads what they ask of the customer. words: collects the problems.
         template_hashes: Templates that there are.
         used: Templates that steps name, with the node that does.
     """
 
     filters: FilterReader
+    whens: WhenReader
     words: Reader
     template_hashes: Mapping[str, str]
     used: dict[str, Node] = field(default_factory=dict)

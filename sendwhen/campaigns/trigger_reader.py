@@ -8,10 +8,13 @@ from ruamel.yaml.nodes import MappingNode, Node
 
 from sendwhen.campaigns.durations import DURATION_LIMIT_MS
 from sendwhen.campaigns.filter_reader import EVENT, EVENT_AND_START, FilterReader
+from sendwhen.campaigns.problem import listed
+from sendwhen.campaigns.watch_trigger_reader import WatchTriggerReader
 from sendwhen.campaigns.words import Reader
 from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.trigger_kinds import DAY_MS, Absence, Duration, Match, OnRestart, Trigger
 
+_KINDS = ("match", "absence", "segment", "attribute_change")
 _UNITS = {"milliseconds": 1, "seconds": 1_000, "minutes": 60_000, "hours": 3_600_000, "days": DAY_MS}
 _RESTARTS = {one.value: one for one in (OnRestart.RESET, OnRestart.KEEP, OnRestart.PARALLEL)}
 
@@ -21,26 +24,31 @@ class TriggerReader:
     """Reads the trigger of one document.
 
     Attributes:
-        filters: Reads its filters. words: collects the problems.
+        filters: Reads its filters. watches: reads triggers that look at the customer. words: collects the problems.
     """
 
     filters: FilterReader
+    watches: WatchTriggerReader
     words: Reader
 
     def read(self, node: Node | None) -> Trigger | None:
         """The trigger; None (noted) where it is wrong."""
         if node is None:
             return None
-        kinds = self.words.map(node, ("match", "absence"), what="'trigger'")
-        if len(kinds) == 2:
-            self.words.refuse(node, "A campaign has one trigger", "Keep match or absence.")
+        kinds = self.words.map(node, _KINDS, what="'trigger'")
+        if len(kinds) > 1:
+            self.words.refuse(node, "A campaign has one trigger", f"Keep {listed(kinds)}.")
         if "match" in kinds:
             event = self.filters.filter(kinds["match"], EVENT)
             return None if event is None else Match(match=event)
         if "absence" in kinds:
             return self._absence(kinds["absence"])
+        if "segment" in kinds:
+            return self.watches.segment(kinds["segment"])
+        if "attribute_change" in kinds:
+            return self.watches.attribute_change(kinds["attribute_change"])
         if isinstance(node, MappingNode) and not node.value:
-            self.words.refuse(node, "'trigger' needs 'match' or 'absence'", "Add one of them.")
+            self.words.refuse(node, f"'trigger' needs one of {listed(_KINDS)}", "Add one of them.")
         return None
 
     def _absence(self, node: Node) -> Absence | None:

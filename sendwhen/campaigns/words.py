@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from sendwhen.campaigns.durations import DURATION_LIMIT_MS, duration_ms, duration_text
+from sendwhen.campaigns.durations import DURATION_LIMIT_MS, MONTHS_LIMIT, duration_ms, duration_text, months_and_rest
 from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
+from sendwhen.domain.span import Span
 
 T = TypeVar("T")
+_WHOLE = re.compile(r"-?[0-9]{1,12}\Z")
 _LATER = """
 goal branch split quiet_hours cap priority holdout fresh sequence count sum distinct segment session_end quiet_then nth
 recency attribute_change date wait_until webhook exit window not_between if else then schedule zone audience cases tests
@@ -121,6 +124,35 @@ class Reader:
             )
             return None
         return ms
+
+    def span(self, node: Node | None, what: str) -> Span | None:
+        """A length of time that may have calendar months in front (``1mo``, ``1mo2d``): over zero, at most 400 days."""
+        text = self.text(node, what, "30d")
+        if node is None or text is None:
+            return None
+        months, rest = months_and_rest(text)
+        if not months:
+            ms = self.duration(node, what)
+            return None if ms is None else Span(ms=ms)
+        ms = duration_ms(rest) if rest else 0
+        if ms is None or months > MONTHS_LIMIT or ms > DURATION_LIMIT_MS:
+            self.refuse(
+                node,
+                f"'{shortened(text)}' is no duration of at most {MONTHS_LIMIT} months",
+                "Write it as in 1mo or 1mo2d.",
+            )
+            return None
+        return Span(ms=ms, months=months)
+
+    def whole(self, node: Node | None, what: str, least: int, most: int) -> int | None:
+        """A whole number within bounds, both inclusive."""
+        text = self.text(node, what, str(max(least, 1)))
+        if node is None or text is None:
+            return None
+        if not _WHOLE.match(text) or not least <= int(text) <= most:
+            self.refuse(node, f"{what} must be a whole number from {least} to {most}", "Write another number.")
+            return None
+        return int(text)
 
     def each(self, nodes: Sequence[Node], read: Callable[[Node], T | None]) -> tuple[T, ...]:
         """What could be read of a list's entries."""

@@ -24,6 +24,9 @@ YAML_BYTES_LIMIT = 65_536
 """Size of campaign.yaml."""
 DEPTH_LIMIT = 12
 """Nesting of maps and lists; a campaign needs six."""
+_WORDS = {"true": True, "false": False, "null": None, "~": None}
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,15})\Z")
+_DECIMAL = re.compile(r"-?[0-9]{1,15}\.[0-9]{1,15}\Z")
 _ESCAPES = {"x": 4, "u": 6, "U": 10}
 
 
@@ -121,6 +124,18 @@ def _translated(text: str, error: MarkedYAMLError) -> tuple[int, str, str]:
     if "expected <block end>" in problem:
         return offset, "This does not line up with the lines above", "Indent it like its neighbours."
     return offset, f"This is not YAML ({problem})", "Correct the indentation or the quotes here."
+
+
+def plain_value(node: ScalarNode) -> str | int | float | bool | None:
+    """What a scalar stands for: text in quotes is text; bare words may be true, false, null or numbers."""
+    text = str(node.value)
+    if node.style is not None:
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.match(text):
+        return int(text)
+    return float(text) if _DECIMAL.match(text) else text
 
 
 def offset_within(text: str, node: ScalarNode, at: int) -> int:

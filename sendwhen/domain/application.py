@@ -23,6 +23,7 @@ from sendwhen.domain.round import Round
 from sendwhen.domain.run import Alarm, Run
 from sendwhen.domain.seen import ITEM_BYTES, Seen, SeenIds, id_hash
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.watching import WATCH, Watching
 
 _SHRINK_EVERY_BYTES = 256 * ITEM_BYTES
 _MINUTE_S = 60
@@ -53,8 +54,11 @@ class Application:
         self._minute_bytes = limits.minute_events * ITEM_BYTES
         self.book = CampaignBook(compile_campaign=compile_campaign, fuse=fuse, limits=limits)
         passage = Passage(book=self.book, send_key=send_key, limits=limits, event_clock=event_clock)
-        self._journey = Journey(book=self.book, passage=passage, limits=limits, event_clock=event_clock)
-        self._deadlines = Deadlines(book=self.book, passage=passage, alarms={})
+        watching = Watching(book=self.book, passage=passage, limits=limits, event_clock=event_clock)
+        self._journey = Journey(
+            book=self.book, passage=passage, watching=watching, limits=limits, event_clock=event_clock
+        )
+        self._deadlines = Deadlines(book=self.book, passage=passage, watching=watching, alarms={WATCH: watching})
         self._handover = Handover(
             partition=partition,
             partitions=partitions,
@@ -103,9 +107,9 @@ class Application:
             if event.previous_id or (event.user_id and event.anonymous_id):
                 mark = out.mark()
                 self._handover.tie(draft, event, out)
-            if self._journey.concerns(draft, event):
+            if self._journey.concerns(resident.customer, draft, event):
                 mark = mark or out.mark()
-                self._journey.take(draft, event, index, moment, out)
+                self._journey.take(resident.customer, draft, event, index=index, moment=moment, out=out)
         except MemoryError:
             # Says nothing of the event: another process may have room for it.
             raise

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import CampaignRow
 from sendwhen.domain.condition import Fuse
 from sendwhen.domain.entry import CampaignPaused, CampaignPut
 from sendwhen.domain.plan import Listeners, Plan
+from sendwhen.domain.predicate import History
 from sendwhen.domain.shard_limits import ShardLimits
 
 _Version = tuple[str, str]
@@ -20,6 +22,9 @@ class CampaignBook:
     Attributes:
         listeners: By event name, what campaigns in force do with it.
         enders: Names of events that may end a run of any version kept.
+        watching: Campaigns in force whose trigger looks at the customer; watch_mark: names them all with their
+            versions, "" for none.
+        tally_events: By event name, the counts of all versions kept that events of this name may add to.
     """
 
     def __init__(self, *, compile_campaign: Callable[[bytes], Campaign], fuse: Fuse, limits: ShardLimits) -> None:
@@ -114,6 +119,13 @@ class CampaignBook:
         names = dict.fromkeys(name for plan in current for name in (*plan.stops, *plan.starts))
         self.listeners = {name: Listeners(name, current, self._fuse) for name in names}
         self.enders = frozenset(name for plan in self._plans.values() for name in plan.event_names_that_end_runs())
+        self.watching = tuple((plan, plan.watch) for plan in current if plan.watch is not None)
+        marks = " ".join(f"{plan.campaign.campaign_id}/{plan.campaign.version}" for plan, _ in self.watching)
+        self.watch_mark = blake2b(marks.encode(), digest_size=6).hexdigest() if marks else ""
+        counts = {history.tally: history for plan in self._plans.values() for history in plan.histories()}
+        self.tally_events: dict[str, list[History]] = {}
+        for _, history in sorted(counts.items()):
+            self.tally_events.setdefault(history.of.event, []).append(history)
 
 
 def _row(

@@ -67,6 +67,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
         decisions: The latest, packed, oldest first.
         alarms: Deadlines that are no run's.
         tallies: Counts of what conditions ask for, by name (``sendwhen.domain.tally``).
+        looked: Mark of the watching triggers by which the customer was last looked at (``CampaignBook.watch_mark``).
         born_seq: Entry that created the customer (0: before that was noted); tells one life from the next.
         ties: None: of no other identity.
     """
@@ -89,6 +90,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     decisions: tuple[bytes, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     tallies: Mapping[str, bytes] = {}
+    looked: str = ""
     born_seq: int = 0
     ties: Ties | None = None
 

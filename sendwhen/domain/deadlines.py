@@ -15,6 +15,7 @@ from sendwhen.domain.passage import Course, Passage
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Alarm, Run
+from sendwhen.domain.watching import Occasion, Watching
 
 FAILED = "failed"
 
@@ -30,9 +31,12 @@ class AlarmHandler(Protocol):
 class Deadlines:
     """Lets deadlines of runs and alarms come."""
 
-    def __init__(self, *, book: CampaignBook, passage: Passage, alarms: Mapping[str, AlarmHandler]) -> None:
+    def __init__(
+        self, *, book: CampaignBook, passage: Passage, watching: Watching, alarms: Mapping[str, AlarmHandler]
+    ) -> None:
         """``alarms`` by kind."""
         self._book = book
+        self._watching = watching
         self._passage = passage
         self._alarms = alarms
 
@@ -45,6 +49,8 @@ class Deadlines:
         try:
             if isinstance(due, Run):
                 self._run(draft, due, moment, armed, out)
+                if draft.fields is not resident.customer.fields:
+                    self._watching.look(draft, resident.customer, Occasion(moment, armed), out)
             else:
                 self._alarms[due.kind].ring(draft, due, moment, armed, out)
         except MemoryError:

@@ -16,14 +16,16 @@ from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.event import Event
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Course, Passage
-from sendwhen.domain.plan import STOPPED, Listening, Plan
+from sendwhen.domain.plan import STOPPED, Listeners, Listening, Plan, holds
 from sendwhen.domain.properties import read_object
 from sendwhen.domain.reentry import refusal
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Run, StartEvent, run_id
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.tally import counted
 from sendwhen.domain.trigger_kinds import OnRestart
 from sendwhen.domain.triggers.logic import Hit, Progress
+from sendwhen.domain.watching import Occasion, Watching
 
 
 class _Seen(msgspec.Struct, gc=False):
@@ -40,19 +42,29 @@ class _Seen(msgspec.Struct, gc=False):
 class Journey:
     """Moves customers through the campaigns of a book; decisions go to the round."""
 
-    def __init__(self, *, book: CampaignBook, passage: Passage, limits: ShardLimits, event_clock: bool) -> None:
+    def __init__(
+        self, *, book: CampaignBook, passage: Passage, watching: Watching, limits: ShardLimits, event_clock: bool
+    ) -> None:
         self._book = book
+        self._watching = watching
         self._passage = passage
         self._limits = limits
         self._event_clock = event_clock
 
-    def concerns(self, customer: Customer, event: Event) -> bool:
+    def concerns(self, before: Customer, customer: Customer, event: Event) -> bool:
         """Whether any campaign may have something to do with the event."""
-        name = event.name
-        return name in self._book.listeners or (bool(customer.runs) and name in self._book.enders)
+        name, book = event.name, self._book
+        return (
+            name in book.listeners
+            or (bool(customer.runs) and name in book.enders)
+            or name in book.tally_events
+            or self._watching.concerns(before, customer, name)
+        )
 
-    def take(self, customer: Customer, event: Event, index: int, moment: Moment, out: Round) -> None:
-        """Let an event end waits, stop campaigns and start runs."""
+    def take(
+        self, before: Customer, customer: Customer, event: Event, *, index: int, moment: Moment, out: Round
+    ) -> None:
+        """Let an event count, end waits, stop campaigns and start runs; then let those look who watch the customer."""
         listeners = self._book.listeners.get(event.name)
         may_end = bool(customer.runs) and event.name in self._book.enders
         scope = EventScope(
@@ -62,13 +74,25 @@ class Journey:
             properties=read_object(event.properties),
         )
         seen = _Seen(event, scope, customer.scope(), moment, index)
+        self._count(customer, seen)
         if may_end:
             self._end_runs(customer, seen, out)
-        if listeners is None:
-            return
+        if listeners is not None:
+            self._listen(customer, listeners, seen, out)
+        if self._watching.concerns(before, customer, event.name):
+            occasion = Occasion(moment, (moment.seq, moment.now_ms, 1, index), event, seen.armings)
+            self._watching.look(customer, before, occasion, out)
+
+    def _count(self, customer: Customer, seen: _Seen) -> None:
+        for history in self._book.tally_events.get(seen.scope.name, ()):
+            if holds(history.of.where, seen.scope, seen.customer, None, seen.moment.now_ms):
+                packed = counted(customer.tallies.get(history.tally, b""), history, seen.moment.now_ms)
+                customer.tallies = {**customer.tallies, history.tally: packed}
+
+    def _listen(self, customer: Customer, listeners: Listeners, seen: _Seen, out: Round) -> None:
         mask = listeners.always_mask
         if listeners.fused is not None:
-            mask |= listeners.fused(scope, seen.customer, moment.now_ms)
+            mask |= listeners.fused(seen.scope, seen.customer, seen.moment.now_ms)
         if mask:
             for listening in listeners.campaigns:
                 if mask & listening.stop_mask:
@@ -77,18 +101,23 @@ class Journey:
                     self._start(customer, listening, mask, seen, out)
 
     def _end_runs(self, customer: Customer, seen: _Seen, out: Round) -> None:
-        kept = []
+        kept, passed = [], []
         for run in customer.runs:
             plan = self._book.plan(run.campaign_id, run.version)
             reason = plan.end(run, seen.scope, seen.customer, seen.moment.now_ms, self._limits) if plan else ""
-            if not plan or not reason:
+            if plan and reason:
+                if reason == STOPPED:
+                    self._stop(customer, plan)
+                self._say(customer, run, Kind.CANCELLED, (reason, f"“{seen.scope.name}” came."), seen=seen, out=out)
+            elif plan and plan.awaits(run, seen.scope, seen.customer, seen.moment.now_ms):
+                passed.append((run, plan))
+            else:
                 kept.append(run)
-                continue
-            if reason == STOPPED:
-                self._stop(customer, plan)
-            self._say(customer, run, Kind.CANCELLED, (reason, f"“{seen.scope.name}” came."), seen=seen, out=out)
         if len(kept) != len(customer.runs):
             customer.runs = tuple(kept)
+        for run, plan in passed:
+            course = Course(customer=customer, run=run, plan=plan, moment=seen.moment, armed=self._armed(seen))
+            self._passage.walk(course, run.phase + 1, out)
 
     @staticmethod
     def _stop(customer: Customer, plan: Plan) -> None:

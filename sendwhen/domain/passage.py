@@ -5,20 +5,23 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
+from sendwhen.domain.asking import Asked, holds, next_change_ms, said
 from sendwhen.domain.campaign_book import CampaignBook
-from sendwhen.domain.condition import Condition
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind, Send
 from sendwhen.domain.moment import Moment
-from sendwhen.domain.plan import Plan, holds
+from sendwhen.domain.plan import Plan
 from sendwhen.domain.reentry import fired, refusal
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import Run, StartEvent, send_id
 from sendwhen.domain.sending_rules import Category
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.span import Span
-from sendwhen.domain.steps import SendStep, WaitStep
+from sendwhen.domain.steps import Otherwise, SendStep, WaitStep, WaitUntilStep
+from sendwhen.domain.trigger_kinds import DAY_MS
 from sendwhen.errors import Precondition
+
+_LONGEST = Span(ms=400 * DAY_MS)
 
 
 class Course(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -55,11 +58,8 @@ class Passage:
         memory = customer.memory(campaign.campaign_id)
         if not why[0]:
             why = refusal(campaign, memory, run.key, now_ms)
-        if not why[0] and campaign.guard is not None:
-            start = run.start.scope()
-            assert isinstance(campaign.guard, Condition)
-            if not holds(campaign.guard, start, customer.scope(), start, now_ms):
-                why = "guard", f"The guard did not hold: {campaign.guard.source}"
+        if not why[0] and campaign.guard is not None and not holds(campaign.guard, _asked(course)):
+            why = "guard", f"The guard did not hold: {said(campaign.guard)}"
         if why[0]:
             out.decide(customer, _decision(course, Kind.SKIPPED, why))
             return
@@ -72,7 +72,29 @@ class Passage:
 
     def resume(self, course: Course, out: Round) -> None:
         """The wait in which the run stands is over."""
-        self.walk(course, course.run.phase if course.run.held else course.run.phase + 1, out)
+        run = course.run
+        step = course.plan.campaign.steps[run.phase]
+        if isinstance(step, WaitUntilStep) and not run.held:
+            self._waited(course, step, out)
+        else:
+            self.walk(course, run.phase if run.held else run.phase + 1, out)
+
+    def _waited(self, course: Course, step: WaitUntilStep, out: Round) -> None:
+        run, now_ms = course.run, course.moment.now_ms
+        if step.when is not None and holds(step.when, _asked(course)):
+            self.walk(course, run.phase + 1, out)
+        elif now_ms < run.latest_ms:
+            self._wait(course, run.phase, self._until(course, step, run.latest_ms), out, latest_ms=run.latest_ms)
+        elif step.otherwise is Otherwise.CONTINUE:
+            self.walk(course, run.phase + 1, out)
+        else:
+            why = "waited", "What it waited for did not come in time."
+            out.decide(course.customer, _decision(course, Kind.CANCELLED, why))
+
+    @staticmethod
+    def _until(course: Course, step: WaitUntilStep, latest_ms: int) -> int:
+        change_ms = None if step.when is None else next_change_ms(step.when, _asked(course))
+        return latest_ms if change_ms is None else min(latest_ms, change_ms)
 
     def walk(self, course: Course, first: int, out: Round) -> None:
         """Take the steps from ``first`` up to the next wait, or to the end."""
@@ -88,6 +110,12 @@ class Passage:
                     due_at_ms = Span(ms=step.duration_ms, months=step.months).after(course.moment.now_ms)
                     self._wait(course, index, due_at_ms, out)
                     return
+                case WaitUntilStep() if step.when is not None and holds(step.when, _asked(course)):
+                    index += 1
+                case WaitUntilStep():
+                    latest_ms = (step.at_most or _LONGEST).after(course.moment.now_ms)
+                    self._wait(course, index, self._until(course, step, latest_ms), out, latest_ms=latest_ms)
+                    return
                 case _:
                     raise Precondition(
                         f"Step {index} of {course.run.campaign_id} is of no kind that runs can take.",
@@ -95,14 +123,14 @@ class Passage:
                     )
         out.decide(course.customer, _decision(course, Kind.FINISHED))
 
-    def _wait(self, course: Course, index: int, due_at_ms: int, out: Round) -> None:
+    def _wait(self, course: Course, index: int, due_at_ms: int, out: Round, *, latest_ms: int = 0) -> None:
         customer, run = course.customer, course.run
         if len(customer.runs) >= self._limits.runs:
             out.counters.overflows += 1
             why = "limit", f"The customer has {self._limits.runs} open runs."
             out.decide(customer, _decision(course, Kind.SKIPPED, why))
             return
-        waiting = replace(run, phase=index, due_at_ms=due_at_ms, armed=course.armed, held="")
+        waiting = replace(run, phase=index, due_at_ms=due_at_ms, armed=course.armed, held="", latest_ms=latest_ms)
         customer.runs = (*customer.runs, waiting)
         out.armed.append(waiting)
         out.decide(customer, _decision(course, Kind.WAITING, due_at_ms=waiting.due_at_ms))
@@ -163,6 +191,13 @@ class Passage:
         if not self._event_clock and campaign.max_lateness_ms is not None and late_ms > campaign.max_lateness_ms:
             return "expired", f"It came {late_ms} ms after it was due; up to {campaign.max_lateness_ms} ms is sent."
         return "", ""
+
+
+def _asked(course: Course) -> Asked:
+    start, customer = course.run.start.scope(), course.customer
+    return Asked(
+        customer=customer.scope(), tallies=customer.tallies, now_ms=course.moment.now_ms, event=start, start=start
+    )
 
 
 def _decision(

@@ -12,9 +12,13 @@ from sendwhen.domain import triggers
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Fuse, Fused
 from sendwhen.domain.event_filter import EventFilter
+from sendwhen.domain.predicate import History
 from sendwhen.domain.run import TRIGGER_PHASE, Run
 from sendwhen.domain.shard_limits import ShardLimits
-from sendwhen.domain.steps import WaitStep, WaitUntilStep
+from sendwhen.domain.steps import BranchStep, WaitStep, WaitUntilStep
+from sendwhen.domain.tally import histories
+from sendwhen.domain.trigger_kinds import Segment
+from sendwhen.domain.triggers.watch import Watch
 
 ANSWERED, EXITED, STOPPED = "answered", "exited", "stopped"
 
@@ -30,6 +34,7 @@ class Plan:
     def __init__(self, campaign: Campaign) -> None:
         self.campaign = campaign
         self.logic = triggers.of(campaign.trigger)
+        self.watch: Watch | None = self.logic if isinstance(self.logic, Watch) else None
         self.stops = _by_event(campaign.stop_after)
         self.starts = _by_event(self.logic.starts)
         self._ends: dict[int, dict[str, list[EventFilter]]] = {TRIGGER_PHASE: _by_event(self.logic.answers)}
@@ -37,11 +42,27 @@ class Plan:
             if isinstance(step, WaitStep | WaitUntilStep):
                 self._ends[index] = _by_event((*step.exit_on, *campaign.exit_on))
 
+    def histories(self) -> Iterable[History]:
+        """The counts that its trigger, guard and steps ask for."""
+        campaign = self.campaign
+        if isinstance(campaign.trigger, Segment):
+            yield from histories(campaign.trigger.when)
+        yield from histories(campaign.guard)
+        for step in campaign.steps:
+            if isinstance(step, WaitUntilStep):
+                yield from histories(step.when)
+            elif isinstance(step, BranchStep):
+                for arm in step.arms:
+                    yield from histories(arm.when)
+
     def event_names_that_end_runs(self) -> Iterable[str]:
         """Names of events that may end an open run."""
         yield from self.stops
         for filters in self._ends.values():
             yield from filters
+        for step in self.campaign.steps:
+            if isinstance(step, WaitUntilStep) and step.event is not None:
+                yield step.event.event
 
     def end(self, run: Run, event: EventScope, customer: CustomerScope, at_ms: int, limits: ShardLimits) -> str:
         """Why an event ends a run, or ""."""
@@ -57,6 +78,14 @@ class Plan:
             if holds(where.where, event, customer, start, at_ms):
                 return ANSWERED if run.phase == TRIGGER_PHASE else EXITED
         return ""
+
+    def awaits(self, run: Run, event: EventScope, customer: CustomerScope, at_ms: int) -> bool:
+        """Whether a run waits until this event comes."""
+        step = self.campaign.steps[run.phase] if 0 <= run.phase < len(self.campaign.steps) else None
+        if not isinstance(step, WaitUntilStep) or step.event is None or run.held or step.event.event != event.name:
+            return False
+        where = step.event.where
+        return holds(where, event, customer, run.start.scope() if where and where.needs_start else None, at_ms)
 
     def key(self, event: EventScope, customer: CustomerScope, at_ms: int, limits: ShardLimits) -> str | None:
         """Key of a run; "" in a campaign without keys; None where the event has none."""

@@ -81,6 +81,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
         captured: Events of a sequence's named steps.
         value: What the trigger measured.
         held: Why it stands before the step ``phase`` again, which is no wait then (quiet hours, say); "" for a wait.
+        latest_ms: The longest that it waits until something holds.
     """
 
     run_id: str
@@ -96,6 +97,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     captured: Mapping[str, StartEvent] = {}
     value: float | None = None
     held: str = ""
+    latest_ms: int = 0
 
     def firing_event(self) -> StartEvent:
         """The event that armed it."""

@@ -1,0 +1,50 @@
+"""What triggers tell that look at the customer instead of at events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from sendwhen.domain.asking import Asked
+from sendwhen.domain.customer import Field
+
+
+class Sight(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A customer before and after something.
+
+    Attributes:
+        now, before: What may be asked of the customer; ``before`` is None for one who is new.
+        fields, fields_before: The attributes.
+    """
+
+    now: Asked
+    before: Asked | None
+    fields: Mapping[str, Field]
+    fields_before: Mapping[str, Field]
+
+
+class Look(msgspec.Struct, frozen=True, gc=False):
+    """What a look came to.
+
+    Attributes:
+        memory: From now on.
+        fires: It fires now.
+        next_ms: To be looked at again then, be it that nothing happens; None: never.
+        detail: What was seen, for explanations.
+    """
+
+    memory: bytes
+    fires: bool = False
+    next_ms: int | None = None
+    detail: str = ""
+
+
+@runtime_checkable
+class Watch(Protocol):
+    """One trigger that looks at the customer."""
+
+    def look(self, memory: bytes, sight: Sight) -> Look:
+        """Look; ``memory`` is b"" the first time for a customer and a version."""
+        ...

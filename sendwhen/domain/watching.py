@@ -1,0 +1,201 @@
+"""Lets triggers and waits that look at the customer do so, after each change and when time alone may change it."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from sendwhen.domain.asking import Asked, holds, next_change_ms
+from sendwhen.domain.campaign_book import CampaignBook
+from sendwhen.domain.customer import Customer, Memory
+from sendwhen.domain.decision import Decision, Kind
+from sendwhen.domain.event import Event
+from sendwhen.domain.moment import Moment
+from sendwhen.domain.passage import Course, Passage
+from sendwhen.domain.plan import Plan
+from sendwhen.domain.round import Round
+from sendwhen.domain.run import TRIGGER_PHASE, Alarm, Run, StartEvent, run_id
+from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.steps import WaitUntilStep
+from sendwhen.domain.triggers.watch import Sight, Watch
+
+WATCH = "watch"
+"""Kind of the alarms by which a trigger is looked at again."""
+_TURNS_MAX = 8
+
+
+class Occasion(msgspec.Struct, gc=False):
+    """Why one looks.
+
+    Attributes:
+        event: What came; None: time passed.
+        armed: Place in the order of armings, a number for each to be added.
+        armings: Numbers given so far.
+    """
+
+    moment: Moment
+    armed: tuple[int, ...]
+    event: Event | None = None
+    armings: int = 0
+
+    def next_armed(self) -> tuple[int, ...]:
+        """The next place."""
+        self.armings += 1
+        return (*self.armed, self.armings)
+
+
+class Watching:
+    """Looks at customers."""
+
+    def __init__(self, *, book: CampaignBook, passage: Passage, limits: ShardLimits, event_clock: bool) -> None:
+        self._book = book
+        self._passage = passage
+        self._limits = limits
+        self._event_clock = event_clock
+
+    def concerns(self, before: Customer, after: Customer, event_name: str) -> bool:
+        """Whether a look may see something: the customer was never looked at so, or changed in what can be asked."""
+        if after.looked != self._book.watch_mark:
+            return True
+        if event_name in self._book.tally_events or after.fields is not before.fields:
+            return bool(self._book.watching) or bool(after.runs)
+        return False
+
+    def look(self, customer: Customer, before: Customer, occasion: Occasion, out: Round) -> None:
+        """Look at a changed draft. What that leads to may change it again, and is looked at in turn, so many times."""
+        for _ in range(_TURNS_MAX):
+            fields = customer.fields
+            self._look_once(customer, before, occasion, out)
+            if customer.fields is fields:
+                return
+            before = replace(customer)
+            before.fields = fields
+        out.counters.overflows += 1
+
+    def ring(self, customer: Customer, alarm: Alarm, moment: Moment, armed: tuple[int, ...], out: Round) -> None:  # noqa: ARG002 - all look
+        """The alarm of a watching trigger: look at all of them, as nothing but time has changed."""
+        self.look(customer, replace(customer), Occasion(moment, armed), out)
+
+    def _look_once(self, customer: Customer, before: Customer, occasion: Occasion, out: Round) -> None:
+        now_ms = occasion.moment.now_ms
+        if self._book.watching:
+            is_new = before.first_seen_at_ms == 0
+            sight = Sight(
+                now=Asked(customer=customer.scope(), tallies=customer.tallies, now_ms=now_ms),
+                before=None if is_new else Asked(customer=before.scope(), tallies=before.tallies, now_ms=now_ms),
+                fields=customer.fields,
+                fields_before=before.fields,
+            )
+            for plan, watch in self._book.watching:
+                self._watch(customer, plan, watch, sight, occasion=occasion, out=out)
+        for run in customer.runs:
+            self._wait_on(customer, run, occasion, out)
+        customer.looked = self._book.watch_mark
+
+    def _watch(
+        self, customer: Customer, plan: Plan, watch: Watch, sight: Sight, *, occasion: Occasion, out: Round
+    ) -> None:
+        campaign = plan.campaign
+        memory = customer.memory(campaign.campaign_id)
+        known = memory.trigger if memory.trigger_version == campaign.version else b""
+        seen = watch.look(known, sight)
+        if (seen.memory, campaign.version) != (memory.trigger, memory.trigger_version) and (
+            seen.memory or memory.trigger
+        ):
+            customer.remember(campaign.campaign_id, Memory(memory.stopped, memory.fired, seen.memory, campaign.version))
+        self._set_alarm(customer, plan, seen.next_ms, occasion, out)
+        if seen.fires:
+            self._fire(customer, plan, occasion, out)
+
+    @staticmethod
+    def _set_alarm(customer: Customer, plan: Plan, next_ms: int | None, occasion: Occasion, out: Round) -> None:
+        campaign = plan.campaign
+        others, known = [], None
+        for alarm in customer.alarms:
+            if alarm.kind == WATCH and alarm.campaign_id == campaign.campaign_id:
+                known = alarm
+            else:
+                others.append(alarm)
+        if known is not None and (known.due_at_ms, known.version) == (next_ms, campaign.version):
+            return
+        if next_ms is not None:
+            alarm = Alarm(WATCH, campaign.campaign_id, campaign.version, next_ms, occasion.next_armed())
+            others.append(alarm)
+            out.armed.append(alarm)
+        if known is not None or next_ms is not None:
+            customer.alarms = tuple(others)
+
+    def _fire(self, customer: Customer, plan: Plan, occasion: Occasion, out: Round) -> None:
+        campaign, moment, event = plan.campaign, occasion.moment, occasion.event
+        if event is None:
+            # What time alone brings about has its instant for a name.
+            start = StartEvent(f"{campaign.campaign_id}@{moment.now_ms}", "", moment.now_ms, b"", "", 0)
+        else:
+            start = StartEvent.of(event)
+        run = Run(
+            run_id(campaign_id=campaign.campaign_id, event_id=start.event_id, key="", uid=customer.uid),
+            campaign.campaign_id,
+            campaign.version,
+            "",
+            moment.now_ms,
+            TRIGGER_PHASE,
+            moment.now_ms,
+            occasion.next_armed(),
+            start,
+        )
+        course = Course(customer=customer, run=run, plan=plan, moment=moment, armed=run.armed, delayed=event is None)
+        reason, detail = self._closed(customer, plan, occasion)
+        if reason:
+            out.decide(
+                customer,
+                Decision(
+                    kind=Kind.REFUSED,
+                    campaign_id=campaign.campaign_id,
+                    version=campaign.version,
+                    at_ms=moment.at_ms,
+                    due_at_ms=moment.now_ms,
+                    start_at_ms=moment.now_ms,
+                    reason=reason,
+                    detail=detail,
+                    event_id=start.event_id,
+                    seq=moment.seq,
+                ),
+            )
+            return
+        self._passage.fire(course, out)
+
+    def _closed(self, customer: Customer, plan: Plan, occasion: Occasion) -> tuple[str, str]:
+        campaign, event = plan.campaign, occasion.event
+        if customer.memory(campaign.campaign_id).stopped:
+            return "stopped", "The campaign is over for this customer."
+        if self._book.paused(campaign.campaign_id):
+            return "paused", "The campaign is paused."
+        oldest = campaign.max_event_age_ms
+        if event is None or oldest is None or self._event_clock:
+            return "", ""
+        age_ms = occasion.moment.now_ms - event.occurred_at_ms
+        if age_ms > oldest:
+            return "too_old", f"The event was {age_ms} ms old; up to {oldest} ms starts a run."
+        return "", ""
+
+    def _wait_on(self, customer: Customer, run: Run, occasion: Occasion, out: Round) -> None:
+        plan = self._book.plan(run.campaign_id, run.version)
+        if plan is None or run.held or not 0 <= run.phase < len(plan.campaign.steps) or run not in customer.runs:
+            return
+        step = plan.campaign.steps[run.phase]
+        if not isinstance(step, WaitUntilStep) or step.when is None:
+            return
+        now_ms = occasion.moment.now_ms
+        asked = Asked(customer=customer.scope(), tallies=customer.tallies, now_ms=now_ms, start=run.start.scope())
+        others = tuple(one for one in customer.runs if one is not run)
+        if holds(step.when, asked):
+            customer.runs = others
+            course = Course(customer=customer, run=run, plan=plan, moment=occasion.moment, armed=occasion.next_armed())
+            self._passage.walk(course, run.phase + 1, out)
+            return
+        change_ms = next_change_ms(step.when, asked)
+        due_at_ms = run.latest_ms if change_ms is None else min(run.latest_ms, change_ms)
+        if due_at_ms != run.due_at_ms:
+            waiting = replace(run, due_at_ms=due_at_ms, armed=occasion.next_armed())
+            customer.runs = (*others, waiting)
+            out.armed.append(waiting)
