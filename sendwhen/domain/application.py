@@ -62,7 +62,7 @@ class Application:
         self._handover = Handover(
             partition=partition,
             partitions=partitions,
-            joining=Joining(book=self.book, limits=limits),
+            joining=Joining(book=self.book, passage=passage, watching=watching, limits=limits),
             apply_event=self._forwarded,
             limits=limits,
         )

@@ -30,7 +30,7 @@ from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.ties import Tied, Untied, tied_of, wanted
-from sendwhen.domain.tombstones import Tombstones, erase, touch
+from sendwhen.domain.tombstones import Tombstones, erase, goes_round, touch
 from sendwhen.domain.transfer import (
     Adopt,
     Delete,
@@ -38,6 +38,7 @@ from sendwhen.domain.transfer import (
     Forget,
     Forward,
     Import,
+    Passed,
     Place,
     Refused,
     Repoint,
@@ -45,6 +46,8 @@ from sendwhen.domain.transfer import (
 )
 
 DELETED = "deleted"
+PATH_MAX = 512
+"""Tombstones that something passes at most; the next one lives again, so that nothing is lost."""
 _Traveller = Adopt | Export | Import | Forward | Delete
 ApplyEvent = Callable[[Resident, Event, int, Moment, Round], bool]
 
@@ -73,7 +76,7 @@ class Handover:
 
     def forward(self, tombstone: Customer, event: Event, out: Round) -> None:
         """Let an event that came to a tombstone go on."""
-        self._send_on(tombstone, Forward(tombstone.uid, tombstone.born_seq, event), out)
+        self._send_on(tombstone, Forward(tombstone.uid, 0, event, (self._passed(tombstone),)), out)
         out.counters.forwarded += 1
 
     # --- transfers ---
@@ -93,8 +96,10 @@ class Handover:
     def _travelled(self, resident: Resident, transfer: _Traveller, index: int, moment: Moment, out: Round) -> bool:
         if resident.customer.into is None:
             return self._act(resident, transfer, index, moment, out)
-        if not self._closes_circle(resident.customer, transfer):
-            self._send_on(resident.customer, transfer, out)
+        here = self._passed(resident.customer)
+        path = (*transfer.path, here)
+        if here.uid != min([one.uid for one in goes_round(path)], default="") and len(path) <= PATH_MAX:
+            self._send_on(resident.customer, replace(transfer, path=path), out)
             return False
         self._revive(resident, moment)
         self._act(resident, transfer, index, moment, out)
@@ -227,24 +232,20 @@ class Handover:
     def _send_on(self, tombstone: Customer, transfer: _Traveller, out: Round) -> None:
         into = tombstone.into
         assert into is not None
-        here = self._place(tombstone)
-        path = transfer.path if here in transfer.path else (*transfer.path, here)
         if isinstance(transfer, Import | Forward):
-            moved: Transfer = replace(transfer, uid=into.uid, born=into.born, path=path)
+            moved: Transfer = replace(transfer, uid=into.uid, born=into.born)
         else:
-            moved = replace(transfer, uid=into.uid, path=path)
+            moved = replace(transfer, uid=into.uid)
         out.transfers.append((into.partition, moved))
-
-    @staticmethod
-    def _closes_circle(tombstone: Customer, transfer: _Traveller) -> bool:
-        uids = [place.uid for place in transfer.path]
-        return tombstone.uid in uids and tombstone.uid == min(uids[uids.index(tombstone.uid) :])
 
     @staticmethod
     def _revive(resident: Resident, moment: Moment) -> None:
         own = resident.customer
         resident.customer = Customer(own.uid, born_seq=own.born_seq)
         touch(resident.customer, moment)
+
+    def _passed(self, tombstone: Customer) -> Passed:
+        return Passed(tombstone.uid, self._partition, tombstone.born_seq, tombstone.seq)
 
     def _place(self, customer: Customer) -> Place:
         return Place(customer.uid, self._partition, customer.born_seq)

@@ -14,11 +14,11 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from sendwhen.domain.campaign_book import CampaignBook
-from sendwhen.domain.condition import EventScope
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind
+from sendwhen.domain.joined_memories import Did, scope_of
 from sendwhen.domain.moment import Moment
-from sendwhen.domain.properties import read_object
+from sendwhen.domain.passage import Course, Passage
 from sendwhen.domain.record import RecentEvent
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Run
@@ -29,8 +29,8 @@ BY_JOINING = 2
 """In ``Run.armed``: the run came with another identity; between those armed by an event (1) and by a later one."""
 
 
-Did = tuple[Sequence[RecentEvent], Sequence[RecentEvent]]
-"""What the survivor did, and what the other identity did, as far as is remembered."""
+_PASSED = 1 << 19
+"""First of the numbers, in ``Run.armed``, of what is armed by runs that go on."""
 
 
 class JoinedAt(NamedTuple):
@@ -43,8 +43,9 @@ class JoinedAt(NamedTuple):
 class JoinedRuns:
     """Joins open runs."""
 
-    def __init__(self, *, book: CampaignBook, limits: ShardLimits) -> None:
+    def __init__(self, *, book: CampaignBook, passage: Passage, limits: ShardLimits) -> None:
         self._book = book
+        self._passage = passage
         self._limits = limits
 
     def join(self, own: Customer, other: Customer, did: Did, at: JoinedAt, out: Round) -> None:
@@ -59,6 +60,30 @@ class JoinedRuns:
         for run in moved:
             self._add(own, mine, run, moment, out)
         own.runs = tuple(mine)
+        for number, run in enumerate(mine):
+            armed = (moment.seq, moment.now_ms, BY_JOINING, at.place, _PASSED + number)
+            self._pass(own, run, did[0] if run in moved else did[1], (moment, armed), out)
+
+    def _pass(
+        self,
+        own: Customer,
+        run: Run,
+        did: Sequence[RecentEvent],
+        at: tuple[Moment, tuple[int, ...]],
+        out: Round,
+    ) -> None:
+        """Let a run go on that waited for what the other side has done."""
+        plan = self._book.plan(run.campaign_id, run.version)
+        if plan is None:
+            return
+        scope, (moment, armed) = own.scope(), at
+        for event in did:
+            awaited = run.armed[1] <= event.logged_at_ms < run.due_at_ms
+            if awaited and plan.awaits(run, scope_of(event), scope, event.logged_at_ms):
+                own.runs = tuple(one for one in own.runs if one is not run)
+                course = Course(customer=own, run=run, plan=plan, moment=moment, armed=armed)
+                self._passage.walk(course, run.phase + 1, out)
+                return
 
     def _add(self, own: Customer, runs: list[Run], run: Run, moment: Moment, out: Round) -> None:
         rival = self._rival(runs, run)
@@ -99,12 +124,7 @@ class JoinedRuns:
         for event in did:
             if not began_ms <= event.logged_at_ms < run.due_at_ms:
                 continue
-            seen = EventScope(
-                name=event.name,
-                id=event.event_id,
-                occurred_at_ms=event.occurred_at_ms,
-                properties=read_object(event.properties),
-            )
+            seen = scope_of(event)
             reason = plan.end(run, seen, scope, event.logged_at_ms, self._limits)
             if reason:
                 self._say(own, run, (reason, f"“{event.name}” had come under a joined identity."), moment, out)

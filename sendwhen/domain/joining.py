@@ -8,16 +8,21 @@ start, with one exception: nothing fires for having been joined. Every kind of s
 | attributes, address | the one told later, by the producer's time; at the same instant the survivor's stays |
 | recent events | both, in the order of their log times; the latest stay |
 | decisions | likewise |
-| what campaigns remember | stopped where either was; each key's latest firing; the trigger's own memory by its kind |
+| what campaigns remember | stopped where either was; each key's latest firing; the rest by its kind |
+| alarms | both; those who watch the customer look again, and nothing fires for it |
 | open runs | both sides', each against what the other side did since (``sendwhen.domain.joined_runs``) |
 """
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from sendwhen.domain.campaign_book import CampaignBook
-from sendwhen.domain.customer import Customer, Memory
-from sendwhen.domain.joined_runs import JoinedAt, JoinedRuns
+from sendwhen.domain.customer import Customer
+from sendwhen.domain.joined_memories import JoinedMemories
+from sendwhen.domain.joined_runs import BY_JOINING, JoinedAt, JoinedRuns
 from sendwhen.domain.moment import Moment
+from sendwhen.domain.passage import Passage
 from sendwhen.domain.record import (
     RecentEvent,
     pack_decision,
@@ -27,15 +32,17 @@ from sendwhen.domain.record import (
 )
 from sendwhen.domain.round import Round
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.watching import WATCH, Occasion, Watching
 
 
 class Joining:
     """Joins customers of one partition with what comes from others."""
 
-    def __init__(self, *, book: CampaignBook, limits: ShardLimits) -> None:
-        self._book = book
+    def __init__(self, *, book: CampaignBook, passage: Passage, watching: Watching, limits: ShardLimits) -> None:
         self._limits = limits
-        self._runs = JoinedRuns(book=book, limits=limits)
+        self._memories = JoinedMemories(book=book, limits=limits)
+        self._runs = JoinedRuns(book=book, passage=passage, limits=limits)
+        self._watching = watching
 
     def join(self, own: Customer, other: Customer, at: JoinedAt, out: Round) -> None:
         """Join ``other`` into ``own``, a draft."""
@@ -43,8 +50,10 @@ class Joining:
         self._join_identity(own, other, out)
         self._join_fields(own, other, at.moment, out)
         self._join_recent(own, did, other_did)
-        self._join_memories(own, other, out)
+        out.counters.overflows += self._memories.join(own, other, (did, other_did))
+        self._join_alarms(own, other, at, out)
         self._runs.join(own, other, (did, other_did), at, out)
+        self._look(own, at, out)
         told = [*remembered_decisions(own), *remembered_decisions(other)]
         told.sort(key=lambda decision: decision.at_ms)
         own.decisions = tuple(map(pack_decision, told[-self._limits.decisions :]))
@@ -78,17 +87,17 @@ class Joining:
         both = sorted((*other_did, *did), key=lambda event: event.logged_at_ms)[-self._limits.recent_events :]
         own.recent, own.recent_count = pack_recent(both), len(both)
 
-    def _join_memories(self, own: Customer, other: Customer, out: Round) -> None:
-        memories = dict(own.memories)
-        for campaign_id, theirs in other.memories.items():
-            ours = own.memory(campaign_id)
-            fired = dict(theirs.fired)
-            for key, at_ms in ours.fired.items():
-                fired[key] = max(at_ms, fired.pop(key, at_ms))
-            forgotten = sorted(fired, key=lambda key: fired[key])[: max(0, len(fired) - self._limits.reentry_keys)]
-            out.counters.overflows += len(forgotten)
-            for key in forgotten:
-                del fired[key]
-            kept = ours if ours.trigger_version else theirs
-            memories[campaign_id] = Memory(ours.stopped or theirs.stopped, fired, kept.trigger, kept.trigger_version)
-        own.memories = memories
+    @staticmethod
+    def _join_alarms(own: Customer, other: Customer, at: JoinedAt, out: Round) -> None:
+        # Those who look at the customer set their alarms anew; the others come along.
+        moved = [
+            replace(alarm, armed=(at.moment.seq, alarm.armed[1], BY_JOINING, at.place, -number))
+            for number, alarm in enumerate(other.alarms, 1)
+            if alarm.kind != WATCH
+        ]
+        own.alarms = (*own.alarms, *moved)
+        out.armed.extend(moved)
+
+    def _look(self, own: Customer, at: JoinedAt, out: Round) -> None:
+        armed = (at.moment.seq, at.moment.now_ms, BY_JOINING, at.place, 1 << 20)
+        self._watching.look(own, replace(own), Occasion(at.moment, armed, silent=True), out)

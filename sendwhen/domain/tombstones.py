@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.ties import Ties
-from sendwhen.domain.transfer import Export, Forget, Import, Place, Refused, Repoint
+from sendwhen.domain.transfer import Export, Forget, Import, Passed, Refused, Repoint
 
 
 class Tombstones:
@@ -35,7 +36,7 @@ class Tombstones:
         tombstone = Customer(own.uid, ties=Ties(into=into), born_seq=own.born_seq if own.exists else moment.seq)
         touch(tombstone, moment)
         if own.exists:
-            here = Place(own.uid, self._partition, own.born_seq)
+            here = Passed(own.uid, self._partition, own.born_seq, moment.seq)
             record, seen = write_record(own), bytes(resident.seen.packed)
             arrival = Import(into.uid, into.born, _transfer_id(own), asked.key, record, seen, (here,))
             out.transfers.append((into.partition, arrival))
@@ -87,6 +88,18 @@ def erase(resident: Resident) -> None:
     """Nobody is known by that uid any more."""
     resident.customer = Customer(resident.customer.uid)
     resident.seen.replace(b"")
+
+
+def goes_round(path: Sequence[Passed]) -> Sequence[Passed]:
+    """The circle of tombstones that something is proven to have gone round; empty where none is.
+
+    Twice round past tombstones that have not moved meanwhile: then there was an instant at which all of them pointed to
+    each other. Once round proves nothing, because one that was passed may have moved since.
+    """
+    for length in range(1, len(path) // 2 + 1):
+        if path[-length:] == path[-2 * length : -length]:
+            return path[-length:]
+    return ()
 
 
 def _transfer_id(customer: Customer) -> str:

@@ -32,6 +32,19 @@ class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
     born: int
 
 
+class Passed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A tombstone that sent something on.
+
+    Attributes:
+        seq: Entry that made it point to where it did.
+    """
+
+    uid: str
+    partition: int
+    born: int
+    seq: int
+
+
 class Adopt(msgspec.Struct, frozen=True, array_like=True, tag="adopt", gc=False):
     """The customer is to take another identity in; who asks is an operator.
 
@@ -45,7 +58,7 @@ class Adopt(msgspec.Struct, frozen=True, array_like=True, tag="adopt", gc=False)
     key: str
     other_key: str
     both_known: bool = False
-    path: tuple[Place, ...] = ()
+    path: tuple[Passed, ...] = ()
 
 
 class Export(msgspec.Struct, frozen=True, array_like=True, tag="export", gc=False):
@@ -60,7 +73,7 @@ class Export(msgspec.Struct, frozen=True, array_like=True, tag="export", gc=Fals
     into: Place
     into_user_id: str = ""
     both_known: bool = False
-    path: tuple[Place, ...] = ()
+    path: tuple[Passed, ...] = ()
 
 
 class Import(msgspec.Struct, frozen=True, array_like=True, tag="import", gc=False):
@@ -70,7 +83,7 @@ class Import(msgspec.Struct, frozen=True, array_like=True, tag="import", gc=Fals
         transfer_id: The same however often the same state is exported.
         key: Routing key of the identity.
         record: As ``sendwhen.domain.record`` writes it. seen: packed ids of its events.
-        path: Where it comes from, and tombstones passed; one that is met again closes a circle.
+        path: Where it comes from, and tombstones passed since.
     """
 
     uid: str
@@ -79,7 +92,7 @@ class Import(msgspec.Struct, frozen=True, array_like=True, tag="import", gc=Fals
     key: str
     record: bytes
     seen: bytes
-    path: tuple[Place, ...] = ()
+    path: tuple[Passed, ...] = ()
 
 
 class Forward(msgspec.Struct, frozen=True, array_like=True, tag="forward", gc=False):
@@ -88,7 +101,7 @@ class Forward(msgspec.Struct, frozen=True, array_like=True, tag="forward", gc=Fa
     uid: str
     born: int
     event: Event
-    path: tuple[Place, ...] = ()
+    path: tuple[Passed, ...] = ()
 
 
 class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused", gc=False):
@@ -121,7 +134,7 @@ class Delete(msgspec.Struct, frozen=True, array_like=True, tag="delete", gc=Fals
     """The customer is to be deleted; at a tombstone, the one it points to."""
 
     uid: str
-    path: tuple[Place, ...] = ()
+    path: tuple[Passed, ...] = ()
 
 
 Transfer = Adopt | Export | Import | Forward | Refused | Repoint | Forget | Delete

@@ -18,6 +18,10 @@ class EventlessLogic:
         """Nothing to move on."""
         return Progress(memory, False)
 
+    def join(self, own: bytes, other: bytes) -> bytes:  # noqa: ARG002 - it looks anew
+        """What it saw last of the survivor; it looks again at once."""
+        return own
+
     def due_at_ms(self, hit: Hit) -> int | None:
         """At once."""
         return hit.at_ms

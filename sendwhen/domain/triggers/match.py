@@ -25,6 +25,10 @@ class MatchLogic:
         """At once."""
         return hit.at_ms
 
+    def join(self, own: bytes, other: bytes) -> bytes:  # noqa: ARG002 - nothing is remembered
+        """Nothing."""
+        return b""
+
     def because(self, event_name: str) -> str:
         """Why it fires."""
         return f"“{event_name}” happened"
