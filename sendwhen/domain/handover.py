@@ -4,18 +4,18 @@ Rules, each with the word that a refusal carries:
 
 * A customer with a user id is not joined into another, unless an operator says so of two who both have one
   ("conflict").
-* An identity that leads to the customer already is left alone. Where two are joined into each other at the same time,
-  one direction is refused ("loop").
+* An identity that leads to the customer already is left alone.
 * No customer takes in more than ``ShardLimits.identities`` ("too_many").
 * A user id that nobody is known by is not given away ("unknown").
-* What comes to a tombstone goes on to the survivor. Where tombstones lead in a circle (two were joined into each other
-  at the same time), the one with the smallest uid lives again and takes in all that still travels.
+* What comes to a tombstone goes on to the survivor. Where tombstones lead in a circle (some were joined into each other
+  at the same time), the one with the smallest uid lives again and takes in all that travels.
 * What was meant for a customer who was deleted meanwhile is dropped, and the tombstone that sent it goes too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from msgspec.structs import replace
 
@@ -106,6 +106,9 @@ class Handover:
         return True
 
     def _act(self, resident: Resident, transfer: _Traveller, index: int, moment: Moment, out: Round) -> bool:
+        if transfer.path and self._is_gone(resident, transfer, out):
+            self._drop(transfer, index, moment, out)
+            return False
         match transfer:
             case Adopt():
                 return self._adopt(resident, transfer, moment, out)
@@ -114,21 +117,8 @@ class Handover:
             case Delete():
                 return self._delete(resident, out)
             case Import():
-                is_gone = self._is_gone(resident, transfer, out)
-                return not is_gone and self._import(resident, transfer, index, moment, out)
+                return self._import(resident, transfer, index, moment, out)
             case Forward():
-                if self._is_gone(resident, transfer, out):
-                    detail = "It came to an identity whose customer was deleted."
-                    event_id = transfer.event.event_id
-                    out.set_aside(
-                        seq=moment.seq,
-                        index=index,
-                        event_id=event_id,
-                        reason=DELETED,
-                        detail=detail,
-                        at_ms=moment.at_ms,
-                    )
-                    return False
                 event = replace(transfer.event, uid=resident.customer.uid)
                 return self._apply_event(resident, event, index, moment, out)
 
@@ -162,7 +152,12 @@ class Handover:
 
     def _refused(self, resident: Resident, refused: Refused, moment: Moment, out: Round) -> bool:
         draft = replace(resident.customer)
-        if not draft.exists or draft.born_seq != refused.born or draft.into is not None:
+        if not draft.exists or draft.born_seq != refused.born:
+            return False
+        if draft.into is not None:
+            here = self._passed(draft)
+            if here not in refused.path:
+                self._send_on(draft, replace(refused, path=(*refused.path, here)), out)
             return False
         ties = draft.known_ties()
         draft.ties = replace(ties, tied={key: tied for key, tied in ties.tied.items() if key != refused.key})
@@ -200,6 +195,9 @@ class Handover:
             raise
         touch(draft, moment)
         resident.customer = draft
+        for passed, after in pairwise(arrived.path):
+            # Chains are shortened: what comes next need not pass by all of them.
+            out.transfers.append((passed.partition, Repoint(passed.uid, after.uid, self._place(draft))))
         resident.seen.join(arrived.seen)
         out.counters.overflows += resident.seen.shrink_to(self._limits.seen_ids)
         out.counters.merged += 1
@@ -217,26 +215,40 @@ class Handover:
         out.counters.deleted += 1
         return True
 
-    def _is_gone(self, resident: Resident, transfer: Import | Forward, out: Round) -> bool:
+    @staticmethod
+    def _is_gone(resident: Resident, transfer: _Traveller, out: Round) -> bool:
         """The customer it was meant for was deleted; who sent it must not go on sending."""
         own = resident.customer
         if own.exists and own.born_seq == transfer.born:
             return False
-        if transfer.path:
-            last = transfer.path[-1]
-            out.transfers.append((last.partition, Forget(last.uid, own.uid, transfer.born)))
+        last = transfer.path[-1]
+        out.transfers.append((last.partition, Forget(last.uid, own.uid, transfer.born)))
         return True
+
+    @staticmethod
+    def _drop(transfer: _Traveller, index: int, moment: Moment, out: Round) -> None:
+        """Whatever came to a customer who was deleted: state is deleted too, an event is set aside, a wish refused."""
+        match transfer:
+            case Forward(event=event):
+                detail = "It came to an identity whose customer was deleted."
+                out.set_aside(
+                    seq=moment.seq,
+                    index=index,
+                    event_id=event.event_id,
+                    reason=DELETED,
+                    detail=detail,
+                    at_ms=moment.at_ms,
+                )
+            case Export(into=into, key=key):
+                detail = "Its customer was deleted."
+                out.transfers.append((into.partition, Refused(into.uid, into.born, key, DELETED, detail)))
 
     # --- along tombstones ---
 
-    def _send_on(self, tombstone: Customer, transfer: _Traveller, out: Round) -> None:
+    def _send_on(self, tombstone: Customer, transfer: _Traveller | Refused, out: Round) -> None:
         into = tombstone.into
         assert into is not None
-        if isinstance(transfer, Import | Forward):
-            moved: Transfer = replace(transfer, uid=into.uid, born=into.born)
-        else:
-            moved = replace(transfer, uid=into.uid)
-        out.transfers.append((into.partition, moved))
+        out.transfers.append((into.partition, replace(transfer, uid=into.uid, born=into.born)))
 
     @staticmethod
     def _revive(resident: Resident, moment: Moment) -> None:

@@ -52,9 +52,6 @@ class Tombstones:
             return "conflict", "It belongs to a customer with another user id."
         if not own.exists and asked.key.startswith("user:"):
             return "unknown", "Nobody is known by that user id."
-        if own.uid < asked.into.uid and any(tied.uid == asked.into.uid for tied in ties.tied.values()):
-            # Both were asked for at the same time: one of them survives, and both sides know which.
-            return "loop", "That customer is to be joined into this one."
         if len(ties.tied) >= self._limits.identities:
             return "too_many", f"It has {len(ties.tied)} identities itself."
         return "", ""

@@ -7,7 +7,8 @@
 
 Every one is a row of its sender's outbox first and an entry of the receiver's log then, so each step is logged, decided
 once, and repeated without effect. ``born`` names one of a customer's lives: what was meant for a customer who was
-deleted meanwhile does not reach the next of that id.
+deleted meanwhile does not reach the next of that id. Of what anybody may ask for at any time (Adopt, Export, Delete) it
+counts only once it was sent on by a tombstone (``path``).
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class Adopt(msgspec.Struct, frozen=True, array_like=True, tag="adopt", gc=False)
     other_key: str
     both_known: bool = False
     path: tuple[Passed, ...] = ()
+    born: int = 0
 
 
 class Export(msgspec.Struct, frozen=True, array_like=True, tag="export", gc=False):
@@ -74,6 +76,7 @@ class Export(msgspec.Struct, frozen=True, array_like=True, tag="export", gc=Fals
     into_user_id: str = ""
     both_known: bool = False
     path: tuple[Passed, ...] = ()
+    born: int = 0
 
 
 class Import(msgspec.Struct, frozen=True, array_like=True, tag="import", gc=False):
@@ -105,13 +108,14 @@ class Forward(msgspec.Struct, frozen=True, array_like=True, tag="forward", gc=Fa
 
 
 class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused", gc=False):
-    """An identity could not be taken in, for a reason ("conflict", "loop", "unknown" …)."""
+    """An identity could not be taken in, for a reason ("conflict", "unknown", "too_many", "deleted")."""
 
     uid: str
     born: int
     key: str
     reason: str
     detail: str
+    path: tuple[Passed, ...] = ()
 
 
 class Repoint(msgspec.Struct, frozen=True, array_like=True, tag="repoint", gc=False):
@@ -135,6 +139,7 @@ class Delete(msgspec.Struct, frozen=True, array_like=True, tag="delete", gc=Fals
 
     uid: str
     path: tuple[Passed, ...] = ()
+    born: int = 0
 
 
 Transfer = Adopt | Export | Import | Forward | Refused | Repoint | Forget | Delete
