@@ -64,8 +64,8 @@ simulate: setup ## Run the simulation of faults (SEED=… RUNS=…)
 	$(PYTHON) -m tests.simulation --seed $(or $(SEED),1) --runs $(or $(RUNS),100)
 
 .PHONY: kills
-kills: setup ## Kill real processes under load (ROUNDS=… SEED=…)
-	$(PYTHON) -m tests.e2e.kills --rounds $(or $(ROUNDS),20) --seed $(or $(SEED),1)
+kills: setup ## Kill real processes under load (ROUNDS=… SEED=… APART=1)
+	$(PYTHON) -m tests.e2e.kills --rounds $(or $(ROUNDS),20) --seed $(or $(SEED),1) $(if $(APART),--apart)
 
 .PHONY: semantics
 semantics: setup ## Run neutral trigger cases (CASES=file) through the production domain

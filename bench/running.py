@@ -105,8 +105,9 @@ def running_installation() -> Iterator[Running]:
                 "SENDWHEN_SENDER_SENDGRID_KEY": "bench",
                 "SENDWHEN_SENDER_SENDGRID_URL": provider.stdout.readline().strip(),
             }
+            apart = ["--apart"] if os.environ.get("SENDWHEN_BENCH_APART") else []
             installation = Installation(
-                folder / "d", "--provider", "sendgrid", "--partitions", str(PARTITIONS), environ=environ
+                folder / "d", "--provider", "sendgrid", "--partitions", str(PARTITIONS), *apart, environ=environ
             )
             try:
                 installation.start()

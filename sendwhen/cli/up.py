@@ -54,6 +54,9 @@ def up(
     provider: Annotated[
         Provider, typer.Option(help="eml: files in the data folder. sendgrid: needs SENDWHEN_SENDER_SENDGRID_KEY.")
     ] = Provider.eml,
+    apart: Annotated[
+        bool, typer.Option("--apart", help="Ingest and trigger in processes of their own, as in a cluster.")
+    ] = False,
     port_base: Annotated[
         int | None, typer.Option(min=1024, max=65_000, help="Ports are counted from here (default 7400).")
     ] = None,
@@ -65,8 +68,7 @@ def up(
     folder = data.absolute() if data else folder_of(context)
     arguments = ["--data", str(folder), "--shards", str(shards)]
     arguments += ["--durability", durability.value, "--provider", provider.value]
-    if demo:
-        arguments.append("--demo")
+    arguments += ["--demo"] * demo + ["--apart"] * apart
     if clock is not None:
         arguments += ["--clock", clock.value]
     if partitions is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
@@ -10,10 +10,11 @@ from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.condition import Fuse
 from sendwhen.domain.customer import learn
-from sendwhen.domain.deadlines import FAILED, Deadlines
+from sendwhen.domain.deadlines import FAILED, AlarmHandler, Deadlines
 from sendwhen.domain.entry import CampaignPut, Delivered
 from sendwhen.domain.event import Event
 from sendwhen.domain.handover import Handover
+from sendwhen.domain.holding import Holding
 from sendwhen.domain.joining import Joining
 from sendwhen.domain.journey import Journey
 from sendwhen.domain.moment import Moment
@@ -23,10 +24,13 @@ from sendwhen.domain.round import Round
 from sendwhen.domain.run import Alarm, Run
 from sendwhen.domain.seen import ITEM_BYTES, Seen, SeenIds, id_hash
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.visitors import VISITOR, Visitors
 from sendwhen.domain.watching import WATCH, Watching
 
 _SHRINK_EVERY_BYTES = 256 * ITEM_BYTES
 _MINUTE_S = 60
+BY_EVENT = 1
+"""In ``Run.armed``: an event armed it."""
 
 
 class Application:
@@ -58,11 +62,21 @@ class Application:
         self._journey = Journey(
             book=self.book, passage=passage, watching=watching, limits=limits, event_clock=event_clock
         )
-        self._deadlines = Deadlines(book=self.book, passage=passage, watching=watching, alarms={WATCH: watching})
+        self._visitors = Visitors(live_ms=limits.visitor_ms)
+        self._holding = Holding(book=self.book, passage=passage)
+        alarms: Mapping[str, AlarmHandler] = {WATCH: watching, VISITOR: self._visitors}
+        self._deadlines = Deadlines(book=self.book, passage=passage, watching=watching, alarms=alarms)
         self._handover = Handover(
             partition=partition,
             partitions=partitions,
-            joining=Joining(book=self.book, passage=passage, watching=watching, limits=limits),
+            joining=Joining(
+                book=self.book,
+                passage=passage,
+                watching=watching,
+                holding=self._holding,
+                visitors=self._visitors,
+                limits=limits,
+            ),
             apply_event=self._forwarded,
             limits=limits,
         )
@@ -88,28 +102,27 @@ class Application:
         now_ms = moment.now_ms
         seen = resident.seen
         if seen.may_know(hashed) and (known := self._known(seen, hashed, event, now_ms)):
-            if known is Seen.SAME:
-                out.counters.duplicates += 1
-            else:
-                _set_aside(out, event, index, moment, ("other_payload", "The id was seen with another payload."))
+            self._repeated(known, event, index, moment, out)
             return False
-        if len(seen.packed) >= self._minute_bytes and self._floods(seen, now_ms):
-            detail = f"{self._minute_events} events of its customer were applied within a minute."
-            _set_aside(out, event, index, moment, ("too_many", detail))
-            return False
-        if unsorted:
-            _set_aside(out, event, index, moment, ("unsorted", unsorted))
-            return False
+        if unsorted or len(seen.packed) >= self._minute_bytes:
+            why = ("unsorted", unsorted) if unsorted else self._flood(seen, now_ms)
+            if why is not None:
+                _set_aside(out, event, index, moment, why)
+                return False
         draft = replace(resident.customer)
         mark = None
         try:
             overflows = learn(draft, event, seq=moment.seq, at_ms=now_ms, limits=self._limits)
-            if event.previous_id or (event.user_id and event.anonymous_id):
+            if event.anonymous_id or event.previous_id or not draft.user_id:
                 mark = out.mark()
                 self._handover.tie(draft, event, out)
-            if self._journey.concerns(resident.customer, draft, event):
+                self._visitors.met(draft, (moment.seq, now_ms, BY_EVENT, index, 0), now_ms, out)
+            is_reachable = bool(draft.email and draft.runs and not resident.customer.email)
+            if is_reachable or self._journey.concerns(resident.customer, draft, event):
                 mark = mark or out.mark()
                 self._journey.take(resident.customer, draft, event, index=index, moment=moment, out=out)
+                if is_reachable:
+                    self._holding.release(draft, moment, (BY_EVENT, index), out)
         except MemoryError:
             # Says nothing of the event: another process may have room for it.
             raise
@@ -131,8 +144,17 @@ class Application:
             counters.overflows += seen.shrink(self._limits.seen_ids, self._oldest_s(now_ms))
         return True
 
-    def _floods(self, seen: SeenIds, now_ms: int) -> bool:
-        return not self._event_clock and seen.latest_but(self._minute_events) > now_ms // 1_000 - _MINUTE_S
+    @staticmethod
+    def _repeated(known: Seen, event: Event, index: int, moment: Moment, out: Round) -> None:
+        if known is Seen.SAME:
+            out.counters.duplicates += 1
+        else:
+            _set_aside(out, event, index, moment, ("other_payload", "The id was seen with another payload."))
+
+    def _flood(self, seen: SeenIds, now_ms: int) -> tuple[str, str] | None:
+        if self._event_clock or seen.latest_but(self._minute_events) <= now_ms // 1_000 - _MINUTE_S:
+            return None
+        return "too_many", f"{self._minute_events} events of its customer were applied within a minute."
 
     def _known(self, seen: SeenIds, hashed: bytes, event: Event, now_ms: int) -> Seen | None:
         known = seen.look(hashed, event.fingerprint & 0xFFFFFFFF, self._oldest_s(now_ms))

@@ -1,9 +1,16 @@
-"""Arithmetic on the calendar: the proleptic Gregorian one of UTC. No clock is asked."""
+"""Arithmetic on the calendar and on local times. No clock is asked.
+
+Time zones come from the pinned ``tzdata`` package alone, never from the machine, so that all machines agree.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import zoneinfo
+from collections.abc import Collection
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
+zoneinfo.reset_tzpath(to=[])
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _LAST_YEAR = 9_999
@@ -31,6 +38,46 @@ def instant_ms(value: object) -> int | None:
     except ValueError:
         return None
     return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // _MILLISECOND
+
+
+@lru_cache(maxsize=1_024)
+def zone_named(name: str) -> zoneinfo.ZoneInfo | None:
+    """The time zone of an IANA name; None where there is none."""
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def minute_of_day(at_ms: int, zone: zoneinfo.ZoneInfo) -> int:
+    """The local time of an instant, in whole minutes since midnight."""
+    at = _local(at_ms, zone)
+    return at.hour * 60 + at.minute
+
+
+def next_minute_ms(at_ms: int, minute: int, zone: zoneinfo.ZoneInfo, weekdays: Collection[int] = ()) -> int:
+    """The first instant from ``at_ms`` on at which it is that minute of the day, on one of the weekdays (0: Monday).
+
+    A local time that is skipped when clocks go forward comes as late as if they did not (02:30 is then 03:30); one
+    that comes twice counts the first time.
+    """
+    day = _local(at_ms, zone).date()
+    for later in range(9):
+        there = day + timedelta(days=later)
+        instant = day_minute_ms(there, minute, zone)
+        if instant >= at_ms and (not weekdays or there.weekday() in weekdays):
+            return instant
+    raise AssertionError("every weekday comes within nine days")
+
+
+def day_minute_ms(day: date, minute: int, zone: zoneinfo.ZoneInfo) -> int:
+    """The instant of a local time on a day; see ``next_minute_ms`` for days on which clocks change."""
+    at = datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=zone)
+    return (at.astimezone(UTC) - _EPOCH) // _MILLISECOND
+
+
+def _local(at_ms: int, zone: zoneinfo.ZoneInfo) -> datetime:
+    return (_EPOCH + at_ms * _MILLISECOND).astimezone(zone)
 
 
 def _days(year: int, month: int) -> int:

@@ -30,7 +30,7 @@ from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.ties import Tied, Untied, tied_of, wanted
-from sendwhen.domain.tombstones import Tombstones, erase, goes_round, touch
+from sendwhen.domain.tombstones import Tombstones, erase, goes_round, let_tombstones_go, touch
 from sendwhen.domain.transfer import (
     Adopt,
     Delete,
@@ -161,7 +161,9 @@ class Handover:
             return False
         ties = draft.known_ties()
         draft.ties = replace(ties, tied={key: tied for key, tied in ties.tied.items() if key != refused.key})
-        self._note(draft, Untied(refused.key, refused.reason, refused.detail, moment.now_ms), out)
+        if refused.reason != DELETED:
+            # Of one who was deleted it can be asked again: the next time nobody stands in between.
+            self._note(draft, Untied(refused.key, refused.reason, refused.detail, moment.now_ms), out)
         touch(draft, moment)
         resident.customer = draft
         return True
@@ -209,8 +211,7 @@ class Handover:
         own = resident.customer
         if not own.exists:
             return False
-        for tied in own.known_ties().tied.values():
-            out.transfers.append((tied.partition, Forget(tied.uid, own.uid, own.born_seq)))
+        let_tombstones_go(own, out)
         erase(resident)
         out.counters.deleted += 1
         return True

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.customer import Customer
+from sendwhen.domain.holding import Holding
 from sendwhen.domain.joined_memories import JoinedMemories
 from sendwhen.domain.joined_runs import BY_JOINING, JoinedAt, JoinedRuns
 from sendwhen.domain.moment import Moment
@@ -32,17 +33,29 @@ from sendwhen.domain.record import (
 )
 from sendwhen.domain.round import Round
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.visitors import VISITOR, Visitors
 from sendwhen.domain.watching import WATCH, Occasion, Watching
 
 
 class Joining:
     """Joins customers of one partition with what comes from others."""
 
-    def __init__(self, *, book: CampaignBook, passage: Passage, watching: Watching, limits: ShardLimits) -> None:
+    def __init__(
+        self,
+        *,
+        book: CampaignBook,
+        passage: Passage,
+        watching: Watching,
+        holding: Holding,
+        visitors: Visitors,
+        limits: ShardLimits,
+    ) -> None:
         self._limits = limits
         self._memories = JoinedMemories(book=book, limits=limits)
         self._runs = JoinedRuns(book=book, passage=passage, limits=limits)
         self._watching = watching
+        self._holding = holding
+        self._visitors = visitors
 
     def join(self, own: Customer, other: Customer, at: JoinedAt, out: Round) -> None:
         """Join ``other`` into ``own``, a draft."""
@@ -53,6 +66,9 @@ class Joining:
         out.counters.overflows += self._memories.join(own, other, (did, other_did))
         self._join_alarms(own, other, at, out)
         self._runs.join(own, other, (did, other_did), at, out)
+        if own.email:
+            self._holding.release(own, at.moment, (BY_JOINING, at.place), out)
+        self._visitors.met(own, (at.moment.seq, at.moment.now_ms, BY_JOINING, at.place, 0), at.moment.now_ms, out)
         self._look(own, at, out)
         told = [*remembered_decisions(own), *remembered_decisions(other)]
         told.sort(key=lambda decision: decision.at_ms)
@@ -89,11 +105,11 @@ class Joining:
 
     @staticmethod
     def _join_alarms(own: Customer, other: Customer, at: JoinedAt, out: Round) -> None:
-        # Those who look at the customer set their alarms anew; the others come along.
+        # Those who look at the customer set their alarms anew, as does the time a visitor has; the others come along.
         moved = [
             replace(alarm, armed=(at.moment.seq, alarm.armed[1], BY_JOINING, at.place, -number))
             for number, alarm in enumerate(other.alarms, 1)
-            if alarm.kind != WATCH
+            if alarm.kind not in (WATCH, VISITOR)
         ]
         own.alarms = (*own.alarms, *moved)
         out.armed.extend(moved)

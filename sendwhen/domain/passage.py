@@ -13,7 +13,7 @@ from sendwhen.domain.moment import Moment
 from sendwhen.domain.plan import Plan
 from sendwhen.domain.reentry import fired, refusal
 from sendwhen.domain.round import Round
-from sendwhen.domain.run import Run, StartEvent, send_id
+from sendwhen.domain.run import NO_ADDRESS, Run, StartEvent, send_id
 from sendwhen.domain.sending_rules import Category
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.span import Span
@@ -104,6 +104,8 @@ class Passage:
             step = steps[index]
             match step:
                 case SendStep():
+                    if self._awaits_address(course, index, out):
+                        return
                     self._send(course, index, step, out)
                     index += 1
                 case WaitStep():
@@ -123,17 +125,30 @@ class Passage:
                     )
         out.decide(course.customer, _decision(course, Kind.FINISHED))
 
-    def _wait(self, course: Course, index: int, due_at_ms: int, out: Round, *, latest_ms: int = 0) -> None:
+    def _awaits_address(self, course: Course, index: int, out: Round) -> bool:
+        """Let a run wait for the customer's address where the campaign says so; not twice for one email."""
+        run, wait = course.run, course.plan.campaign.sending.address_wait
+        if course.customer.email or wait is None or (run.held == NO_ADDRESS and run.phase == index):
+            return False
+        if self._not_now(course)[0]:
+            return False
+        self._wait(course, index, wait.after(course.moment.now_ms), out, held=NO_ADDRESS)
+        return True
+
+    def _wait(
+        self, course: Course, index: int, due_at_ms: int, out: Round, *, latest_ms: int = 0, held: str = ""
+    ) -> None:
         customer, run = course.customer, course.run
         if len(customer.runs) >= self._limits.runs:
             out.counters.overflows += 1
             why = "limit", f"The customer has {self._limits.runs} open runs."
             out.decide(customer, _decision(course, Kind.SKIPPED, why))
             return
-        waiting = replace(run, phase=index, due_at_ms=due_at_ms, armed=course.armed, held="", latest_ms=latest_ms)
+        waiting = replace(run, phase=index, due_at_ms=due_at_ms, armed=course.armed, held=held, latest_ms=latest_ms)
         customer.runs = (*customer.runs, waiting)
         out.armed.append(waiting)
-        out.decide(customer, _decision(course, Kind.WAITING, due_at_ms=waiting.due_at_ms))
+        why = (held, "It waits for an address.") if held == NO_ADDRESS else ("", "")
+        out.decide(customer, _decision(course, Kind.WAITING, why, due_at_ms=waiting.due_at_ms))
 
     def _send(self, course: Course, index: int, step: SendStep, out: Round) -> None:
         customer, run, moment, campaign = course.customer, course.run, course.moment, course.plan.campaign

@@ -28,6 +28,8 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
         seen_ms: How long an event id is remembered, in log time.
         identities: Identities tied to a customer; a further one is refused ("too_many"), counted, and stays by itself.
         refused_ties: Latest refusals remembered with a customer; the oldest is forgotten, and may be asked for again.
+        visitor_ms: How long a visitor without user id and address is kept since the last event; what expires goes with
+            all it waits for, counted in ``Counters.expired``. 0: for ever.
         source_lineages: Lineages of another partition's outbox whose rows are recognised when they come again; the one
             not heard of for longest is forgotten.
         minute_events: Events of one customer that are applied within 60 s of log time; a further one is set aside
@@ -53,6 +55,7 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
     seen_ms: int = 72 * HOUR_MS
     identities: int = 64
     refused_ties: int = 16
+    visitor_ms: int = 30 * 24 * HOUR_MS
     source_lineages: int = 16
     minute_events: int = 3_000
     campaign_versions: int = 64

@@ -81,6 +81,12 @@ def touch(customer: Customer, moment: Moment) -> None:
     customer.changed_at_ms = moment.at_ms
 
 
+def let_tombstones_go(customer: Customer, out: Round) -> None:
+    """A customer is about to be nobody: the tombstones that lead there go, too."""
+    for tied in customer.known_ties().tied.values():
+        out.transfers.append((tied.partition, Forget(tied.uid, customer.uid, customer.born_seq)))
+
+
 def erase(resident: Resident) -> None:
     """Nobody is known by that uid any more."""
     resident.customer = Customer(resident.customer.uid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from typing import Final
 
 import structlog
 
@@ -18,18 +19,29 @@ from sendwhen.v1 import ingest_service_pb2_grpc
 from services.ingest.grpc_log import GrpcLog
 from services.ingest.intake import Intake
 from services.ingest.metering import Metering
+from services.ingest.ports import EventLog
 from services.ingest.servicer import SERVICE, IngestServicer
 from services.ingest.settings import Settings
 
 log = structlog.get_logger()
 
 
+PREFIX: Final = "SENDWHEN_INGEST_"
+
+
 async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until ``stop`` is set."""
-    event_clock = settings.clock == "events"
     channel = open_channel(settings.trigger, key=settings.service_token)
+    try:
+        await serve(settings, stop, event_log=GrpcLog(channel, event_clock=settings.clock == "events"))
+    finally:
+        await channel.close()
+
+
+async def serve(settings: Settings, stop: asyncio.Event, *, event_log: EventLog) -> None:
+    """Serve over a log."""
     clock, metrics = SystemClock(), Metrics()
-    intake = Intake(GrpcLog(channel, event_clock=event_clock), clock, event_clock=event_clock)
+    intake = Intake(event_log, clock, event_clock=settings.clock == "events")
     servicer = IngestServicer(intake, Metering(metrics, clock))
     server = GrpcServer(
         access=Access(default=settings.write_keys),
@@ -44,12 +56,11 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         await serve_until(server, stop)
     finally:
         scrape.close()
-        await channel.close()
 
 
 async def start(stop: asyncio.Event) -> None:
     """Read the settings and serve."""
-    settings = read_settings(Settings, os.environ, prefix="SENDWHEN_INGEST_")
+    settings = read_settings(Settings, os.environ, prefix=PREFIX)
     configure_logs("ingest", level=settings.log_level)
     await main(settings, stop)
 

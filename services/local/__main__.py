@@ -29,7 +29,7 @@ def main() -> int:
         folder = (given.data or data_folder(os.environ)).absolute()
         wanted = Wanted(partitions=given.partitions, clock=given.clock, port_base=given.port_base)
         installation = open_installation(folder, wanted, now_ms=SystemClock().now_ms())
-        how = How(shards=given.shards, durability=given.durability, provider=given.provider)
+        how = How(shards=given.shards, durability=given.durability, provider=given.provider, apart=given.apart)
         return asyncio.run(_run(installation, how, with_demo=given.demo))
     except SendwhenError as error:
         tell(f"cannot run: {error}")
@@ -112,6 +112,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--shards", type=int, default=2)
     parser.add_argument("--durability", choices=("fsync", "fast"), default="fsync")
     parser.add_argument("--provider", choices=("eml", "sendgrid"), default="eml")
+    parser.add_argument("--apart", action="store_true")
     parser.add_argument("--port-base", type=int)
     return parser.parse_args()
 

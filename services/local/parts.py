@@ -22,6 +22,7 @@ from services.local.valkey_server import LOADING_S_MAX, SOCKET_PATH_BYTES_MAX, V
 
 ROOT = Path(__file__).resolve().parents[2]
 STORE_MEMORY_BYTES_MAX = 2 * 1024 * 1024 * 1024
+FRONT_GRACE_S = 25.0
 
 
 class How(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,11 +32,13 @@ class How(msgspec.Struct, frozen=True, kw_only=True):
         shards: Number of shard actors.
         durability: "fsync" or "fast".
         provider: "eml" or "sendgrid".
+        apart: Ingest and trigger's front are processes of their own.
     """
 
     shards: int = 2
     durability: str = "fsync"
     provider: str = "eml"
+    apart: bool = False
 
 
 def parts_of(installation: Installation, how: How, environ: Mapping[str, str]) -> list[Part]:
@@ -69,8 +72,7 @@ def parts_of(installation: Installation, how: How, environ: Mapping[str, str]) -
         ),
         service.part("sender", needs=("store",)),
         service.part("profile", needs=("store",)),
-        service.part("trigger", needs=("store", "ray"), falls_with=("ray",)),
-        service.part("ingest", needs=("store",)),
+        *(service.fronts_apart() if how.apart else [service.front()]),
     ]
 
 
@@ -88,22 +90,47 @@ class _Services:
         self._ray_address = address_file(ray_folder)
 
     def part(self, name: str, *, needs: tuple[str, ...], falls_with: tuple[str, ...] = ()) -> Part:
-        """One service; its own settings and those given in our environment, which win; but Ray's token is ours."""
-
-        def environ() -> Mapping[str, str]:
-            settings = {**self._of_every(name), **getattr(self, f"_of_{name}")()}
-            ours = {f"SENDWHEN_{name.upper()}_{key.upper()}": value for key, value in settings.items()}
-            more = self._ray.environment if name == "trigger" else {}
-            return {**ours, **self._common, **more}
-
+        """One service."""
         return Part(
             name=name,
             command=(sys.executable, "-m", f"services.{name}"),
-            environ=environ,
+            environ=lambda: self._environ_of(name),
             ready=self._ready(name),
             needs=needs,
             falls_with=falls_with,
         )
+
+    def fronts_apart(self) -> list[Part]:
+        """Trigger's front and ingest, each by itself, as in a cluster."""
+        return [
+            self.part("trigger", needs=("store", "ray"), falls_with=("ray",)),
+            self.part("ingest", needs=("store",)),
+        ]
+
+    def front(self) -> Part:
+        """Both in one process."""
+        trigger_ready, ingest_ready = self._ready("trigger"), self._ready("ingest")
+
+        async def ready() -> bool:
+            return await ingest_ready() and await trigger_ready()
+
+        return Part(
+            name="front",
+            command=(sys.executable, "-m", "services.local.front"),
+            environ=lambda: {**self._environ_of("ingest"), **self._environ_of("trigger")},
+            ready=ready,
+            needs=("store", "ray"),
+            falls_with=("ray",),
+            # One drains after the other.
+            grace_s=FRONT_GRACE_S,
+        )
+
+    def _environ_of(self, name: str) -> Mapping[str, str]:
+        """A service's settings and those given in our environment, which win; but Ray's token is ours."""
+        settings = {**self._of_every(name), **getattr(self, f"_of_{name}")()}
+        ours = {f"SENDWHEN_{name.upper()}_{key.upper()}": value for key, value in settings.items()}
+        more = self._ray.environment if name == "trigger" else {}
+        return {**ours, **self._common, **more}
 
     def _ready(self, name: str) -> Callable[[], Awaitable[bool]]:
         target = f"{HOST}:{getattr(self._installation.identity.ports, name)}"

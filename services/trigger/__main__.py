@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from redis.asyncio import Redis
@@ -40,8 +40,13 @@ log = structlog.get_logger()
 
 PREFIX: Final = "SENDWHEN_TRIGGER_"
 
+Beside = Callable[[Front], Coroutine[Any, Any, None]]
+"""What runs in this process as long as a started front does."""
 
-async def main(settings: Settings, shard_settings: ShardSettings, stop: asyncio.Event) -> None:
+
+async def main(
+    settings: Settings, shard_settings: ShardSettings, stop: asyncio.Event, *, beside: Beside | None = None
+) -> None:
     """Serve until ``stop`` is set."""
     client = open_async_store(settings.store_url)
     channel = open_channel(settings.sender, key=settings.service_token)
@@ -50,14 +55,20 @@ async def main(settings: Settings, shard_settings: ShardSettings, stop: asyncio.
         return RayShards(settings.ray_address, settings=shard_settings, generation=generation)
 
     try:
-        await serve(settings, stop, client=client, emails=GrpcEmails(channel), shards=shards)
+        await serve(settings, stop, client=client, emails=GrpcEmails(channel), shards=shards, beside=beside)
     finally:
         await channel.close()
         await client.aclose()
 
 
 async def serve(
-    settings: Settings, stop: asyncio.Event, *, client: Redis, emails: Emails, shards: Callable[[int], Shards]
+    settings: Settings,
+    stop: asyncio.Event,
+    *,
+    client: Redis,
+    emails: Emails,
+    shards: Callable[[int], Shards],
+    beside: Beside | None = None,
 ) -> None:
     """Serve over a store; ``shards`` makes their launcher for the generation under which they are assigned."""
     clock = SystemClock()
@@ -106,6 +117,8 @@ async def serve(
             tasks.create_task(repeat("store", LOOK_EVERY_S, gauges.look, stop))
             tasks.create_task(front.housekeeping.run(stop))
             tasks.create_task(serve_until(front.server, stop))
+            if beside is not None:
+                tasks.create_task(beside(front))
     finally:
         scrape.close()
 

@@ -8,6 +8,7 @@ refused too, so that a retry keeps order.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -87,6 +88,8 @@ class Appender:
         self._waiting: dict[int, deque[_Chunk]] = {}
         self.queued_events = 0
         self._task: asyncio.Task[None] | None = None
+        # Whoever's call it is that starts the loop, what it logs is ours.
+        self._context = contextvars.copy_context()
         self._alarmed_at_s = float("-inf")
         self.skew_ms = 0
         self.partitions = partitions
@@ -105,7 +108,7 @@ class Appender:
             self._waiting.setdefault(chunk.partition, deque()).append(chunk)
         self.queued_events += len(events)
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._drain())
+            self._task = asyncio.get_running_loop().create_task(self._drain(), context=self._context)
         await call.done
         return [outcome for outcome in call.outcomes if outcome is not None]
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from sendwhen.errors import SendwhenError
+from sendwhen.errors import SendwhenError, TooLate
 from services.trigger.log_port import Log
 
 POLL_FIRST_S: Final = 0.002
@@ -22,14 +22,24 @@ class AppliedWatch:
         self._task: asyncio.Task[None] | None = None
         self._delay_s = POLL_FIRST_S
 
-    async def wait(self, positions: Mapping[int, int]) -> None:
-        """Return when each partition's shard has committed at least its sequence; the caller bounds the time.
+    async def wait(self, positions: Mapping[int, int], *, within_s: float) -> None:
+        """Return when each partition's shard has committed at least its sequence.
 
         Raises:
+            TooLate: They have not within that time.
             StoreLost: The store cannot be asked.
         """
         if not positions:
             return
+        try:
+            async with asyncio.timeout(within_s):
+                await self._wait(positions)
+        except TimeoutError:
+            raise TooLate(
+                "The events are logged, but not all applied yet.", remedy="Look at the partitions' lag (status)."
+            ) from None
+
+    async def _wait(self, positions: Mapping[int, int]) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters[waiter] = dict(positions)
         self._delay_s = POLL_FIRST_S

@@ -30,6 +30,7 @@ class Front:
     Attributes:
         server: Its gRPC face.
         appender: What appends events.
+        applied: What waits for shards.
         campaigns: What it keeps.
         housekeeping: What it does on its own.
     """
@@ -53,10 +54,11 @@ class Front:
         )
         self.appender = Appender(event_log, clock, watch, meter, partitions=partitions, event_clock=event_clock)
         lookup = Lookup(event_log, partitions=partitions)
+        self.applied = AppliedWatch(event_log)
         servicer = TriggerServicer(
             event_log=event_log,
             appender=self.appender,
-            applied=AppliedWatch(event_log),
+            applied=self.applied,
             campaigns=campaigns,
             why=WhyDesk(lookup, campaigns, checker, emails),
             customers=CustomerDesk(lookup, event_log, clock, event_clock=event_clock),

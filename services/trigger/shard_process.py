@@ -77,7 +77,11 @@ def new_shards(
     settings: ShardSettings, *, sharing: int, compile_source: Callable[[bytes], Campaign]
 ) -> Callable[[int], Shard]:
     """Makes empty shards, ``sharing`` of which share the memory allowed."""
-    limits = ShardLimits(live_bytes=settings.live_bytes // sharing, warm_bytes=settings.warm_bytes // sharing)
+    limits = ShardLimits(
+        live_bytes=settings.live_bytes // sharing,
+        warm_bytes=settings.warm_bytes // sharing,
+        visitor_ms=settings.visitor_days * DAY_MS,
+    )
 
     def new_shard(partition: int) -> Shard:
         return Shard(

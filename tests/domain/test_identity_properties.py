@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sendwhen.domain.decision import Kind
 from sendwhen.domain.partition import customer_uid
+from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.trigger_kinds import OnRestart
 from tests.builders import MINUTE_MS, T0_MS, a_property, an_abandoned_cart
 from tests.domain.identities import Life
@@ -21,7 +22,7 @@ CAMPAIGNS = (
     an_abandoned_cart(),
     an_abandoned_cart(campaign_id="keyed", per=a_property("sku"), on_restart=OnRestart.PARALLEL),
 )
-ENDS = (Kind.ENTERED, Kind.CANCELLED, Kind.SKIPPED, Kind.RESET)
+LIMITS = ShardLimits(visitor_ms=100 * MINUTE_MS)
 
 steps = st.lists(
     st.one_of(
@@ -72,7 +73,7 @@ def _play(life: Life, chosen: list[tuple[str, str, str]], rng: Random) -> None:
 @settings(max_examples=300)
 @given(steps, st.integers(0, 2**32))
 def test_every_identity_leads_to_one_customer_and_every_run_ends_once(chosen: list, seed: int) -> None:
-    life = Life(*CAMPAIGNS, repeat=bool(seed % 2))
+    life = Life(*CAMPAIGNS, limits=LIMITS, repeat=bool(seed % 2))
     _play(life, chosen, Random(seed))
 
     for key in KEYS:
@@ -96,7 +97,7 @@ def test_every_identity_leads_to_one_customer_and_every_run_ends_once(chosen: li
 @settings(max_examples=150)
 @given(steps, st.integers(0, 2**32))
 def test_a_town_resumed_after_every_entry_comes_to_the_same(chosen: list, seed: int) -> None:
-    unbroken, resumed = Life(*CAMPAIGNS), Life(*CAMPAIGNS, restored=True)
+    unbroken, resumed = Life(*CAMPAIGNS, limits=LIMITS), Life(*CAMPAIGNS, limits=LIMITS, restored=True)
     _play(unbroken, chosen, Random(seed))
     _play(resumed, chosen, Random(seed))
 

@@ -17,10 +17,10 @@ from tests.e2e.kills.audit import Evidence, Row, complaints
 from tests.e2e.kills.expectation import Email, Logged, expected_emails
 from tests.e2e.kills.rounds import plan, run
 from tests.e2e.kills.shop import Shop
-from tests.e2e.kills.victims import VICTIMS
+from tests.e2e.kills.victims import APART, TOGETHER
 from tests.fakes.fake_sendgrid import Taken
 
-ROUNDS = 20
+ROUNDS, ROUNDS_APART = 16, 6
 SEED = 1
 
 
@@ -34,20 +34,36 @@ async def test_nothing_acknowledged_is_lost_and_no_email_doubled_whoever_dies_or
 
     story = "\n".join([*said, outcome.summary, f"repeat with: make kills ROUNDS={ROUNDS} SEED={SEED}"])
     assert outcome.complaints == [], story
-    assert set(outcome.happened) >= {(victim, how) for victim in VICTIMS for how in ("killed", "paused")}
+    assert set(outcome.happened) >= {(victim, how) for victim in TOGETHER for how in ("killed", "paused")}
     # Else nobody died with an attempt under way, and the interesting half of the ledger was not tried.
     assert outcome.doubts > 0, story
 
 
-def test_every_victim_is_killed_and_paused_and_the_rest_is_chance_that_a_seed_repeats() -> None:
-    rounds = plan(40, random.Random(7))
+@pytest.mark.integration
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_the_same_where_ingest_and_trigger_die_or_hang_each_by_itself(tmp_path: Path) -> None:
+    said: list[str] = []
 
-    assert rounds == plan(40, random.Random(7))
-    assert rounds != plan(40, random.Random(8))
-    assert {(fault.victim, fault.pause_s > 0) for round_ in rounds[:12] for fault in round_.faults} == {
-        (victim, paused) for victim in VICTIMS for paused in (False, True)
+    outcome = await run(tmp_path / "data", rounds=ROUNDS_APART, seed=SEED, tell=said.append, apart=True)
+
+    story = "\n".join([*said, outcome.summary, f"repeat with: make kills ROUNDS={ROUNDS_APART} SEED={SEED} APART=1"])
+    assert outcome.complaints == [], story
+    assert set(outcome.happened) >= {(victim, how) for victim in ("trigger", "ingest") for how in ("killed", "paused")}
+
+
+@pytest.mark.parametrize(("apart", "victims"), [(False, TOGETHER), (True, APART)], ids=["together", "apart"])
+def test_every_victim_is_killed_and_paused_and_the_rest_is_chance_that_a_seed_repeats(
+    apart: bool, victims: Sequence[str]
+) -> None:
+    rounds, in_turn = plan(40, random.Random(7), apart=apart), 2 * len(victims)
+
+    assert rounds == plan(40, random.Random(7), apart=apart)
+    assert rounds != plan(40, random.Random(8), apart=apart)
+    assert {(fault.victim, fault.pause_s > 0) for round_ in rounds[:in_turn] for fault in round_.faults} == {
+        (victim, paused) for victim in victims for paused in (False, True)
     }
-    assert {len(round_.faults) for round_ in rounds[12:]} == {1, 2, 7}
+    assert {len(round_.faults) for round_ in rounds[in_turn:]} == {1, 2, len(victims) + 1}
 
 
 def test_a_cart_is_reminded_of_unless_bought_before_its_deadline() -> None:
@@ -97,11 +113,11 @@ def test_a_customers_data_and_unforeseen_errors_in_the_logs_are_noticed(tmp_path
     assert logs.complaints(tmp_path) == []
 
     (tmp_path / "logs" / "sender.log").write_text('{"event": "sent", "to": "customer-7@example.com"}\n')
-    (workers / "worker-1.err").write_text("Traceback (most recent call last):\n")
+    (workers / "worker-1.err").write_text("Traceback (most recent call last):\n  File x\nKeyError: 7\n")
 
     assert logs.complaints(tmp_path) == [
         "sender.log has 1 lines with a customer's data",
-        "worker-1.err: Traceback (most recent call last): (1 times)",
+        "worker-1.err: Traceback (most recent call last): KeyError: # (1 times)",
     ]
 
 

@@ -346,6 +346,14 @@ def test_neither_logs_nor_metrics_tell_who_a_customer_is(life: Life) -> None:
     assert files_that_say(data / "logs", ["email.settled"], but=[]) != []
 
 
+def test_services_that_share_a_process_are_told_apart_in_its_log(life: Life) -> None:
+    lines = (life.installation.folder / "logs" / "front.log").read_text().splitlines()
+    said = [json.loads(line) for line in lines if line.startswith("{")]
+
+    started = {line["event"]: line["service"] for line in said}
+    assert (started["ingest.started"], started["trigger.started"]) == ("ingest", "trigger")
+
+
 def test_no_key_is_in_a_log_a_metric_or_an_argument(life: Life) -> None:
     data = life.installation.folder
     ray_token = (data / "ray" / "token").read_text().strip()

@@ -21,10 +21,17 @@ REQUIRED = {
 }
 
 
+def variables_of(service: str, settings: dict[str, str]) -> dict[str, str]:
+    return {f"SENDWHEN_{service.upper()}_{name}": value for name, value in settings.items()}
+
+
 def refusal(service: str, settings: dict[str, str]) -> str:
-    variables = {f"SENDWHEN_{service.upper()}_{name}": value for name, value in settings.items()}
+    return refusal_of(f"services.{service}", variables_of(service, settings))
+
+
+def refusal_of(module: str, variables: dict[str, str]) -> str:
     ended = subprocess.run(
-        [sys.executable, "-m", f"services.{service}"],
+        [sys.executable, "-m", module],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables},
         capture_output=True,
@@ -54,6 +61,27 @@ def test_without_a_store_the_last_line_says_so(service: str) -> None:
 
     assert last["event"] == "process.refused"
     assert "store" in last["problem"]
+
+
+@pytest.mark.parametrize("missing", ["ingest", "trigger"])
+def test_ingest_and_trigger_in_one_process_want_the_settings_of_both(missing: str) -> None:
+    given = "trigger" if missing == "ingest" else "ingest"
+
+    said = refusal_of("services.local.front", variables_of(given, REQUIRED[given]))
+
+    assert f"SENDWHEN_{missing.upper()}_SERVICE_TOKEN is not set" in said
+
+
+@pytest.mark.parametrize("level", ["loud", "debug"])
+def test_ingest_and_trigger_in_one_process_log_as_much_as_either_is_told(level: str) -> None:
+    ingest, trigger = variables_of("ingest", REQUIRED["ingest"]), variables_of("trigger", REQUIRED["trigger"])
+    listen = {"SENDWHEN_TRIGGER_LISTEN": "127.0.0.1:0", "SENDWHEN_TRIGGER_METRICS_LISTEN": "127.0.0.1:0"}
+
+    said = refusal_of("services.local.front", {**ingest, **trigger, **listen, "SENDWHEN_INGEST_LOG_LEVEL": level})
+
+    # A word that is no level is refused before the store is missed.
+    assert ("'loud'" in said) == (level == "loud")
+    assert json.loads(said.splitlines()[-1])["event"] == "process.refused"
 
 
 @pytest.mark.parametrize(("name", "value"), [("METRICS_LISTEN", "nowhere"), ("LOG_LEVEL", "loud")])

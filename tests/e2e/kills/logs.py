@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 PERSONAL = re.compile(r"@example\.com|customer-\d")
@@ -29,13 +29,22 @@ def complaints(data: Path) -> list[str]:
     personal: Counter[str] = Counter()
     surprises: Counter[str] = Counter()
     for path in _logs(data):
-        for line in path.read_text(errors="replace").splitlines():
+        lines = path.read_text(errors="replace").splitlines()
+        for number, line in enumerate(lines):
             if PERSONAL.search(line):
                 personal[path.name] += 1
             if any(words in line for words in UNEXPECTED) and not EXPECTED.search(line):
-                surprises[f"{path.name}: {_NUMBER.sub('#', line[:300])}"] += 1
+                told = line[:300]
+                if "Traceback" in line:
+                    told = f"{told} {_raised(lines[number + 1 : number + 100])}".rstrip()
+                surprises[f"{path.name}: {_NUMBER.sub('#', told)}"] += 1
     found = [f"{path} has {number} lines with a customer's data" for path, number in personal.items()]
     return found + [f"{line} ({number} times)" for line, number in surprises.most_common(5)]
+
+
+def _raised(after: Sequence[str]) -> str:
+    """What a traceback is about: its first line that is not indented."""
+    return next((line[:300] for line in after if line and not line[0].isspace() and line[0] != "{"), "")
 
 
 def _logs(data: Path) -> Iterator[Path]:

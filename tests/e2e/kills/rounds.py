@@ -59,12 +59,17 @@ class Round:
     gap_s: float = 0.0
 
 
-def plan(rounds: int, chance: random.Random) -> list[Round]:
+def plan(rounds: int, chance: random.Random, *, apart: bool = False) -> list[Round]:
     """Everyone killed and paused in turn; then at random, also two or all at once, and before all is well again."""
-    in_turn = [Fault(victim) for victim in victims.VICTIMS]
-    in_turn += [Fault(victim, chance.uniform(*PAUSE_S)) for victim in victims.VICTIMS]
+    here = victims.APART if apart else victims.TOGETHER
+    # Of the form with two processes more, these two are the news.
+    parts = (here[:2], here[2:]) if apart else (here,)
+    in_turn: list[Fault] = []
+    for some in parts:
+        in_turn += [Fault(victim) for victim in some]
+        in_turn += [Fault(victim, chance.uniform(*PAUSE_S)) for victim in some]
     made = [Round((fault,), calm=True) for fault in in_turn[:rounds]]
-    everyone = (*victims.VICTIMS, victims.RAY)
+    everyone = (*here, victims.RAY)
     while len(made) < rounds:
         chosen = chance.sample(everyone, chance.choice((1, 1, 1, 2, 2, len(everyone))))
         faults = tuple(Fault(victim, chance.choice((0.0, 0.0, chance.uniform(*PAUSE_S)))) for victim in chosen)
@@ -88,17 +93,19 @@ class Outcome:
     summary: str = ""
 
 
-async def run(folder: Path, *, rounds: int, seed: int, tell: Tell) -> Outcome:
+async def run(folder: Path, *, rounds: int, seed: int, tell: Tell, apart: bool = False) -> Outcome:
     """Start an installation in ``folder``, break it ``rounds`` times, and audit it. It is stopped in the end."""
     provider = FakeSendgrid(answer_after_s=PROVIDER_THINKS_S)
     await provider.start()
     environ = {f"SENDWHEN_SENDER_{name}": value for name, value in SETTINGS.items()}
     environ["SENDWHEN_SENDER_SENDGRID_URL"] = provider.url
-    installation = Installation(folder, "--provider", "sendgrid", environ=environ)
+    options = ["--provider", "sendgrid", *(["--apart"] if apart else [])]
+    installation = Installation(folder, *options, environ=environ)
     try:
         await asyncio.to_thread(installation.start)
         await asyncio.to_thread(installation.cli, "campaigns", "put", str(CAMPAIGNS))
-        outcome = await _under_load(installation, provider, plan(rounds, random.Random(seed)), seed=seed, tell=tell)
+        planned = plan(rounds, random.Random(seed), apart=apart)
+        outcome = await _under_load(installation, provider, planned, seed=seed, tell=tell)
     finally:
         code = await asyncio.to_thread(installation.stop)
         await provider.stop()

@@ -12,11 +12,15 @@ import psutil
 from services.local.valkey_server import valkey_binary
 from tests.e2e.installation import Installation
 
-VICTIMS = ("store", "shard", "trigger", "sender", "ingest", "profile")
+TOGETHER = ("store", "shard", "front", "sender", "profile")
+"""Ingest and trigger are one process there."""
+APART = ("trigger", "ingest", "store", "shard", "sender", "profile")
+"""The same in processes of their own; what only this form has comes first."""
 RAY = "ray"
 """The launcher of shards: with it they all end, and trigger starts anew; that takes longest of all."""
 BACK_WITHIN_S = 180.0
 _LOOK_EVERY_S = 0.1
+_MODULES = {RAY: "services.local.ray_part", "front": "services.local.front"}
 
 
 def processes(installation: Installation, victim: str) -> Sequence[int]:
@@ -35,7 +39,7 @@ def _is(process: psutil.Process, victim: str) -> bool:
         return False
     if victim == "store":
         return command[:1] == [str(valkey_binary())]
-    module = "services.local.ray_part" if victim == RAY else f"services.{victim}"
+    module = _MODULES.get(victim, f"services.{victim}")
     return command[1:3] == ["-m", module]
 
 
