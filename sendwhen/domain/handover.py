@@ -176,7 +176,7 @@ class Handover:
     def _import(self, resident: Resident, arrived: Import, index: int, moment: Moment, out: Round) -> bool:
         draft = replace(resident.customer)
         ties = draft.known_ties()
-        if arrived.transfer_id in ties.joined:
+        if ties.took(arrived.transfer_id):
             out.counters.repeated_transfers += 1
             return False
         other = read_record(arrived.record)

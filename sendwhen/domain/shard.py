@@ -233,6 +233,8 @@ class Shard:
                 resident = self._resident(uid)
                 if self._application.transfer(resident, item, index, moment, self._round):
                     self._touched(uid, resident)
+                    # A deadline that passed while its run was on its way comes before what comes next.
+                    self._advance(self.clock_ms, moment.at_ms, entry)
 
     def _set_aside(self, seq: int, index: int, event: Unreadable) -> None:
         self._round.set_aside(

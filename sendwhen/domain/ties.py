@@ -49,6 +49,10 @@ class Ties(msgspec.Struct, frozen=True, array_like=True, gc=False):
     joined: tuple[str, ...] = ()
     into: Place | None = None
 
+    def took(self, transfer_id: str) -> bool:
+        """The transfer was taken in before."""
+        return transfer_id in self.joined
+
     def knows(self, key: str) -> bool:
         """The identity was asked for, whatever came of it."""
         return key in self.tied or any(one.key == key for one in self.refused)

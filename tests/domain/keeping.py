@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from sendwhen.domain.changes import CampaignRow, Changes
+from sendwhen.domain.changes import CampaignRow, Changes, ReceivedRow
 from sendwhen.domain.entry import Entry
 from sendwhen.domain.shard import Shard
 
@@ -21,6 +21,7 @@ class Kept:
     seen: dict[str, bytes] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
     campaigns: dict[tuple[str, str], CampaignRow] = field(default_factory=dict)
+    received: dict[tuple[int, str], ReceivedRow] = field(default_factory=dict)
     outputs: list[object] = field(default_factory=list)
 
     def commit(self, changes: Changes) -> None:
@@ -38,6 +39,10 @@ class Kept:
                 self.due[one.uid] = one.due_at_ms
         for row in changes.campaigns:
             self.campaigns[row.campaign_id, row.version] = row
+        for heard in changes.received:
+            self.received[heard.source, heard.lineage] = heard
+            if not heard.ordinal:
+                del self.received[heard.source, heard.lineage]
         self.outputs += [*changes.decisions, *changes.sends, *changes.dead_letters]
 
     def outputs_by_kind(self) -> dict[str, list[object]]:
@@ -74,7 +79,8 @@ class Host:
         """Forget what was not committed; start from what is kept."""
         self.shard = self._make()
         rows = tuple(self.kept.campaigns.values())
-        self.shard.restore(position=self.kept.position, clock_ms=self.kept.clock_ms, campaigns=rows)
+        received = tuple(self.kept.received.values())
+        self.shard.restore(position=self.kept.position, clock_ms=self.kept.clock_ms, campaigns=rows, received=received)
 
     def apply(self, entry: Entry, *, commit_between: bool = False) -> None:
         """As the shard's documentation says; deadlines in small chunks, committed in between where wished."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from sendwhen.domain.changes import Changes, ReceivedRow
+from sendwhen.domain.changes import Changes
 from sendwhen.domain.entry import Delivered, Entry, EventBatch, Tick, Transfers
 from sendwhen.domain.event import Event
 from sendwhen.domain.partition import customer_uid, routing_hash, routing_key
@@ -29,7 +29,6 @@ class Quarter:
     number: int
     shard: Shard
     kept: Kept = field(default_factory=Kept)
-    received: dict[tuple[int, str], ReceivedRow] = field(default_factory=dict)
     outbox: deque[tuple[int, int, Transfer]] = field(default_factory=deque)
     ordinal: int = 0
     seq: int = 0
@@ -128,8 +127,6 @@ class Town:
         changes = shard.collect()
         shard.evict()
         kept.commit(changes)
-        for row in changes.received:
-            quarter.received[row.source, row.lineage] = row
         for target, transfer in changes.transfers:
             quarter.ordinal += 1
             quarter.outbox.append((target, quarter.ordinal, transfer))
@@ -141,7 +138,7 @@ class Town:
             position=kept.position,
             clock_ms=kept.clock_ms,
             campaigns=tuple(kept.campaigns.values()),
-            received=tuple(quarter.received.values()),
+            received=tuple(kept.received.values()),
         )
         quarter.shard.expect(tuple((due, uid) for uid, due in kept.due.items()), FOR_EVER_MS)
 

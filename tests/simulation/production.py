@@ -15,14 +15,16 @@ from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.v1.log_pb2 import CampaignVersion, LogEntry
 from sendwhen.wire.email import intent_of
 from sendwhen.wire.entry import entry_of
-from tests.simulation.script import MINUTE_EVENTS
+from tests.simulation.script import IDENTITIES, MINUTE_EVENTS, PARTITIONS, VISITOR_MS
 
 SEND_KEY = b"simulation"
 T = TypeVar("T")
 
-LIMITS = ShardLimits(live_bytes=20_000, warm_bytes=4_000, minute_events=MINUTE_EVENTS)
+LIMITS = ShardLimits(
+    live_bytes=20_000, warm_bytes=4_000, minute_events=MINUTE_EVENTS, visitor_ms=VISITOR_MS, identities=IDENTITIES
+)
 """So little memory that customers are evicted and loaded again all the time."""
-ROOMY = ShardLimits(minute_events=MINUTE_EVENTS)
+ROOMY = ShardLimits(minute_events=MINUTE_EVENTS, visitor_ms=VISITOR_MS, identities=IDENTITIES)
 
 
 class Poisoned(Exception):
@@ -64,7 +66,14 @@ def mended_shard(partition: int) -> Shard:
 
 
 def _shard(partition: int, *, fuse: Fuse, limits: ShardLimits) -> Shard:
-    return Shard(partition=partition, send_key=SEND_KEY, compile_campaign=compiled, fuse=fuse, limits=limits)
+    return Shard(
+        partition=partition,
+        partitions=PARTITIONS,
+        send_key=SEND_KEY,
+        compile_campaign=compiled,
+        fuse=fuse,
+        limits=limits,
+    )
 
 
 def finished(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -84,7 +93,8 @@ def encoded(send: Send, partition: int, read_at_us: int, decided_at_us: int) -> 
 
 def payload(body: bytes, index: int) -> bytes:
     """An event as it stands in an entry."""
-    return LogEntry.FromString(body).events.events[index]
+    entry = LogEntry.FromString(body)
+    return (entry.events.events or [transfer.body for transfer in entry.transfers.transfers])[index]
 
 
 decode = entry_of
