@@ -1,6 +1,6 @@
 """An empty chain of the pipeline's hops: what its path costs when nobody does anything on it.
 
-append (synced) → a blocked reader wakes → commit (synced) → another thread calls over gRPC → two synced writes →
+append (synced) → a blocked reader wakes → commit (synced) → another thread calls over gRPC → a synced write →
 a POST whose first byte is noted. ``python -m bench.chain`` prints the percentiles.
 """
 
@@ -101,7 +101,6 @@ async def _sender(url: str, provider: str) -> None:
     async with open_async_store(url) as client, httpx.AsyncClient(base_url=provider) as http:
 
         async def send(number: str) -> None:
-            await client.set(f"attempt:{number}", BODY)
             arguments = {"sendwhen_send_id": number, "sendwhen_attempt": "1"}
             body = {"subject": number, "personalizations": [{"custom_args": arguments}]}
             await http.post("/v3/mail/send", json=body, headers={"Authorization": "Bearer x"})
@@ -109,7 +108,7 @@ async def _sender(url: str, provider: str) -> None:
         tasks: set[asyncio.Task[None]] = set()
 
         async def answer(request: bytes, _context: object) -> bytes:
-            await client.set(f"claim:{request.decode()}", BODY)
+            await client.set(f"attempt:{request.decode()}", BODY)
             task = asyncio.create_task(send(request.decode()))
             tasks.add(task)
             task.add_done_callback(tasks.discard)

@@ -131,7 +131,13 @@ def render(template: Template, context: Mapping[str, Any]) -> Rendered:
         MissingValue: A property that is absent, or null, is printed without a default.
         NotRendered: A limit was reached, or a value is of the wrong kind. Neither quotes a value: both go to logs.
     """
-    values = _values(context)
+    try:
+        values = _values(context)
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, OSError) as error:
+        raise NotRendered(
+            f"The values of the decision cannot be used ({type(error).__name__}).",
+            remedy="Report it: a decision holds instants and properties only.",
+        ) from None
     parts = {part: _rendered(part, source, values) for part, source in template.parts()}
     html = parts.get("html", "")
     text = parts.get("text") or (_as_text(html) if html else "")

@@ -24,6 +24,7 @@ Counter = Literal[
     "sendwhen_identity_total",
     "sendwhen_commits_fenced_total",
     "sendwhen_claims_total",
+    "sendwhen_log_gaps_total",
     "sendwhen_store_reconnects_total",
     "sendwhen_limit_overflows_total",
     "sendwhen_outbox_pushed_total",

@@ -20,7 +20,7 @@ SENDER_METRICS: Final[Mapping[Name, Metric]] = {
         "sender",
         "emails",
         "campaign state",
-        "Emails that entered a state: pending, accepted, rejected, retry_at, in_doubt, gave_up, suppressed, expired.",
+        "Emails that entered a state: accepted, rejected, retry_at, in_doubt, gave_up, suppressed, expired.",
         "rejected: the ledger's detail says why. gave_up: in doubt and never resolved; check the provider's own log.",
     ),
     "sendwhen_send_duration_seconds": histogram(
@@ -55,8 +55,9 @@ SENDER_METRICS: Final[Mapping[Name, Metric]] = {
         "sender",
         "emails",
         "reason",
-        "Emails not sent because the address is on the suppression list.",
-        "Expected. A jump: did an import fill the list?",
+        "Emails not sent, by reason: listed (the address is on the suppression list), consent (withdrawn after the "
+        "decision).",
+        "Expected. A jump: did an import fill the list, or overwrite the attribute consent?",
     ),
     "sendwhen_queue_depth": gauge(
         "sender",

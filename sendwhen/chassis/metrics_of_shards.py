@@ -114,6 +114,14 @@ SHARD_METRICS: Final[Mapping[Name, Metric]] = {
         "Partitions claimed by a shard; outcome claimed or refused.",
         "Steady: shards restart in a loop; read the log of the shard for the reason.",
     ),
+    "sendwhen_log_gaps_total": counter(
+        "shard",
+        "looks",
+        "partition",
+        "Times a partition was left to stand still because its log misses entries that were never applied.",
+        "Restore the store from its backup; `sendwhen status` names the partition, all others go on. It is looked at "
+        "again every 10 s.",
+    ),
     "sendwhen_store_reconnects_total": counter(
         "every part",
         "connects",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -24,22 +25,34 @@ from sendwhen.cli.event_file import (
     in_file_order,
     instant_ms,
 )
-from sendwhen.cli.replay_stream import Batch, ReplayStream, Tally
+from sendwhen.cli.replay_counts import Counts, count
+from sendwhen.cli.replay_stream import Batch, Tally, send
 from sendwhen.cli.settled import Totals, advance_clock, ask_status, settled
 from sendwhen.cli.targets import Targets
 from sendwhen.cli.terminal import EXIT_REFUSED, err, fail, out, run
 
 BATCH_EVENTS_MAX = 500
 BATCH_BYTES_MAX = 400_000
-SAVE_EVERY_S = 1.0
+SAVE_EVERY_S = 0.25
 
 
 class Saved(msgspec.Struct, kw_only=True):
-    """How far a file was replayed; kept in the data folder under the file's identity."""
+    """How far a file was replayed; kept in the data folder under the file's identity.
+
+    Attributes:
+        again: Some events may have been taken a second time, because the answer to the first was not seen: a stream
+            broke, or the command was stopped.
+        before: The installation's totals when the replay began.
+        counts: What became of accepted events, once all were worked through; None until then.
+    """
 
     lines: int
     accepted: int
     refused: int
+    reasons: dict[str, int]
+    again: bool
+    before: Totals
+    counts: Counts | None = None
 
 
 def replay(
@@ -54,10 +67,14 @@ def replay(
         bool, typer.Option("--restart", help="Begin at the first line, whatever was sent before.")
     ] = False,
 ) -> None:
-    """Send a file of events; stopped halfway, the same command goes on where it was.
+    """Send a file of events; stopped halfway, even killed, the same command goes on where it was.
 
     Each line is {"event_id", "name", "user_id" | "anonymous_id" | "email", "occurred_at_ms" | "occurred_at",
     "properties", "attributes"}. In an installation on the events' own time, events are sorted by time first.
+
+    At the end it says how many lines were accepted and refused, and of the accepted ones how many were repeats of
+    events known before and how many were set aside: the installation's counts since the replay began, so what others
+    send meanwhile is in them.
     """
     try:
         advance_to_ms = None if advance_to is None else instant_ms(advance_to)
@@ -71,80 +88,96 @@ def replay(
 async def _replay(
     targets: Targets, file: Path, rate: float | None, advance_to_ms: int | None, *, restart: bool
 ) -> Tally:
-    before = await ask_status(targets)
+    status = await ask_status(targets)
     identity = identity_of(file)
     state = targets.data / "replays" / f"{identity}.json"
     if restart:
         state.unlink(missing_ok=True)
-    tally = _resume(state)
+    saved = _saved(state) or Saved(lines=0, accepted=0, refused=0, reasons={}, again=False, before=Totals.of(status))
+    tally = Tally(lines=saved.lines, accepted=saved.accepted, refused=saved.refused, reasons=Counter(saved.reasons))
     total = count_lines(file)
-    lines = by_time(file) if before.clock == "events" else in_file_order(file)
+    lines = by_time(file) if status.clock == "events" else in_file_order(file)
     if tally.lines:
         out.print(f"going on after {tally.lines:,} of {total:,} events")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err) as bar:
         task = bar.add_task("sending", total=total, completed=tally.lines)
-        saved_s = 0.0
+        noted_s = time.monotonic()
 
         def progress() -> None:
-            nonlocal saved_s
+            nonlocal noted_s
             bar.update(task, completed=tally.lines)
-            if time.monotonic() - saved_s > SAVE_EVERY_S:
-                saved_s = time.monotonic()
-                _save(state, tally)
+            if time.monotonic() - noted_s > SAVE_EVERY_S:
+                noted_s = time.monotonic()
+                _save(state, saved, tally)
 
+        batches = _batches(lines, tally.lines, identity, rate)
+        unseen = saved.again
+        # Noted first, in case this command is killed, and taken back where it turns out that all answers were seen.
+        saved.again = True
+        _save(state, saved, tally)
         try:
-            stream = ReplayStream(targets, tally, progress=progress, rate_per_s=rate)
-            await stream.send(_batches(lines, tally, identity, rate))
+            broke = await send(batches, tally, targets, progress=progress, rate_per_s=rate)
+            saved.again = unseen or broke
         finally:
-            _save(state, tally)
+            _save(state, saved, tally)
         bar.update(task, description="applying")
         if advance_to_ms is not None:
             await settled(targets)
             await advance_clock(targets, advance_to_ms)
-        after = await settled(targets)
-    _report(tally, Totals.of(before), Totals.of(after))
+        after = Totals.of(await settled(targets))
+    saved.counts = saved.counts or await count(
+        targets, before=saved.before, after=after, accepted=tally.accepted, again=saved.again
+    )
+    _save(state, saved, tally)
+    _report(tally, saved.counts)
     return tally
 
 
-def _batches(lines: Iterator[Line], tally: Tally, identity: str, rate: float | None) -> Iterator[Batch]:
+def _batches(lines: Iterator[Line], skipped: int, identity: str, rate: float | None) -> Iterator[Batch]:
     events_max = BATCH_EVENTS_MAX if rate is None else max(1, min(BATCH_EVENTS_MAX, round(rate / 20)))
-    batch, size = Batch(lines=0, open=[]), 0
-    for number, line in islice(lines, tally.lines, None):
+    batch, size = Batch(), 0
+    for number, line in islice(lines, skipped, None):
         try:
             event = event_of(line, number, file_identity=identity)
+            event_bytes = event.ByteSize()
+            if event_bytes > BATCH_BYTES_MAX:
+                raise BadLine(f"the event has {event_bytes:,} bytes, far more than ingest takes")
         except BadLine as error:
-            tally.refuse(f"line {number}: {error}")
+            batch.wrong.append(f"line {number}: {error}")
             batch.lines += 1
             continue
-        event_bytes = event.ByteSize()
-        if batch.open and (len(batch.open) >= events_max or size + event_bytes > BATCH_BYTES_MAX):
+        if batch.events and (len(batch.events) >= events_max or size + event_bytes > BATCH_BYTES_MAX):
             yield batch
-            batch, size = Batch(lines=0, open=[]), 0
-        batch.open.append(event)
+            batch, size = Batch(), 0
+        batch.events.append(event)
         batch.lines += 1
         size += event_bytes
     yield batch
 
 
-def _resume(state: Path) -> Tally:
+def _saved(state: Path) -> Saved | None:
     if not state.exists():
-        return Tally()
-    saved = msgspec.json.decode(state.read_bytes(), type=Saved)
-    return Tally(lines=saved.lines, accepted=saved.accepted, refused=saved.refused)
+        return None
+    try:
+        return msgspec.json.decode(state.read_bytes(), type=Saved)
+    except msgspec.DecodeError as error:
+        fail(f"{state} cannot be understood: {error}. Begin anew with --restart; what is known is not applied twice.")
 
 
-def _save(state: Path, tally: Tally) -> None:
+def _save(state: Path, saved: Saved, tally: Tally) -> None:
+    saved.lines, saved.accepted, saved.refused = tally.lines, tally.accepted, tally.refused
+    saved.reasons = dict(tally.reasons)
     state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = state.with_suffix(".new")
-    fresh.write_bytes(msgspec.json.encode(Saved(lines=tally.lines, accepted=tally.accepted, refused=tally.refused)))
+    fresh.write_bytes(msgspec.json.encode(saved))
     fresh.replace(state)
 
 
-def _report(tally: Tally, before: Totals, after: Totals) -> None:
+def _report(tally: Tally, counts: Counts) -> None:
     out.print(f"accepted      {tally.accepted:>10,}")
     out.print(f"refused       {tally.refused:>10,}")
     for reason, times in tally.reasons.items():
         out.print(f"              {times:>10,} x {escape(reason)}")
-    out.print(f"duplicate     {after.duplicates - before.duplicates:>10,}")
-    out.print(f"dead-lettered {after.dead_letters - before.dead_letters:>10,}")
+    out.print(f"duplicate     {counts.duplicates:>10,}")
+    out.print(f"dead-lettered {counts.dead_letters:>10,}")

@@ -14,7 +14,12 @@ from sendwhen.cli.context import targets_of
 from sendwhen.cli.terminal import ask_trigger, instant, out, run
 from sendwhen.v1.trigger_service_pb2 import GetStatusRequest, GetStatusResponse
 
-TABLE_WIDTH = 130
+COLUMNS = ("partition", "owner", "log time", "head", "position", "lag", "applied", "repeated", "dead", "outbox")
+LEFT_OUT_FIRST = ("log time", "head", "repeated", "applied", "dead", "position", "owner", "outbox")
+"""What a narrow terminal does without, in this order; partition and lag are always there. --json has everything."""
+GAP = 2
+WIDTH_MAX = 10_000
+"""Of what goes into a file or a pipe: everything is shown."""
 
 
 def status(
@@ -40,18 +45,38 @@ def _show(answer: GetStatusResponse) -> None:
         colour = "green" if shard.state == "running" else "red"
         held = ", ".join(str(number) for number in shard.partitions)
         out.print(f"{escape(shard.name)}  [{colour}]{escape(shard.state)}[/]  partitions {held}")
-    table = Table(box=None, pad_edge=False)
-    for name in ("partition", "owner", "log time", "head", "position", "lag", "applied", "repeated", "dead", "outbox"):
-        table.add_column(name, justify="left" if name in {"owner", "log time"} else "right", no_wrap=True)
-    for p in answer.partitions:
-        table.add_row(
-            str(p.partition), escape(p.owner) or "[red]nobody[/]", instant(p.head_at_ms), str(p.head_seq),
-            str(p.position), str(p.lag_events), str(p.applied), str(p.duplicates), str(p.dead_letters), str(p.outbox),
-        )  # fmt: skip
-    # Wider than a narrow terminal rather than with values cut off.
-    out.print(table, width=max(out.width, TABLE_WIDTH), crop=False)
+        for number in shard.standing_still:
+            problem = f"partition {number} stands still: its log misses entries that were never applied."
+            out.print(f"[bold red]{problem}[/] Restore the store from its backup; see the shard's log.")
+    table = partitions_table(answer, width=out.width if out.is_terminal else WIDTH_MAX)
+    # Never narrower than its values: cut off ones would be wrong ones.
+    out.print(table, width=WIDTH_MAX, crop=False)
     total = answer.partitions
     out.print(
         f"in all: {sum(p.applied for p in total):,} events applied, {sum(p.lag_events for p in total):,} waiting, "
         f"{sum(p.duplicates for p in total):,} duplicates, {sum(p.dead_letters for p in total):,} dead letters"
     )
+
+
+def partitions_table(answer: GetStatusResponse, *, width: int) -> Table:
+    """One line for each partition, with the columns that fit into ``width`` characters."""
+    rows = [
+        {
+            "partition": str(p.partition), "owner": p.owner or "nobody", "log time": instant(p.head_at_ms),
+            "head": str(p.head_seq), "position": str(p.position), "lag": str(p.lag_events), "applied": str(p.applied),
+            "repeated": str(p.duplicates), "dead": str(p.dead_letters), "outbox": str(p.outbox),
+        }
+        for p in answer.partitions
+    ]  # fmt: skip
+    widths = {name: max(len(name), *(len(row[name]) for row in rows), 0) for name in COLUMNS}
+    shown = list(COLUMNS)
+    for name in LEFT_OUT_FIRST:
+        if sum(widths[one] + GAP for one in shown) - GAP <= width:
+            break
+        shown.remove(name)
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
+    for name in shown:
+        table.add_column(name, justify="left" if name in {"owner", "log time"} else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(f"[red]{row[name]}[/]" if row[name] == "nobody" else escape(row[name]) for name in shown))
+    return table

@@ -49,7 +49,11 @@ class _Batch:
 
 
 class EventStream:
-    """Use it as ``async with client.stream() as stream``; leaving it waits until every event is taken or refused."""
+    """Use it as ``async with client.stream() as stream``; leaving it waits until every event is taken or refused.
+
+    Attributes:
+        broke: A call broke off. What was on its way then was sent again, and may be in the log twice (applied once).
+    """
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class EventStream:
         away_s_max: float,
         backoff: Backoff,
     ) -> None:
+        self.broke = False
         self._stub = stub
         self._write_key = write_key
         self._away_s_max = away_s_max
@@ -101,7 +106,10 @@ class EventStream:
             Invalid: The batch is too large.
             Unavailable, Overloaded, TooLate: The stream has been given up.
         """
-        messages = [message_of(event) for event in events]
+        return await self.send_messages([message_of(event) for event in events])
+
+    async def send_messages(self, messages: Sequence[event_pb2.Event]) -> asyncio.Future[Sequence[Result]]:
+        """As ``send``, for who has the events as they travel."""
         if len(messages) > BATCH_EVENTS_MAX or sum(m.ByteSize() + 4 for m in messages) > BATCH_BYTES_MAX - 16:
             description = f"Give at most {BATCH_EVENTS_MAX} events and {BATCH_BYTES_MAX} bytes at a time."
             raise Invalid.of([Violation(field="events", description=description)])
@@ -121,7 +129,7 @@ class EventStream:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        attempt, away_since_s = 0, loop.time()
+        attempt, away_since_s = 0, 0.0
         while True:
             settled = self._settled
             error: SendwhenError | None
@@ -129,9 +137,11 @@ class EventStream:
                 error = await self._one_call()
             except grpc.aio.AioRpcError as failure:
                 error = error_of(failure)
+                self.broke = True
             if error is None:
                 return
-            if self._settled > settled:
+            if self._settled > settled or not attempt:
+                # Counted from the first failure in a row: a stream that had nothing to send was not away.
                 attempt, away_since_s = 0, loop.time()
             attempt += 1
             delay_s = self._backoff(attempt, error)

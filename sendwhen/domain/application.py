@@ -19,6 +19,7 @@ from sendwhen.domain.joining import Joining
 from sendwhen.domain.journey import Journey
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
+from sendwhen.domain.recalled import Recalled
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import Alarm, Run
@@ -38,6 +39,7 @@ class Application:
 
     Attributes:
         book: The partition's campaigns.
+        recalled: Older events, where a transfer needs them.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Application:
         self._holding = Holding(book=self.book, passage=passage)
         alarms: Mapping[str, AlarmHandler] = {WATCH: watching, VISITOR: self._visitors}
         self._deadlines = Deadlines(book=self.book, passage=passage, watching=watching, alarms=alarms)
+        self.recalled = Recalled(limits)
         self._handover = Handover(
             partition=partition,
             partitions=partitions,
@@ -77,6 +80,7 @@ class Application:
                 visitors=self._visitors,
                 limits=limits,
             ),
+            recalled=self.recalled,
             apply_event=self._forwarded,
             limits=limits,
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from sendwhen.domain.event import Event
-from sendwhen.domain.transfer import Transfer
+from sendwhen.domain.transfer import Export, Import, Transfer
 
 
 class EventBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,10 +98,12 @@ class Transfers(msgspec.Struct, frozen=True, kw_only=True):
 Entry = EventBatch | Tick | CampaignPut | CampaignPaused | Skip | Transfers
 
 
-def uids_of(entry: Entry) -> Iterable[str]:
+def uids_of(entry: Transfers) -> Iterable[str]:
     """Customers whom an entry concerns, each once, in order."""
-    if isinstance(entry, EventBatch):
-        return dict.fromkeys([event.uid for event in entry.events if not isinstance(event, Unreadable)])
-    if isinstance(entry, Transfers):
-        return dict.fromkeys([item.transfer.uid for item in entry.items if not isinstance(item, Unreadable)])
-    return ()
+    return dict.fromkeys([item.transfer.uid for item in entry.items if not isinstance(item, Unreadable)])
+
+
+def uids_with_past(entry: Transfers) -> Iterable[str]:
+    """Those of whom all that is remembered must be at hand."""
+    transfers = [item.transfer for item in entry.items if not isinstance(item, Unreadable)]
+    return dict.fromkeys([one.uid for one in transfers if isinstance(one, Export | Import)])

@@ -25,6 +25,7 @@ from sendwhen.domain.joined_runs import JoinedAt
 from sendwhen.domain.joining import Joining
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.partition import customer_uid
+from sendwhen.domain.recalled import Recalled
 from sendwhen.domain.record import read_record
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
@@ -56,13 +57,21 @@ class Handover:
     """Applies transfers to the customers of one partition."""
 
     def __init__(
-        self, *, partition: int, partitions: int, joining: Joining, apply_event: ApplyEvent, limits: ShardLimits
+        self,
+        *,
+        partition: int,
+        partitions: int,
+        joining: Joining,
+        recalled: Recalled,
+        apply_event: ApplyEvent,
+        limits: ShardLimits,
     ) -> None:
         """``apply_event`` applies a forwarded event to the survivor."""
+        self._recalled = recalled
         self._partition = partition
         self._partitions = partitions
         self._joining = joining
-        self._tombstones = Tombstones(partition=partition, limits=limits)
+        self._tombstones = Tombstones(partition=partition, recalled=recalled, limits=limits)
         self._apply_event = apply_event
         self._limits = limits
 
@@ -174,7 +183,7 @@ class Handover:
         out.counters.ties_refused += 1
 
     def _import(self, resident: Resident, arrived: Import, index: int, moment: Moment, out: Round) -> bool:
-        draft = replace(resident.customer)
+        draft = replace(self._recalled.whole(resident.customer))
         ties = draft.known_ties()
         if ties.took(arrived.transfer_id):
             out.counters.repeated_transfers += 1

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.condition import CustomerScope, EventScope
 from sendwhen.domain.customer import Customer, Memory
+from sendwhen.domain.past import kept_events
 from sendwhen.domain.plan import Plan, holds
 from sendwhen.domain.properties import read_object
 from sendwhen.domain.record import RecentEvent
@@ -74,7 +75,7 @@ class JoinedMemories:
         return own or other, version if own or other else ""
 
     def _complete_since_ms(self, events: Sequence[RecentEvent]) -> int:
-        return events[0].logged_at_ms if len(events) >= self._limits.recent_events else 0
+        return events[0].logged_at_ms if len(events) >= kept_events(self._limits.recent_events) else 0
 
     def _past(self, plan: Plan, did: Did, customer: tuple[Customer, CustomerScope]) -> Iterable[Past]:
         known, scope = customer

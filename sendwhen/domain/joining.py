@@ -24,6 +24,7 @@ from sendwhen.domain.joined_memories import JoinedMemories
 from sendwhen.domain.joined_runs import BY_JOINING, JoinedAt, JoinedRuns
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
+from sendwhen.domain.past import kept_events
 from sendwhen.domain.record import (
     RecentEvent,
     pack_decision,
@@ -100,7 +101,9 @@ class Joining:
         own.fields = fields
 
     def _join_recent(self, own: Customer, did: tuple[RecentEvent, ...], other_did: tuple[RecentEvent, ...]) -> None:
-        both = sorted((*other_did, *did), key=lambda event: event.logged_at_ms)[-self._limits.recent_events :]
+        both = sorted((*other_did, *did), key=lambda event: event.logged_at_ms)[
+            -kept_events(self._limits.recent_events) :
+        ]
         own.recent, own.recent_count = pack_recent(both), len(both)
 
     @staticmethod

@@ -3,7 +3,7 @@
 No I/O, no clock, no chance: the same entries lead to the same state and decisions in any process, whether live,
 replayed from the start, or resumed from any committed state. For each entry the host
 
-1. makes the customers in ``absent(entry)`` resident (``admit``),
+1. makes the customers in ``absent(entry)`` resident (``admit``), and brings what ``past_wanted`` asks for (``recall``),
 2. makes all deadlines up to the last of ``instants(entry)`` known (``expect``) and the customers in ``due_absent`` of
    it resident; where they are many, in chunks, by ``advance`` up to an instant not beyond the first of ``instants``,
 3. calls ``apply``; and, once for many entries, ``collect``, commits, and calls ``evict``. What was resident before may
@@ -18,12 +18,11 @@ from typing import assert_never
 from sendwhen.domain import entry as entries
 from sendwhen.domain.application import Application
 from sendwhen.domain.campaign import Campaign
-from sendwhen.domain.changes import CampaignRow, Changes, CustomerChange, ReceivedRow
+from sendwhen.domain.changes import CampaignRow, Changes, ReceivedRow
 from sendwhen.domain.condition import Fuse
 from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Skip, Tick, Transfers, Unreadable
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.received import Received
-from sendwhen.domain.record import write_record
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
 from sendwhen.domain.shard_limits import ShardLimits
@@ -105,12 +104,30 @@ class Shard:
 
     def absent(self, entry: Entry) -> tuple[str, ...]:
         """Customers that the entry needs and who are not resident, each once, in order."""
-        return self._residents.absent(entries.uids_of(entry))
+        if isinstance(entry, Transfers):
+            return self._residents.absent(entries.uids_of(entry))
+        if not isinstance(entry, EventBatch):
+            return ()
+        live = self._residents.live
+        try:
+            uids = [event.uid for event in entry.events if event.uid not in live]  # type: ignore[union-attr]
+        except AttributeError:
+            # Asking each whether it can be read costs as much as all the rest, and hardly ever one cannot.
+            uids = [event.uid for event in entry.events if not isinstance(event, Unreadable)]
+        return self._residents.absent(dict.fromkeys(uids)) if uids else ()
 
-    def admit(self, uid: str, record: bytes | None, seen_ids: bytes) -> None:
+    def admit(self, uid: str, record: bytes | None, older_ids: bytes) -> None:
         """Make a customer resident; None: a new one. One that is resident already is left as it is."""
         if uid not in self._residents:
-            self._residents.admit(uid, record, seen_ids)
+            self._residents.admit(uid, record, older_ids)
+
+    def past_wanted(self, entry: Entry) -> tuple[str, ...]:
+        """Customers whose older events, which lie beside their records, the entry needs."""
+        return tuple(entries.uids_with_past(entry)) if isinstance(entry, Transfers) else ()
+
+    def recall(self, uid: str, chunks: Sequence[bytes | None]) -> None:
+        """Bring the older events of a customer for the entries until the next ``collect``: chunks by slot."""
+        self._application.recalled.keep(uid, chunks)
 
     def expect(self, wakes: Sequence[tuple[int, str]], complete_to_ms: int) -> None:
         """Learn deadlines from the store: (due_ms, uid), all of them up to ``complete_to_ms``.
@@ -177,21 +194,9 @@ class Shard:
 
     def collect(self) -> Changes:
         """Everything since the last collect. Each dirty customer is written once."""
-        customers = []
-        for uid, resident in self._dirty.items():
-            record = write_record(resident.customer) if resident.customer.exists else None
-            append, replace = resident.seen.drain()
-            self._residents.weigh(resident, record or b"")
-            resident.dirty = False
-            customers.append(
-                CustomerChange(
-                    uid=uid,
-                    record=record,
-                    seen_append=append,
-                    seen_replace=replace,
-                    due_at_ms=resident.customer.due_at_ms(),
-                )
-            )
+        self._application.recalled.forget()
+        write = self._residents.write
+        customers = [write(uid, resident) for uid, resident in self._dirty.items()]
         self._dirty = {}
         done, self._round = self._round, Round(self._limits)
         return done.changes(self.position, self.clock_ms, customers, self._received.drain())

@@ -25,6 +25,7 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
         partials: Begun start sequences for one campaign and customer; the oldest is dropped, counted.
         key_chars: A longer key of a run is cut and given a hash of the whole.
         seen_ids: Event ids remembered for one customer; beyond it the oldest quarter is forgotten, counted.
+        young_ids: So many of them, less one, ride in the customer's record (65,535 at most); then they move beside it.
         seen_ms: How long an event id is remembered, in log time.
         identities: Identities tied to a customer; a further one is refused ("too_many"), counted, and stays by itself.
         refused_ties: Latest refusals remembered with a customer; the oldest is forgotten, and may be asked for again.
@@ -52,6 +53,7 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
     partials: int = 32
     key_chars: int = 256
     seen_ids: int = 4_096
+    young_ids: int = 32
     seen_ms: int = 72 * HOUR_MS
     identities: int = 64
     refused_ties: int = 16

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.moment import Moment
+from sendwhen.domain.recalled import Recalled
 from sendwhen.domain.record import write_record
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
@@ -20,8 +21,9 @@ from sendwhen.domain.transfer import Export, Forget, Import, Passed, Refused, Re
 class Tombstones:
     """Makes, moves and removes the tombstones of one partition."""
 
-    def __init__(self, *, partition: int, limits: ShardLimits) -> None:
+    def __init__(self, *, partition: int, recalled: Recalled, limits: ShardLimits) -> None:
         self._partition = partition
+        self._recalled = recalled
         self._limits = limits
 
     def export(self, resident: Resident, asked: Export, moment: Moment, out: Round) -> bool:
@@ -37,7 +39,8 @@ class Tombstones:
         touch(tombstone, moment)
         if own.exists:
             here = Passed(own.uid, self._partition, own.born_seq, moment.seq)
-            record, seen = write_record(own), bytes(resident.seen.packed)
+            whole = replace(self._recalled.whole(own), past_chunks=0)
+            record, seen = write_record(whole), bytes(resident.seen.packed)
             arrival = Import(into.uid, into.born, _transfer_id(own), asked.key, record, seen, (here,))
             out.transfers.append((into.partition, arrival))
             for tied in own.known_ties().tied.values():

@@ -258,14 +258,16 @@ class PartitionStatus(_message.Message):
     def __init__(self, partition: _Optional[int] = ..., owner: _Optional[str] = ..., epoch: _Optional[int] = ..., head_seq: _Optional[int] = ..., position: _Optional[int] = ..., head_at_ms: _Optional[int] = ..., lag_events: _Optional[int] = ..., outbox: _Optional[int] = ..., dead_letters: _Optional[int] = ..., duplicates: _Optional[int] = ..., applied: _Optional[int] = ...) -> None: ...
 
 class ShardStatus(_message.Message):
-    __slots__ = ("name", "partitions", "state")
+    __slots__ = ("name", "partitions", "state", "standing_still")
     NAME_FIELD_NUMBER: _ClassVar[int]
     PARTITIONS_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
+    STANDING_STILL_FIELD_NUMBER: _ClassVar[int]
     name: str
     partitions: _containers.RepeatedScalarFieldContainer[int]
     state: str
-    def __init__(self, name: _Optional[str] = ..., partitions: _Optional[_Iterable[int]] = ..., state: _Optional[str] = ...) -> None: ...
+    standing_still: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, name: _Optional[str] = ..., partitions: _Optional[_Iterable[int]] = ..., state: _Optional[str] = ..., standing_still: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class AdvanceClockRequest(_message.Message):
     __slots__ = ("to_ms",)

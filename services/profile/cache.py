@@ -5,6 +5,7 @@ Knows no store and no transport. One event loop uses it, so nothing here is lock
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ class NearCache:
 
     Attributes:
         bytes_held, evicted: For metrics; ``evicted`` counts ever since.
+        asked: How often somebody asked for a customer; says whether following changes is worth its while.
     """
 
     def __init__(self, *, bytes_max: int) -> None:
@@ -60,8 +62,10 @@ class NearCache:
         self._uids: dict[int, set[str]] = {}
         self._loading: dict[str, Ticket] = {}
         self._open = False
+        self._wanted = asyncio.Event()
         self.bytes_held = 0
         self.evicted = 0
+        self.asked = 0
 
     def __len__(self) -> int:
         return len(self._known)
@@ -73,6 +77,7 @@ class NearCache:
 
     def find(self, uid: str) -> Known | None:
         """What is known, or None: load it."""
+        self.asked += 1
         known = self._known.get(uid)
         if known is not None:
             self._known.move_to_end(uid)
@@ -86,6 +91,7 @@ class NearCache:
         else:
             # While changes are not followed nothing may be kept or shared: nobody would tell that it went stale.
             ticket.stale = True
+            self.want()
         return ticket
 
     def end_load(self, uid: str, ticket: Ticket, known: Known | None) -> None:
@@ -121,9 +127,18 @@ class NearCache:
         for uid in tuple(self._loading):
             self._spoil(uid)
 
+    def want(self) -> None:
+        """Say that customers are going to be asked for, so that following changes is worth its while."""
+        self._wanted.set()
+
+    async def wanted(self) -> None:
+        """Return when somebody has wanted a customer since changes were last followed."""
+        await self._wanted.wait()
+
     def open(self) -> None:
         """From now on changes are followed: what is loaded may be kept."""
         self._open = True
+        self._wanted.clear()
 
     def close(self) -> None:
         """Changes are no longer followed: forget everything and keep nothing."""

@@ -1,4 +1,8 @@
-"""Keeps the near-cache true: follows every partition's changes, and forgets a partition whenever one may be missing."""
+"""Keeps the near-cache true: follows every partition's changes, and forgets a partition whenever one may be missing.
+
+Every commit of every shard wakes who follows. While nobody asks for customers that is work for nothing, so after a
+while without questions everything is forgotten and nothing followed, until somebody asks again.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +19,15 @@ from services.profile.ports import Change, Changes, ChangesLost, Head
 log = structlog.get_logger()
 
 RETRY_S: Final = 0.2
+IDLE_S: Final = 30.0
+"""Nobody asked for a customer for so long: the next who asks is answered from the store."""
 
 
 class ChangeTail:
     """Follows the changes and knows how far every partition has been seen."""
 
-    def __init__(self, *, changes: Changes, cache: NearCache, metrics: Meter) -> None:
+    def __init__(self, *, changes: Changes, cache: NearCache, metrics: Meter, idle_s: float = IDLE_S) -> None:
+        self._idle_s = idle_s
         self._changes = changes
         self._cache = cache
         self._metrics = metrics
@@ -55,21 +62,40 @@ class ChangeTail:
             return
 
     async def run(self) -> None:
-        """Follow for ever; a lost connection is made anew, with everything forgotten."""
+        """Follow whenever somebody asks, for ever; a lost connection is made anew, with everything forgotten."""
         while True:
+            await self._cache.wanted()
             try:
-                self._start(await self._changes.connect())
-                while True:
-                    for change in await self._changes.read(self._numbers):
-                        self._see(change)
-                    self._metrics.set("sendwhen_profile_cache_bytes", self._cache.bytes_held)
-                    self._metrics.set("sendwhen_profile_cache_entries", len(self._cache))
+                await self._follow()
             except ChangesLost as lost:
                 log.warning("changes.lost", problem=str(lost))
                 self._metrics.count("sendwhen_store_reconnects_total")
+                self._cache.want()
+            else:
+                # Nothing was missed, so there is nothing to count when it goes on.
+                self._connected_before = False
+                continue
             finally:
                 self._stop()
             await asyncio.sleep(RETRY_S)
+
+    async def _follow(self) -> None:
+        """Until nobody has asked for a customer for a while."""
+        self._start(await self._changes.connect())
+        clock = asyncio.get_running_loop().time
+        asked, asked_at_s = self._cache.asked, clock()
+        while True:
+            for change in await self._changes.read(self._numbers):
+                self._see(change)
+            self._show()
+            if asked != self._cache.asked:
+                asked, asked_at_s = self._cache.asked, clock()
+            elif clock() - asked_at_s >= self._idle_s:
+                return
+
+    def _show(self) -> None:
+        self._metrics.set("sendwhen_profile_cache_bytes", self._cache.bytes_held)
+        self._metrics.set("sendwhen_profile_cache_entries", len(self._cache))
 
     def _start(self, heads: Mapping[int, Head]) -> None:
         if self._connected_before:
@@ -84,6 +110,7 @@ class ChangeTail:
         self._cache.close()
         self._numbers = {}
         self._positions = {}
+        self._show()
 
     def _see(self, change: Change) -> None:
         expected = self._numbers[change.partition] + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 from contextlib import AsyncExitStack
@@ -65,8 +66,7 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
         telemetry = Telemetry(endpoint=settings.otlp_endpoint)
         opened.callback(telemetry.close)
         metrics = Metrics()
-        metrics_server = serve_metrics(metrics, settings.metrics_listen)
-        opened.callback(metrics_server.close)
+        opened.callback(serve_metrics(metrics, settings.metrics_listen).close)
         provider = await _provider(settings, clock, opened)
         opened.push_async_callback(provider.close)
         channel = open_channel(settings.profile, key=settings.service_token)
@@ -84,13 +84,7 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
             waiting_max=settings.waiting_max,
             poll_ms=settings.poll_ms,
         )
-        submission = Submission(
-            ledger=ledger,
-            dispatcher=dispatcher,
-            addresses=addresses,
-            clock=clock,
-            claim_lease_ms=settings.claim_lease_ms,
-        )
+        submission = Submission(dispatcher=dispatcher, addresses=addresses, metrics=metrics)
         servicer = SenderServicer(
             submission=submission, ledger=ledger, templates=templates, renderer=renderer, addresses=addresses
         )
@@ -101,6 +95,9 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
             listen=settings.listen,
         )
         await server.start()
+        # What is there now stays: collections that look through it would stand in the way of an email.
+        gc.collect()
+        gc.freeze()
         log.info("sender.started", listen=settings.listen, provider=provider.name, worker=dispatcher.worker)
         try:
             await serve_until(server, stop, beside=[dispatcher.run(), LedgerGauges(ledger, metrics).run()])

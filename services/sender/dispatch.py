@@ -2,21 +2,22 @@
 
 Each step is a request that this module yields; whoever drives it carries the request out and sends the answer. A driver
 that stops anywhere loses nothing: what was claimed is claimed again after its lease, what was attempted is in doubt.
+
+A decision that comes in and can go out at once is rendered before it is in the ledger; it is accepted, claimed and
+attempted there in one step, because each step is a sync to disk on the way of its first byte.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
 from sendwhen.chassis.clock import Clock
-from sendwhen.v1 import email_pb2
-from services.sender.addresses import is_address
 from services.sender.email_trace import SenderStamps
-from services.sender.ledger import Signal
+from services.sender.ledger import Signal, State
 from services.sender.ledger_port import (
     BeginAttempt,
     Begun,
@@ -24,28 +25,16 @@ from services.sender.ledger_port import (
     ClaimDueAnswer,
     Claimed,
     LedgerLost,
+    NewEmail,
     Settle,
     Settled,
+    Submit,
+    SubmitAnswer,
 )
-from services.sender.ports import (
-    Answer,
-    Call,
-    CannotRender,
-    DispatchRequest,
-    GetProfile,
-    GetTemplate,
-    Message,
-    Pause,
-    Renderer,
-    Report,
-    TemplateText,
-    Verdict,
-)
+from services.sender.ports import Answer, Call, Pause, Renderer, Report, Steps, Verdict
+from services.sender.preparation import Preparation, Ready
 from services.sender.retry import Backoff
-from services.sender.rules import Rules
-
-T = TypeVar("T")
-Steps = Generator[DispatchRequest, Any, T]
+from services.sender.rules import NotReady, Rules
 
 _SIGNAL_OF: Final[Mapping[Verdict, Signal]] = {
     Verdict.ACCEPTED: Signal.ACCEPT,
@@ -58,20 +47,15 @@ _LEDGER_PAUSE_MS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ready:
-    """A message that may be attempted, and when it was rendered."""
+class TakenIn:
+    """Decisions are durable.
 
-    message: Message
-    render_started_at_us: int
-    render_ended_at_us: int
+    Attributes:
+        attempts: Those begun, each to be driven at once and beside the others.
+    """
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _NotReady:
-    """Why nothing is attempted now."""
-
-    signal: Signal
-    detail: str
+    answer: SubmitAnswer
+    attempts: Sequence[Steps[None]]
 
 
 class Dispatch:
@@ -80,9 +64,69 @@ class Dispatch:
     def __init__(self, *, rules: Rules, backoff: Backoff, renderer: Renderer, provider_name: str, clock: Clock) -> None:
         self._rules = rules
         self._backoff = backoff
-        self._renderer = renderer
+        self._preparation = Preparation(rules=rules, renderer=renderer, clock=clock)
         self._provider = provider_name
         self._clock = clock
+
+    def take_in(self, emails: Sequence[NewEmail], *, worker: str, claim_max: int, attempts_max: int) -> Steps[TakenIn]:
+        """Make decisions durable, and begin the attempts of up to ``attempts_max`` that can go at once.
+
+        Args:
+            emails: In the order of their outbox.
+            worker: Never used before, so that nobody but this call can be answered that an attempt of it was begun.
+            claim_max: Emails that may be claimed, those with an attempt among them.
+            attempts_max: Attempts that whoever drives this carries out at once.
+        """
+        started_ms = self._clock.now_ms()
+        ready = yield from self._ready_at_once(emails, attempts_max)
+        request = Submit(
+            emails=tuple(
+                msgspec.structs.replace(email, attempt=True) if email.intent.send_id in ready else email
+                for email in emails
+            ),
+            worker=worker,
+            claim_max=claim_max,
+            now_ms=started_ms,
+            lease_ms=self._rules.claim_lease_ms,
+            attempt_lease_ms=self._rules.attempt_lease_ms,
+            look_at_expiry=not self._rules.events_clock,
+        )
+        answer: SubmitAnswer = yield from self._insist(request)
+        attempts = tuple(self._begun(begun, ready[begun.send_id], started_ms) for begun in answer.begun)
+        return TakenIn(answer=answer, attempts=attempts)
+
+    def _ready_at_once(self, emails: Sequence[NewEmail], attempts_max: int) -> Steps[dict[str, Ready]]:
+        """Messages by send_id. What cannot be had without waiting for others is left to the way by a claim."""
+        found: dict[str, Ready] = {}
+        addresses: set[str] = set()
+        for email in emails:
+            if len(found) >= attempts_max:
+                break
+            # Of several to one address the first alone may go.
+            if email.address_hash not in addresses and self._preparation.needs_nobody(email.intent):
+                message = yield from self._message_or_none(email)
+                if message is not None:
+                    found[email.intent.send_id] = message
+            addresses.add(email.address_hash)
+        return found
+
+    def _message_or_none(self, email: NewEmail) -> Steps[Ready | None]:
+        try:
+            message = yield from self._preparation.message(email.intent, attempt=1)
+        except Exception:  # noqa: BLE001 - whatever is wrong with one decision must not hold up its neighbours' acceptance
+            # On the way by a claim it fails alone, and the driver's log has it.
+            return None
+        return message if isinstance(message, Ready) else None
+
+    def _begun(self, claimed: Claimed, ready: Ready, asked_at_ms: int) -> Steps[None]:
+        """Carry out an attempt that was begun with its acceptance, and then what waited for it."""
+        begun = Begun(granted=True, state=State.ATTEMPTED, attempt=1)
+        try:
+            following = yield from self._attempted(claimed, ready, begun, asked_at_ms=asked_at_ms)
+        except LedgerLost:
+            return
+        if following is not None:
+            yield from self.emails(following)
 
     def due(self, worker: str, *, emails_max: int) -> Steps[ClaimDueAnswer]:
         """Claim what is due, for ``emails`` to work on."""
@@ -110,8 +154,8 @@ class Dispatch:
 
     def _email(self, claimed: Claimed) -> Steps[Claimed | None]:
         try:
-            ready = yield from self._prepared(claimed)
-            if isinstance(ready, _NotReady):
+            ready = yield from self._preparation.message(claimed.intent, attempt=claimed.attempts + 1)
+            if isinstance(ready, NotReady):
                 return (yield from self._set_aside(claimed, ready))
             attempt = self._attempt(claimed)
             begun: Begun = yield from self._insist(attempt)
@@ -123,64 +167,6 @@ class Dispatch:
             # Told to the log by the driver. The lease will end, and the ledger knows whether an attempt was open.
             return None
 
-    def _prepared(self, claimed: Claimed) -> Steps[_Ready | _NotReady]:
-        intent = claimed.intent
-        if not is_address(intent.to_address):
-            return _NotReady(signal=Signal.REFUSE, detail="The customer's address is not an email address.")
-        template: TemplateText | None = yield GetTemplate(template_hash=intent.template_hash)
-        if template is None:
-            return _NotReady(signal=Signal.POSTPONE, detail="Its template is not there yet.")
-        context = yield from self._context(claimed)
-        if isinstance(context, _NotReady):
-            return context
-        started_us = self._clock.now_us()
-        try:
-            rendered = self._renderer.render(intent.template_hash, template, context)
-        except CannotRender as error:
-            return _NotReady(signal=Signal.REFUSE, detail=str(error))
-        message = Message(
-            send_id=intent.send_id,
-            attempt=claimed.attempts + 1,
-            campaign_id=intent.campaign_id,
-            reason=intent.reason,
-            to_address=intent.to_address,
-            subject=rendered.subject,
-            text=rendered.text,
-            html=rendered.html,
-            event_at_us=self._event_at_us(claimed),
-        )
-        return _Ready(message=message, render_started_at_us=started_us, render_ended_at_us=self._clock.now_us())
-
-    def _context(self, claimed: Claimed) -> Steps[dict[str, object] | _NotReady]:
-        """The template's values: as captured while young, else with the customer as profile knows it now."""
-        intent, rules = claimed.intent, self._rules
-        try:
-            context: dict[str, object] = msgspec.json.decode(intent.context_json or b"{}", type=dict[str, object])
-        except msgspec.DecodeError:
-            return _NotReady(signal=Signal.REFUSE, detail="The values captured with the decision cannot be read.")
-        # A template's "now" is log time, so that an email is the same whenever it is rendered.
-        context["now_ms"] = intent.decided_at_ms
-        age_ms = 0 if rules.events_clock else self._clock.now_ms() - intent.decided_at_ms
-        if age_ms <= rules.captured_max_age_ms:
-            return context
-        customer: Mapping[str, object] | None = yield GetProfile(
-            uid=intent.customer_uid, at_least_seq=intent.customer_seq, deadline_ms=rules.profile_deadline_ms
-        )
-        if customer is not None:
-            if intent.category != email_pb2.CATEGORY_TRANSACTIONAL and customer.get("consent") is not True:
-                return _NotReady(signal=Signal.SUPPRESS, detail="Consent was withdrawn after the decision.")
-            return {**context, "customer": customer}
-        if age_ms <= rules.captured_max_age_stale_ms:
-            return context
-        return _NotReady(signal=Signal.POSTPONE, detail="Profile cannot answer, and the captured values are too old.")
-
-    def _event_at_us(self, claimed: Claimed) -> int:
-        """What event-to-send is counted from: ingest's clock, or behind a wait the deadline. 0: it has no meaning."""
-        intent = claimed.intent
-        if not intent.delayed:
-            return intent.trace.ingest_received_at_us
-        return 0 if self._rules.events_clock else intent.due_at_ms * 1_000
-
     def _attempt(self, claimed: Claimed) -> BeginAttempt:
         return BeginAttempt(
             claimed=claimed,
@@ -190,7 +176,7 @@ class Dispatch:
             look_at_expiry=not self._rules.events_clock,
         )
 
-    def _set_aside(self, claimed: Claimed, why: _NotReady) -> Steps[Claimed | None]:
+    def _set_aside(self, claimed: Claimed, why: NotReady) -> Steps[Claimed | None]:
         signal, next_at_ms = self._patience(claimed, why.signal, tried=claimed.attempts + 1, not_before_ms=0)
         settled = yield from self._settle(
             claimed, 0, signal, next_at_ms, Answer(verdict=Verdict.REJECTED, detail=why.detail)
@@ -198,7 +184,7 @@ class Dispatch:
         yield Report(intent=claimed.intent, state=settled.state, detail=why.detail)
         return settled.following
 
-    def _attempted(self, claimed: Claimed, ready: _Ready, begun: Begun, *, asked_at_ms: int) -> Steps[Claimed | None]:
+    def _attempted(self, claimed: Claimed, ready: Ready, begun: Begun, *, asked_at_ms: int) -> Steps[Claimed | None]:
         started_us = self._clock.now_us()
         if started_us // 1_000 - asked_at_ms > self._rules.attempt_lease_ms:
             # This process stood still. Others may have put the attempt in doubt; that it never began is proof for them.
@@ -244,6 +230,9 @@ class Dispatch:
             return signal, now_ms + self._rules.evidence_wait_ms
         if signal not in (Signal.NOT_PROCESSED, Signal.POSTPONE):
             return signal, 0
+        expires_at_ms = self._rules.expires_at_ms(claimed.intent)
+        if signal is Signal.POSTPONE and 0 < expires_at_ms <= now_ms:
+            return Signal.EXPIRE, 0
         if signal is Signal.POSTPONE:
             # Postponing makes no attempts to count, so the time that went by stands for them.
             waits = (now_ms - claimed.submitted_at_ms) // max(1, self._backoff.first_ms)
@@ -255,7 +244,11 @@ class Dispatch:
             submitted_at_ms=claimed.submitted_at_ms,
             not_before_ms=not_before_ms,
         )
-        return (Signal.EXHAUST, 0) if next_at_ms is None else (signal, next_at_ms)
+        if next_at_ms is None:
+            return Signal.EXHAUST, 0
+        # What is postponed to behind its end is seen at its end, and then ends with why it waited.
+        postponed_over = signal is Signal.POSTPONE and 0 < expires_at_ms < next_at_ms
+        return signal, expires_at_ms if postponed_over else next_at_ms
 
     def _settle(
         self, claimed: Claimed, attempt: int, signal: Signal, next_at_ms: int, answer: Answer
@@ -276,8 +269,8 @@ class Dispatch:
         )
         return settled
 
-    def _insist(self, request: BeginAttempt | Settle) -> Steps[Any]:
-        """Ask the ledger again where its answer was lost; both steps are idempotent under one claim."""
+    def _insist(self, request: Submit | BeginAttempt | Settle) -> Steps[Any]:
+        """Ask the ledger again where its answer was lost; each step is idempotent under one worker's name and claim."""
         for tried in range(1, _LEDGER_TRIES):
             try:
                 return (yield request)

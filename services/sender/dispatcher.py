@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
-from collections.abc import Generator, Sequence
-from typing import Any, TypeVar, assert_never
+from collections.abc import Sequence
+from typing import TypeVar, assert_never
 
 import structlog
 
 from services.sender.dispatch import Dispatch
-from services.sender.ledger_port import BeginAttempt, ClaimDue, Claimed, Ledger, LedgerLost, Settle
+from services.sender.ledger_port import (
+    BeginAttempt,
+    ClaimDue,
+    Claimed,
+    Ledger,
+    LedgerLost,
+    NewEmail,
+    Settle,
+    Submit,
+    SubmitAnswer,
+)
 from services.sender.ports import (
     Call,
     DispatchRequest,
@@ -21,6 +32,7 @@ from services.sender.ports import (
     Provider,
     Report,
     Reporter,
+    Steps,
     Templates,
 )
 
@@ -63,6 +75,9 @@ class Dispatcher:
         self._poll_s = poll_ms / 1_000
         self._waiting: deque[Claimed] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._submissions: set[asyncio.Task[SubmitAnswer]] = set()
+        self._submission_numbers = itertools.count(1)
+        self._reserved = 0
         self._behind = asyncio.Event()
         self._left_in_ledger = False
         self._draining = False
@@ -71,7 +86,20 @@ class Dispatcher:
         """How many more emails may be claimed for this worker now."""
         if self._draining:
             return 0
-        return max(0, self._at_once + self._waiting_max - len(self._tasks) - len(self._waiting))
+        return max(0, self._at_once + self._waiting_max - len(self._tasks) - self._reserved - len(self._waiting))
+
+    async def submit(self, emails: Sequence[NewEmail]) -> SubmitAnswer:
+        """Make decisions durable and work on them, at once as far as there are places.
+
+        Raises:
+            Overloaded: Too many emails are open.
+            LedgerLost: Unknown; submit the same again.
+        """
+        task = asyncio.get_running_loop().create_task(self._submit(emails))
+        self._submissions.add(task)
+        task.add_done_callback(self._submitted)
+        # A caller that goes away must not take along an attempt that is on disk: it would be in doubt.
+        return await asyncio.shield(task)
 
     def take(self, claimed: Sequence[Claimed], *, left_pending: bool = False) -> None:
         """Work on emails claimed for this worker, at once. ``left_pending``: the ledger holds more that are due."""
@@ -94,10 +122,42 @@ class Dispatcher:
         """Claim nothing more and let attempts under way end; what is left is found by its lease."""
         self._draining = True
         self._waiting.clear()
+        if self._submissions:
+            await asyncio.wait(self._submissions, timeout=grace_s)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace_s)
-        for task in self._tasks:
+        for task in (*self._submissions, *self._tasks):
             task.cancel()
+
+    async def _submit(self, emails: Sequence[NewEmail]) -> SubmitAnswer:
+        claim_max = self.room()
+        free = 0 if self._draining else max(0, self._at_once - len(self._tasks) - self._reserved - len(self._waiting))
+        places = min(len(emails), free)
+        self._reserved += places
+        try:
+            taken_in = await self._drive(
+                self._dispatch.take_in(
+                    emails,
+                    worker=f"{self.worker}/{next(self._submission_numbers)}",
+                    claim_max=claim_max,
+                    attempts_max=places,
+                )
+            )
+        except BaseException:
+            self._reserved -= places
+            self._start()
+            raise
+        self._reserved -= places
+        for attempt in taken_in.attempts:
+            self._begin(attempt)
+        self.take(taken_in.answer.claimed, left_pending=taken_in.answer.left_pending > 0)
+        return taken_in.answer
+
+    def _submitted(self, task: asyncio.Task[SubmitAnswer]) -> None:
+        self._submissions.discard(task)
+        if not task.cancelled():
+            # Who asked may have gone; that is no error of the loop's.
+            task.exception()
 
     def _look_soon(self) -> None:
         """Look again without waiting, where more is known to be due and half of the places are free for it."""
@@ -120,11 +180,13 @@ class Dispatcher:
         self.take(answer.claimed, left_pending=answer.more)
 
     def _start(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting and len(self._tasks) < self._at_once:
-            task = loop.create_task(self._work(self._waiting.popleft()))
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
+        while self._waiting and len(self._tasks) + self._reserved < self._at_once:
+            self._begin(self._dispatch.emails(self._waiting.popleft()))
+
+    def _begin(self, steps: Steps[None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._drive(steps))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -134,10 +196,7 @@ class Dispatcher:
         self._start()
         self._look_soon()
 
-    async def _work(self, claimed: Claimed) -> None:
-        await self._drive(self._dispatch.emails(claimed))
-
-    async def _drive(self, steps: Generator[DispatchRequest, Any, T]) -> T:
+    async def _drive(self, steps: Steps[T]) -> T:
         try:
             request = next(steps)
             while True:
@@ -165,6 +224,8 @@ class Dispatcher:
                 answer = await self._templates.get(template_hash)
             case GetProfile(uid=uid, at_least_seq=seq, deadline_ms=deadline_ms):
                 answer = await self._profiles.attributes(uid, at_least_seq=seq, deadline_ms=deadline_ms)
+            case Submit():
+                answer = await self._ledger.submit(request)
             case ClaimDue():
                 answer = await self._ledger.claim_due(request)
             case Pause(at_most_ms=at_most_ms):

@@ -17,26 +17,38 @@ _SAME_NAME_MAX = 9
 _WRITERS = 8
 
 
+class _NotSynced(Exception):
+    """The file has its name; whether that outlives a power cut, nobody knows."""
+
+
 class EmlProvider:
     """Writes emails to ``<folder>/<send_id>.eml``; a further attempt at one gets a name of its own and is seen.
 
-    A file is complete when it has its name: it is written under another and linked. It is not synced to disk: a power
-    cut may take the last seconds' files, though the ledger has them as accepted.
+    A file is complete when it has its name: it is written under another, synced and linked; then its name is synced. So
+    what the ledger calls accepted is on disk. The two syncs cost 0.2 to 0.4 ms of processor time and about 2 ms.
 
     Attributes:
         on_written: Told the path of each new file.
+        sync: Brings what a file descriptor stands for to the disk.
     """
 
     name = "eml"
 
     def __init__(
-        self, *, folder: Path, sender_address: str, clock: Clock, on_written: Callable[[Path], None] | None = None
+        self,
+        *,
+        folder: Path,
+        sender_address: str,
+        clock: Clock,
+        on_written: Callable[[Path], None] | None = None,
+        sync: Callable[[int], None] = os.fsync,
     ) -> None:
         self._folder = folder
         self._from = formataddr(parseaddr(sender_address))
         self._host = parseaddr(sender_address)[1].rpartition("@")[2] or "localhost"
         self._clock = clock
         self._on_written = on_written
+        self._sync = sync
         self._threads = ThreadPoolExecutor(_WRITERS, thread_name_prefix="eml")
         folder.mkdir(parents=True, exist_ok=True)
         for left_over in folder.glob(".*.part"):
@@ -49,6 +61,12 @@ class EmlProvider:
         # In a thread: making a file waits for the file system's journal, 2 ms while a store beside it syncs its own.
         try:
             path = await asyncio.get_running_loop().run_in_executor(self._threads, self._write, message, content)
+        except _NotSynced as error:
+            return Answer(
+                verdict=Verdict.UNKNOWN,
+                detail=f"The file is there, but may not be on disk: {error}.",
+                first_byte_at_us=first_byte_at_us,
+            )
         except OSError as error:
             # The name comes last, so without it nothing was sent.
             return Answer(verdict=Verdict.NOT_PROCESSED, detail=f"The folder refused the file: {error.strerror}.")
@@ -61,9 +79,22 @@ class EmlProvider:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
+            file.flush()
+            self._sync(file.fileno())
         path = self._name(part, message)
-        part.unlink()
+        try:
+            part.unlink()
+            self._sync_folder()
+        except OSError as error:
+            raise _NotSynced(error.strerror) from error
         return path
+
+    def _sync_folder(self) -> None:
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self._sync(folder)
+        finally:
+            os.close(folder)
 
     async def close(self) -> None:
         """See Provider."""

@@ -1,4 +1,4 @@
-#!lua name=sendwhen_sender_1
+#!lua name=sendwhen_sender_2
 -- The effect ledger's atomic steps. KEYS[1] is the slot's prefix ("sw:{s07}:"); all keys made from it share its hash tag.
 --   row:<send_id>  hash: s state, c campaign, u customer, h address hash, p 1 = at least once, x expires at, d due at,
 --                  r reason, b intent (bytes), a attempts, o doubts, n claim number, w worker, q 1 = in the address's queue,
@@ -99,31 +99,52 @@ local function raise_mark(marks, lineage, ordinal)
   return true
 end
 
--- worker, now, lease, open_max, partition, then for each row: want_claim, lineage, ordinal, send_id, campaign, customer,
--- address, policy, expires, due, reason, intent. Answers for each row 0 known, 1 pending, 2 behind another, 3 claimed; or -1
--- alone where too many are open.
+-- What a row known already is answered as: claimed, where this very submission made it and is asked again; or 0.
+local function asked_again(key, worker)
+  local v = redis.call('HMGET', key, 's', 'n', 'w')
+  local state = tonumber(v[1])
+  if v[3] == worker and v[2] == '1' and (state == S.CLAIMED or state == S.ATTEMPTED) then return 3 end
+  return 0
+end
+
+-- worker, now, lease, open_max, partition, attempt lease, look_at_expiry, then for each row: want (0 nothing, 1 a claim,
+-- 2 an attempt), lineage, ordinal, send_id, campaign, customer, address, policy, expires, due, reason, intent. Answers for
+-- each row 0 known, 1 pending, 2 behind another, 3 claimed, 4 attempted; or -1 alone where too many are open.
 local function submit(keys, argv)
   local p, worker, now, lease = keys[1], argv[1], tonumber(argv[2]), tonumber(argv[3])
   if tonumber(redis.call('HGET', p .. 'cnt', '!open') or 0) >= tonumber(argv[4]) then return {-1} end
   local marks = cjson.decode(redis.call('HGET', p .. 'hw', argv[5]) or '[]')
-  local codes = {}
-  for i = 6, #argv, 12 do
+  local codes, seen = {}, {}
+  for i = 8, #argv, 12 do
     local id, campaign, address = argv[i + 3], argv[i + 4], argv[i + 6]
     local key = p .. 'row:' .. id
     local code = 0
     if raise_mark(marks, argv[i + 1], tonumber(argv[i + 2])) and redis.call('EXISTS', key) == 0 then
       local length = redis.call('RPUSH', p .. 'q:' .. address, id)
       code = 1
-      if length > 1 then code = 2 elseif argv[i] == '1' then code = 3 end
-      local state, next_at, number, holder = S.PENDING, now, 0, ''
-      if code == 3 then state, next_at, number, holder = S.CLAIMED, now + lease, 1, worker end
+      if length > 1 then code = 2 elseif argv[i] ~= '0' then code = 3 end
+      local state, next_at, number, holder, attempts = S.PENDING, now, 0, '', 0
+      if code == 3 then
+        state, next_at, number, holder = next_state(state, G.CLAIM, 0), now + lease, 1, worker
+        local expires = tonumber(argv[i + 8])
+        local over = argv[7] == '1' and expires > 0 and now >= expires
+        -- The last look: what it forbids is left to the way by a claim, which looks again and says so.
+        if argv[i] == '2' and not over and redis.call('HEXISTS', p .. 'sup', address) == 0 then
+          code, attempts = 4, 1
+          state, next_at = next_state(state, G.ATTEMPT, 0), now + tonumber(argv[6])
+        end
+      end
       redis.call('HSET', key, 's', state, 'c', campaign, 'u', argv[i + 5], 'h', address, 'p', argv[i + 7],
-        'x', argv[i + 8], 'd', argv[i + 9], 'r', argv[i + 10], 'b', argv[i + 11], 'a', 0, 'o', 0, 'n', number,
+        'x', argv[i + 8], 'd', argv[i + 9], 'r', argv[i + 10], 'b', argv[i + 11], 'a', attempts, 'o', 0, 'n', number,
         'w', holder, 'q', 1, 't', now, 'g', now, 'e', next_at)
       if code ~= 2 then redis.call('ZADD', p .. 'due', next_at, id) end
       redis.call('HINCRBY', p .. 'cnt', state .. '|' .. campaign, 1)
       redis.call('HINCRBY', p .. 'cnt', '!open', 1)
+    elseif argv[i] == '2' and not seen[id] then
+      -- Not where it stands twice in one submission: the first of the two has been answered.
+      code = asked_again(key, worker)
     end
+    seen[id] = true
     codes[#codes + 1] = code
   end
   redis.call('HSET', p .. 'hw', argv[5], cjson.encode(marks))
@@ -234,8 +255,8 @@ local function emails(keys, argv)
   return found
 end
 
-redis.register_function('sw_sender1_submit', submit)
-redis.register_function('sw_sender1_claim_due', claim_due)
-redis.register_function('sw_sender1_begin', begin)
-redis.register_function('sw_sender1_settle', settle)
-redis.register_function{function_name='sw_sender1_emails', callback=emails, flags={'no-writes'}}
+redis.register_function('sw_sender2_submit', submit)
+redis.register_function('sw_sender2_claim_due', claim_due)
+redis.register_function('sw_sender2_begin', begin)
+redis.register_function('sw_sender2_settle', settle)
+redis.register_function{function_name='sw_sender2_emails', callback=emails, flags={'no-writes'}}

@@ -23,6 +23,7 @@ class NewEmail(msgspec.Struct, frozen=True, kw_only=True):
         ordinal, lineage: Its place in the outbox of ``partition``.
         address_hash: Keyed hash of the normalised address; decides the slot.
         intent: The decision; kept, serialised, until a terminal state.
+        attempt: Its first attempt may begin with its acceptance.
     """
 
     partition: int
@@ -30,12 +31,20 @@ class NewEmail(msgspec.Struct, frozen=True, kw_only=True):
     lineage: str
     address_hash: str
     intent: email_pb2.SendIntent
+    attempt: bool = False
 
 
 class Submit(msgspec.Struct, frozen=True, kw_only=True):
-    """Make emails durable as PENDING; up to ``claim_max`` of those that need not wait for another are CLAIMED at once.
+    """Make emails durable as PENDING; those of the first ``claim_max`` that wait for no other are CLAIMED at once.
 
-    Idempotent by send_id, and by ordinal within (partition, lineage). Answer: SubmitAnswer.
+    Of these, one with ``attempt`` is ATTEMPTED by the same atomic step, if the last look at suppression (and expiry)
+    allows it. Idempotent by send_id, and by ordinal within (partition, lineage). Asked again under the same worker's
+    name, because the answer was lost, it answers those with ``attempt`` as claimed, and BeginAttempt looks again.
+    Answer: SubmitAnswer.
+
+    Attributes:
+        worker: Where any email has ``attempt``: a name that no other Submit has.
+        attempt_lease_ms, look_at_expiry: As in BeginAttempt.
     """
 
     emails: tuple[NewEmail, ...]
@@ -43,6 +52,8 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True):
     claim_max: int
     now_ms: int
     lease_ms: int
+    attempt_lease_ms: int = 0
+    look_at_expiry: bool = True
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +86,7 @@ class SubmitAnswer(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         accepted, repeated: How many were new, how many known.
         claimed: Those that are the worker's now, in order.
+        begun: Those whose first attempt is on disk, in order: the provider may be called.
         left_pending: New ones left for ``ClaimDue`` because ``claim_max`` was reached.
     """
 
@@ -82,6 +94,7 @@ class SubmitAnswer(msgspec.Struct, frozen=True, kw_only=True):
     repeated: int
     claimed: tuple[Claimed, ...]
     left_pending: int
+    begun: tuple[Claimed, ...] = ()
 
 
 class ClaimDue(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,9 +7,9 @@ simulation a scheduler drives them and may stop between any two requests.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -17,7 +17,7 @@ from sendwhen.errors import SendwhenError
 from sendwhen.v1 import email_pb2
 from services.sender.email_trace import SenderStamps
 from services.sender.ledger import State
-from services.sender.ledger_port import BeginAttempt, ClaimDue, Settle
+from services.sender.ledger_port import BeginAttempt, ClaimDue, Settle, Submit
 
 
 class TemplateText(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,7 +189,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     event_at_us: int = 0
 
 
-DispatchRequest = ClaimDue | GetTemplate | GetProfile | BeginAttempt | Call | Settle | Pause | Report
+DispatchRequest = Submit | ClaimDue | GetTemplate | GetProfile | BeginAttempt | Call | Settle | Pause | Report
+T = TypeVar("T")
+Steps = Generator[DispatchRequest, Any, T]
 
 
 # --- seeing ---

@@ -25,7 +25,8 @@ class Reporting:
         campaign, word = intent.campaign_id, report.state.name.lower()
         self._metrics.count("sendwhen_emails_total", campaign=campaign, state=word)
         if report.state is State.SUPPRESSED:
-            self._metrics.count("sendwhen_suppressed_total", reason="listed")
+            # The list is looked at by the ledger, which has nothing to add; all else says what it was.
+            self._metrics.count("sendwhen_suppressed_total", reason="consent" if report.detail else "listed")
         if stamps is not None:
             trace_id = self._tracer.record(intent, stamps)
             self._metrics.observe(

@@ -17,12 +17,9 @@ final; repeated bad requests get the account blocked, so they are never repeated
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from email.utils import parseaddr
 from typing import Any, Final
 
-import httpx
 import msgspec
 from sendgrid.helpers.mail import (
     Category,
@@ -37,26 +34,14 @@ from sendgrid.helpers.mail import (
 )
 
 from sendwhen.chassis.clock import Clock
+from services.sender.http_pool import Answered, AnswerLost, HttpPool, NotSent
 from services.sender.ports import Answer, Message, Verdict
 
 _DOCUMENTED_UNPROCESSED: Final = 503
 _PATH: Final = "/v3/mail/send"
-_FIRST_WRITE: Final = "http11.send_request_headers.started"
+_TOO_MANY: Final = 429
 _RESET_S_MAX: Final = 3_600
 _DETAIL_CHARACTERS_MAX: Final = 200
-
-
-@dataclass(slots=True)
-class _Wire:
-    """Notes when the first byte of a request is about to leave."""
-
-    clock: Clock
-    first_byte_at_us: int = field(default=0)
-
-    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        del info
-        if event == _FIRST_WRITE and not self.first_byte_at_us:
-            self.first_byte_at_us = self.clock.now_us()
 
 
 class SendgridProvider:
@@ -70,38 +55,38 @@ class SendgridProvider:
         name, address = parseaddr(sender_address)
         self._from = From(address, name or None)
         self._clock = clock
-        self._server = httpx.URL(base_url).host
-        timeout_s = timeout_ms / 1_000
-        self._client = httpx.AsyncClient(
-            base_url=base_url,
+        self._pool = HttpPool(
+            base_url,
             headers={
                 "Authorization": f"Bearer {key}",
                 "Content-Type": "application/json",
                 "Accept": "application/json",
             },
-            timeout=httpx.Timeout(timeout_s, connect=min(5.0, timeout_s), pool=min(5.0, timeout_s)),
-            limits=httpx.Limits(
-                max_connections=connections_max, max_keepalive_connections=connections_max, keepalive_expiry=30.0
-            ),
-            # What the environment says of proxies must not decide where emails go.
-            trust_env=False,
-            follow_redirects=False,
+            timeout_s=timeout_ms / 1_000,
+            connections_max=connections_max,
+            clock=clock,
         )
 
     async def send(self, message: Message) -> Answer:
         """See Provider."""
-        wire = _Wire(self._clock)
+        content = msgspec.json.encode(self._body(message))
         try:
-            response = await self._client.post(
-                _PATH, content=msgspec.json.encode(self._body(message)), extensions={"trace": wire.trace}
+            answered = await self._pool.post(_PATH, content)
+        except NotSent as error:
+            what = type(error.__cause__).__name__
+            return self._answer(Verdict.NOT_PROCESSED, f"No connection to SendGrid ({what}); nothing was written.")
+        except AnswerLost as lost:
+            what = type(lost.__cause__).__name__
+            return self._answer(
+                Verdict.UNKNOWN,
+                f"The connection to SendGrid failed after bytes were written ({what}).",
+                first_byte_at_us=lost.first_byte_at_us,
             )
-        except (httpx.HTTPError, OSError) as error:
-            return self._broken(error, wire)
-        return self._classified(response, wire)
+        return self._classified(answered)
 
     async def close(self) -> None:
         """See Provider."""
-        await self._client.aclose()
+        await self._pool.close()
 
     def _body(self, message: Message) -> dict[str, Any]:
         mail = Mail()
@@ -121,36 +106,30 @@ class SendgridProvider:
         body: dict[str, Any] = mail.get()
         return body
 
-    def _broken(self, error: Exception, wire: _Wire) -> Answer:
-        what = type(error).__name__
-        if not wire.first_byte_at_us:
-            return self._answer(
-                Verdict.NOT_PROCESSED, f"No connection to SendGrid ({what}); nothing was written.", wire
-            )
+    def _classified(self, answered: Answered) -> Answer:
+        status = answered.status
+        detail = f"SendGrid answered {status}{_explained(answered)}"
+        message_id, retry_at_ms, verdict = "", 0, Verdict.UNKNOWN
+        if status in (200, 202):
+            verdict, detail, message_id = Verdict.ACCEPTED, "", answered.headers.get("x-message-id", "")
+        elif status == _TOO_MANY:
+            verdict, retry_at_ms = Verdict.NOT_PROCESSED, self._reset_at_ms(answered)
+        elif status == _DOCUMENTED_UNPROCESSED and _errors_of(answered) is not None:
+            verdict = Verdict.NOT_PROCESSED
+        elif 400 <= status < 500:
+            verdict = Verdict.REJECTED
         return self._answer(
-            Verdict.UNKNOWN, f"The connection to SendGrid failed after bytes were written ({what}).", wire
+            verdict,
+            detail,
+            first_byte_at_us=answered.first_byte_at_us,
+            status=status,
+            message_id=message_id,
+            retry_at_ms=retry_at_ms,
         )
 
-    def _classified(self, response: httpx.Response, wire: _Wire) -> Answer:
-        status = response.status_code
-        detail = f"SendGrid answered {status}{_explained(response)}"
-        if status in (200, 202):
-            return self._answer(
-                Verdict.ACCEPTED, "", wire, status=status, message_id=response.headers.get("X-Message-Id", "")
-            )
-        if status == httpx.codes.TOO_MANY_REQUESTS:
-            return self._answer(
-                Verdict.NOT_PROCESSED, detail, wire, status=status, retry_at_ms=self._reset_at_ms(response)
-            )
-        if status == _DOCUMENTED_UNPROCESSED and _errors_of(response) is not None:
-            return self._answer(Verdict.NOT_PROCESSED, detail, wire, status=status)
-        if 400 <= status < 500:
-            return self._answer(Verdict.REJECTED, detail, wire, status=status)
-        return self._answer(Verdict.UNKNOWN, detail, wire, status=status)
-
-    def _reset_at_ms(self, response: httpx.Response) -> int:
+    def _reset_at_ms(self, answered: Answered) -> int:
         try:
-            reset_s = int(response.headers["X-RateLimit-Reset"])
+            reset_s = int(answered.headers["x-ratelimit-reset"])
         except (KeyError, ValueError):
             return 0
         # A reset far away is a clock that is wrong; ours then decides by its own back-off.
@@ -160,8 +139,8 @@ class SendgridProvider:
         self,
         verdict: Verdict,
         detail: str,
-        wire: _Wire,
         *,
+        first_byte_at_us: int = 0,
         status: int = 0,
         message_id: str = "",
         retry_at_ms: int = 0,
@@ -171,27 +150,27 @@ class SendgridProvider:
             detail=detail,
             provider_message_id=message_id,
             retry_at_ms=retry_at_ms,
-            first_byte_at_us=wire.first_byte_at_us,
+            first_byte_at_us=first_byte_at_us,
             http_status=status,
-            server_address=self._server,
+            server_address=self._pool.host,
         )
 
 
-def _errors_of(response: httpx.Response) -> list[Any] | None:
+def _errors_of(answered: Answered) -> list[Any] | None:
     """SendGrid's own list of errors, or None where the body is somebody else's."""
     try:
-        body = msgspec.json.decode(response.content)
+        body = msgspec.json.decode(answered.content)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     errors = body.get("errors") if isinstance(body, dict) else None
     return errors if isinstance(errors, list) else None
 
 
-def _explained(response: httpx.Response) -> str:
+def _explained(answered: Answered) -> str:
     """The fields that SendGrid names; its messages may quote addresses, so they are left out."""
     fields = [
         str(error["field"])
-        for error in _errors_of(response) or ()
+        for error in _errors_of(answered) or ()
         if isinstance(error, dict) and error.get("field") not in (None, "null")
     ]
     return (" about " + ", ".join(fields))[:_DETAIL_CHARACTERS_MAX] + "." if fields else "."

@@ -66,7 +66,7 @@ class SenderSettings:
     evidence_wait_ms: int = 900_000
     """How long an email stays in doubt before its campaign's policy decides."""
     captured_max_age_ms: int = 60_000
-    """Values captured with the decision are used as they are while younger than this."""
+    """Values captured with the decision are used as they are while younger than this; consent is always asked for."""
     captured_max_age_stale_ms: int = 86_400_000
     """While younger than this they are used where profile cannot answer."""
     profile_deadline_ms: int = 500

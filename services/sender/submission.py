@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sendwhen.chassis.clock import Clock
+from sendwhen.chassis.metrics import Meter
 from sendwhen.errors import Invalid, Violation
 from sendwhen.v1 import email_pb2, sender_service_pb2
 from services.sender.addresses import AddressBook
 from services.sender.dispatcher import Dispatcher
-from services.sender.ledger_port import Ledger, NewEmail, Submit
+from services.sender.ledger_port import NewEmail
 
 ROWS_MAX = 1_000
 """Rows of one Submit."""
@@ -20,14 +20,10 @@ _WRONG_MAX = 20
 class Submission:
     """The use case behind Submit."""
 
-    def __init__(
-        self, *, ledger: Ledger, dispatcher: Dispatcher, addresses: AddressBook, clock: Clock, claim_lease_ms: int
-    ) -> None:
-        self._ledger = ledger
+    def __init__(self, *, dispatcher: Dispatcher, addresses: AddressBook, metrics: Meter) -> None:
         self._dispatcher = dispatcher
         self._addresses = addresses
-        self._clock = clock
-        self._claim_lease_ms = claim_lease_ms
+        self._metrics = metrics
 
     async def submit(
         self, partition: int, lineage: str, rows: Sequence[sender_service_pb2.OutboxRow]
@@ -50,16 +46,9 @@ class Submission:
             )
             for row in rows
         )
-        answer = await self._ledger.submit(
-            Submit(
-                emails=emails,
-                worker=self._dispatcher.worker,
-                claim_max=self._dispatcher.room(),
-                now_ms=self._clock.now_ms(),
-                lease_ms=self._claim_lease_ms,
-            )
-        )
-        self._dispatcher.take(answer.claimed, left_pending=answer.left_pending > 0)
+        answer = await self._dispatcher.submit(emails)
+        if answer.repeated:
+            self._metrics.count("sendwhen_duplicates_dropped_total", answer.repeated, source="outbox")
         return answer.accepted, answer.repeated
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,8 @@ from services.sender.ledger_port import (
 )
 from services.sender.valkey_pipeline import ValkeyPipeline
 
-_FUNCTION = "sw_sender1_"
-_PENDING, _CLAIMED, _FULL = 1, 3, -1
+_FUNCTION = "sw_sender2_"
+_PENDING, _CLAIMED, _ATTEMPTED, _FULL = 1, 3, 4, -1
 _INSTALLATION = "sw:sender"
 
 
@@ -102,19 +102,19 @@ class ValkeyLedger:
         return SubmitAnswer(
             accepted=len(new),
             repeated=len(request.emails) - len(new),
-            claimed=tuple(
-                _first_claim(request, email) for index, email in enumerate(request.emails) if code_of[index] == _CLAIMED
-            ),
+            claimed=_first_claims(request, code_of, _CLAIMED),
             left_pending=sum(1 for index in new if code_of[index] == _PENDING),
+            begun=_first_claims(request, code_of, _ATTEMPTED),
         )
 
     def _submission(self, request: Submit, slot: int, partition: int, indices: Sequence[int]) -> Command:
         command: list[str | bytes | int] = ["FCALL", _FUNCTION + "submit", 1, _prefix(slot)]
         command += [request.worker, request.now_ms, request.lease_ms, self._open_max_per_slot, partition]
+        command += [request.attempt_lease_ms, int(request.look_at_expiry)]
         for index in indices:
             email, intent = request.emails[index], request.emails[index].intent
             command += [
-                "1" if index < request.claim_max else "0",
+                0 if index >= request.claim_max else 2 if email.attempt else 1,
                 email.lineage,
                 email.ordinal,
                 intent.send_id,
@@ -215,6 +215,10 @@ class ValkeyLedger:
     async def unsuppress(self, address_hash: str) -> bool:
         """See Ledger."""
         return bool(await self._pipeline.call("HDEL", _prefix(slot_of(address_hash)) + "sup", address_hash))
+
+
+def _first_claims(request: Submit, code_of: Mapping[int, int], code: int) -> tuple[Claimed, ...]:
+    return tuple(_first_claim(request, email) for index, email in enumerate(request.emails) if code_of[index] == code)
 
 
 def _first_claim(request: Submit, email: NewEmail) -> Claimed:

@@ -61,6 +61,15 @@ async def main(
         await client.aclose()
 
 
+def _admission(settings: Settings, client: Redis, folder: Path | None) -> StoreAdmission:
+    return StoreAdmission(
+        client,
+        memory_bytes_max=settings.store_memory_bytes_max,
+        data_folder=folder,
+        disk_free_bytes_min=settings.store_disk_free_bytes_min,
+    )
+
+
 async def serve(
     settings: Settings,
     stop: asyncio.Event,
@@ -76,7 +85,7 @@ async def serve(
     await check_installation(client, partitions=settings.partitions, clock=settings.clock, now_ms=clock.now_ms())
     assignment = await assign_shards(client, shard_count=settings.shards)
     folder = Path(settings.store_folder) if settings.store_folder else None
-    admission = StoreAdmission(client, memory_bytes_max=settings.store_memory_bytes_max, data_folder=folder)
+    admission = _admission(settings, client, folder)
     metrics = Metrics()
     front = Front(
         settings=settings,

@@ -109,4 +109,6 @@ def partition_message(head: PartitionHead) -> pb.PartitionStatus:
 
 def shard_message(shard: ShardStatus) -> pb.ShardStatus:
     """How a shard actor is."""
-    return pb.ShardStatus(name=shard.name, partitions=shard.partitions, state=shard.state)
+    return pb.ShardStatus(
+        name=shard.name, partitions=shard.partitions, state=shard.state, standing_still=shard.standing_still
+    )

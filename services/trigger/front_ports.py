@@ -140,11 +140,16 @@ class StoreWatch(Protocol):
 
 
 class ShardStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One shard actor; ``state`` is "running", "starting" or "unreachable"."""
+    """One shard actor; ``state`` is "running", "starting" or "unreachable".
+
+    Attributes:
+        standing_still: Those of its partitions whose log misses entries that were never applied.
+    """
 
     name: str
     partitions: tuple[int, ...]
     state: str
+    standing_still: tuple[int, ...] = ()
 
 
 class Shards(Protocol):

@@ -77,7 +77,7 @@ class Log(Protocol):
         ...
 
     async def dead_letters(self, partition: int, limit: int) -> Sequence[DeadLetter]:
-        """Events set aside, latest first; at most the latest 10,000 are kept."""
+        """Events set aside, latest first; about the latest 10,000 are kept, and 1,000 of those that were too many."""
         ...
 
     async def trim(self, partition: int) -> int:

@@ -23,6 +23,7 @@ from services.trigger.ports import (
     Due,
     DueAnswer,
     Load,
+    LoadPast,
     MarkTrying,
     OutboxRow,
     Push,
@@ -66,6 +67,11 @@ class MeteredShardStore(ShardStore):
         """See ShardStore."""
         with self._losses():
             return self._store.load(request)
+
+    def load_past(self, request: LoadPast) -> Mapping[int, tuple[tuple[bytes | None, ...], ...]]:
+        """See ShardStore."""
+        with self._losses():
+            return self._store.load_past(request)
 
     def due(self, request: Due) -> Mapping[int, DueAnswer]:
         """See ShardStore."""

@@ -122,6 +122,12 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     uids: Mapping[int, tuple[str, ...]]
 
 
+class LoadPast(msgspec.Struct, frozen=True, kw_only=True):
+    """Load customers' older events. Answer: by partition, for each uid in order, its chunks by slot (None: none)."""
+
+    uids: Mapping[int, tuple[str, ...]]
+
+
 class Due(msgspec.Struct, frozen=True, kw_only=True):
     """Whose deadlines come. Answer: DueAnswer for each partition asked, the earliest first."""
 
@@ -219,7 +225,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     rows: Mapping[int, tuple[OutboxRow, ...]]
 
 
-StoreRequest = Claim | Read | Load | Due | Commit | AppendTick | MarkTrying
+StoreRequest = Claim | Read | Load | LoadPast | Due | Commit | AppendTick | MarkTrying
 ShardRequest = StoreRequest | Release
 
 

@@ -77,6 +77,7 @@ class ShardActor:
             "applied": host.applied,
             "commits": host.commits,
             "claims": host.claims,
+            "standing_still": tuple(host.standing_still),
             "pushed": self._driver.relay.pushed,
         }
 
@@ -137,8 +138,9 @@ class RayShards:
                 partitions=self._settings.partitions_of(number),
                 # Ray cannot tell an actor that is not placed yet from one that hangs.
                 state="starting" if state == "silent" else state,
+                standing_still=tuple(details.get("standing_still", ())),
             )
-            for number, (state, _) in enumerate(found)
+            for number, (state, details) in enumerate(found)
         ]
 
     async def details(self) -> Sequence[Mapping[str, Any]]:

@@ -21,10 +21,11 @@ import msgspec
 from sendwhen.domain.changes import Changes
 from sendwhen.domain.entry import Entry
 from sendwhen.domain.shard import Shard
-from sendwhen.errors import Fenced, Precondition
+from sendwhen.errors import Fenced
 from services.trigger.clock_pages import ClockPages
 from services.trigger.host_limits import HostLimits
 from services.trigger.hosted_partition import Arrived, HostedPartition, HostPorts
+from services.trigger.log_gaps import LogGaps
 from services.trigger.ports import (
     AppendTick,
     Claim,
@@ -40,8 +41,8 @@ from services.trigger.ports import (
     StoreLost,
     Why,
 )
+from services.trigger.recalling import Work, recall
 
-Work = tuple[HostedPartition, Sequence[tuple[Arrived, Entry]]]
 Steps = Generator[ShardRequest, Any, None]
 TICK_EVERY_MS = 5
 
@@ -55,6 +56,7 @@ class HostStatus(msgspec.Struct, frozen=True, kw_only=True):
     applied: int
     commits: int
     claims: int
+    standing_still: Sequence[int] = ()
 
 
 class ShardHost:
@@ -65,6 +67,7 @@ class ShardHost:
         generation: Of the assignment that says these partitions are ours.
         new_shard: An empty shard of a partition.
         committed: Told of each partition's changes after their commit, for metrics and logs.
+        missing: Told of a partition that stands still because its log misses entries behind a sequence.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class ShardHost:
         event_clock: bool = False,
         limits: HostLimits | None = None,
         committed: Callable[[int, Changes], None] = lambda _partition, _changes: None,
+        missing: Callable[[int, int], None] = lambda _partition, _behind: None,
     ) -> None:
         self._partitions = tuple(partitions)
         self._owner, self._generation = owner, generation
@@ -87,8 +91,8 @@ class ShardHost:
         self._committed = committed
         self._pages = ClockPages(self._limits, commit=self._commit, load=self._load, holds=self._holds)
         self._held: dict[int, HostedPartition] = {}
-        self._gaps: set[int] = set()
-        self._now_ms = 0
+        self._gaps = LogGaps(missing)
+        self._now_ms = self._now_us = 0
         self._turn_start = 0
         self._entry_events = 10.0
         self._busy = 1
@@ -99,7 +103,6 @@ class ShardHost:
 
         Raises:
             Fenced: Another owner has taken a partition over. The process must end and never claim back.
-            Precondition: The log misses entries that were never committed; someone must look.
         """
         while True:
             try:
@@ -118,10 +121,13 @@ class ShardHost:
             applied=self._applied,
             commits=self._commits,
             claims=self._claims,
+            standing_still=self._gaps.standing_still(),
         )
 
     def _claim_missing(self) -> Steps:
-        missing = tuple(number for number in self._partitions if number not in self._held)
+        missing = tuple(
+            n for n in self._partitions if n not in self._held and self._gaps.may_be_claimed(n, self._now_us)
+        )
         if not missing:
             return
         answers: Mapping[int, Claimed | Refusal] = yield Claim(
@@ -166,23 +172,17 @@ class ShardHost:
         return max(0, min([self._limits.block_ms, *waits]))
 
     def _take(self, answer: ReadAnswer) -> None:
-        self._now_ms = answer.now_ms
+        self._now_ms, self._now_us = answer.now_ms, answer.now_us
         self._busy = max(1, len(answer.entries))
         for number, held in tuple(self._held.items()):
             entries = answer.entries.get(number, ())
             follows = held.take(entries, answer.now_us) if entries else not held.tick_refused
-            if follows:
-                if entries:
-                    self._gaps.discard(number)
-                continue
-            del self._held[number]
-            if entries and number in self._gaps:
-                raise Precondition(
-                    f"The log of partition {number} misses entries behind {held.read_to}, which were never applied.",
-                    remedy="Restore the store from its backup, or set the position by hand if they are lost.",
-                )
-            if entries:
-                self._gaps.add(number)
+            if not follows:
+                del self._held[number]
+            if entries and follows:
+                self._gaps.whole(number)
+            elif entries:
+                self._gaps.found(number, held.read_to, answer.now_us)
 
     def _tick(self) -> Steps:
         for held in tuple(self._held.values()):
@@ -232,6 +232,7 @@ class ShardHost:
                 wanted.update(dict.fromkeys(shard.absent(entry)))
             uids[partition.number] = tuple(wanted)
         yield from self._load(uids)
+        yield from recall(straight)
         for partition, entries in straight:
             for arrived, entry in entries:
                 partition.apply(arrived, entry)

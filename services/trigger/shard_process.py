@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import structlog
 
@@ -120,6 +120,7 @@ def build_driver(
         # On the events' own time ten minutes may pass with each event.
         limits=HostLimits(horizon_ms=DAY_MS) if event_clock else HostLimits(),
         committed=_log_dead_letters,
+        missing=partial(_say_missing, metrics),
     )
     host_store: ShardStore = ValkeyShards(settings.store_url, clock=clock, events_clock=event_clock)
     to_sender: Sender = sender or GrpcSender(settings.sender, service_token=settings.service_token)
@@ -135,6 +136,13 @@ def build_driver(
         now_us=clock.now_us,
         died=died,
     )
+
+
+def _say_missing(metrics: Meter | None, partition: int, behind: int) -> None:
+    remedy = "Restore the store from its backup. The partition stands still until its log goes on; all others work."
+    log.error("log.entries_missing", partition=partition, behind_seq=behind, remedy=remedy)
+    if metrics is not None:
+        metrics.count("sendwhen_log_gaps_total", partition=str(partition))
 
 
 def _log_dead_letters(partition: int, changes: Changes) -> None:

@@ -33,7 +33,8 @@ class StoreAdmission:
         client: Of the store.
         memory_bytes_max: The limit where the store itself has none (maxmemory 0); 0: the machine's memory.
         data_folder: The store's, where it is on this machine; None: its disk is not looked at.
-        disk_free_share_min: Appends are refused while less of that disk is free.
+        disk_free_share_min: Appends are refused while less of that disk is free, as a share of the whole,
+        disk_free_bytes_min: or less in bytes.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class StoreAdmission:
         memory_bytes_max: int = 0,
         data_folder: Path | None = None,
         disk_free_share_min: float = DISK_FREE_SHARE_MIN,
+        disk_free_bytes_min: int = 0,
     ) -> None:
         self._client = client
         self._memory_bytes_max = memory_bytes_max
         self._data_folder = data_folder
         self._disk_free_share_min = disk_free_share_min
+        self._disk_free_bytes_min = disk_free_bytes_min
         self._reason = ""
 
     @property
@@ -91,6 +94,6 @@ class StoreAdmission:
         if self._data_folder is None:
             return ""
         disk = shutil.disk_usage(self._data_folder)
-        if disk.free >= disk.total * self._disk_free_share_min:
+        if disk.free >= max(disk.total * self._disk_free_share_min, self._disk_free_bytes_min):
             return ""
         return f"the store's disk has {disk.free >> 20} of {disk.total >> 20} MiB free"

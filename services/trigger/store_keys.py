@@ -26,6 +26,16 @@ def seen_ids(partition: int, uid: str) -> str:
     return f"sw:{{p{partition}}}:ids:{uid}"
 
 
+def past(partition: int) -> str:
+    """Hash: chunks of customers' older events, by ``past_field``."""
+    return f"sw:{{p{partition}}}:past"
+
+
+def past_field(uid: str, slot: int) -> str:
+    """Field of one chunk."""
+    return f"{uid}/{slot}"
+
+
 def due(partition: int) -> str:
     """Sorted set: uid by earliest deadline."""
     return f"sw:{{p{partition}}}:due"
@@ -49,6 +59,11 @@ def dead_letters(partition: int) -> str:
 def received(partition: int) -> str:
     """Hash: partition/lineage to how far that outbox was received."""
     return f"sw:{{p{partition}}}:rcv"
+
+
+def flood_letters(partition: int) -> str:
+    """Stream of events set aside because one customer had too many; shorter, and apart from all others."""
+    return f"sw:{{p{partition}}}:flood"
 
 
 def campaigns(partition: int) -> str:

@@ -15,6 +15,7 @@ from services.trigger.ports import (
     Due,
     DueAnswer,
     Load,
+    LoadPast,
     MarkTrying,
     OutboxRow,
     Read,
@@ -37,6 +38,10 @@ class ShardStore(Protocol):
 
     def load(self, request: Load) -> Mapping[int, tuple[tuple[bytes | None, bytes], ...]]:
         """See Load."""
+        ...
+
+    def load_past(self, request: LoadPast) -> Mapping[int, tuple[tuple[bytes | None, ...], ...]]:
+        """See LoadPast."""
         ...
 
     def due(self, request: Due) -> Mapping[int, DueAnswer]:

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 import msgspec
 
 from sendwhen.domain.changes import Changes
+from sendwhen.domain.past import PAST_SLOTS
 from sendwhen.v1 import log_pb2
 from services.trigger.ports import TO_SENDER, PartitionCommit
+from services.trigger.store_keys import past_field
 from services.trigger.valkey_connection import Argument
 
 NONCE_BYTES = 8
@@ -58,10 +60,13 @@ def _customers(changes: Changes) -> Iterable[tuple[list[Argument], int]]:
     not_due: list[Argument] = []
     appended: list[Argument] = []
     replaced: list[Argument] = []
+    past: list[Argument] = []
     for customer in changes.customers:
         if customer.record is not None:
             records += (customer.uid, customer.record)
-        if customer.due_at_ms is None:
+        if not customer.due_moved:
+            pass
+        elif customer.due_at_ms is None:
             not_due.append(customer.uid)
         else:
             due += (customer.due_at_ms, customer.uid)
@@ -69,7 +74,9 @@ def _customers(changes: Changes) -> Iterable[tuple[list[Argument], int]]:
             replaced += (customer.uid, customer.seen_replace)
         elif customer.seen_append:
             appended += (customer.uid, customer.seen_append)
-    return (records, 2), (due, 2), (not_due, 1), (appended, 2), (replaced, 2)
+        for slot, chunk in customer.past:
+            past += (past_field(customer.uid, slot), chunk)
+    return (records, 2), (due, 2), (not_due, 1), (appended, 2), (replaced, 2), (past, 2)
 
 
 def _others(round_: PartitionCommit) -> Iterable[tuple[list[Argument], int]]:
@@ -77,7 +84,9 @@ def _others(round_: PartitionCommit) -> Iterable[tuple[list[Argument], int]]:
     outbox: list[Argument] = []
     for row in round_.outbox:
         outbox += ("" if row.target == TO_SENDER else row.target, row.lineage, row.intent)
-    letters: list[Argument] = [msgspec.msgpack.encode(letter) for letter in changes.dead_letters]
+    letters: list[Argument] = []
+    for letter in changes.dead_letters:
+        letters += (int(letter.reason == "too_many"), msgspec.msgpack.encode(letter))
     kept: list[Argument] = []
     gone: list[Argument] = []
     for campaign in changes.campaigns:
@@ -91,11 +100,12 @@ def _others(round_: PartitionCommit) -> Iterable[tuple[list[Argument], int]]:
         if letter.logged:
             skip = log_pb2.SkipEntry(seq=letter.seq, index=letter.index, reason=letter.reason)
             skips += (nonce(), log_pb2.LogEntry(skip=skip).SerializeToString())
-    return (outbox, 3), (letters, 1), (kept, 2), (gone, 1), (skips, 2)
+    return (outbox, 3), (letters, 2), (kept, 2), (gone, 1), (skips, 2)
 
 
 def _partition(changes: Changes) -> Iterable[tuple[list[Argument], int]]:
     deleted: list[Argument] = [customer.uid for customer in changes.customers if customer.record is None]
+    chunks: list[Argument] = [past_field(str(uid), slot) for uid in deleted for slot in range(PAST_SLOTS)]
     received: list[Argument] = []
     forgotten: list[Argument] = []
     for row in changes.received:
@@ -104,4 +114,4 @@ def _partition(changes: Changes) -> Iterable[tuple[list[Argument], int]]:
             received += (field, msgspec.msgpack.encode(row))
         else:
             forgotten.append(field)
-    return (deleted, 1), (received, 2), (forgotten, 1)
+    return (deleted, 1), (chunks, 1), (received, 2), (forgotten, 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import hiredis
 import redis
 
 from sendwhen.chassis.store_pool import open_store
@@ -17,6 +18,7 @@ from services.trigger.store_errors import in_our_words, store_errors
 
 Argument = str | bytes | int
 Command = Sequence[Argument]
+_PACK: Any = hiredis.pack_command  # its stub takes tuples of one value for all there are
 TIMEOUT_S = 5.0
 """A store that does not answer for so long counts as lost."""
 
@@ -52,7 +54,9 @@ class ValkeyConnection:
         if not self.is_open:
             raise StoreLost("The connection to the store is closed.", remedy="Claim anew.")
         try:
-            self._connection.send_packed_command(self._connection.pack_commands(commands), check_health=False)
+            # The client's own packing looks at every argument in Python, which took a fifth of a shard's time.
+            packed = b"".join([_PACK(tuple(command)) for command in commands])
+            self._connection.send_packed_command([packed], check_health=False)
             replies = [self._reply(waits_s) for _ in commands]
         except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
             self.close()

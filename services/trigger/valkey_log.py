@@ -6,7 +6,9 @@ there ``_call`` becomes one pipeline for each node, joined again in the order as
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -16,6 +18,8 @@ from redis.asyncio import Redis
 from sendwhen.chassis.clock import Clock
 from sendwhen.chassis.store_calls import call_store, transact
 from sendwhen.domain.changes import CampaignRow, DeadLetter
+from sendwhen.domain.past import PAST_SLOTS
+from sendwhen.domain.record import with_past
 from services.trigger import store_keys
 from services.trigger.log_port import Append, Appended, Lagging, PartitionHead
 from services.trigger.ports import StoreLost
@@ -105,13 +109,18 @@ class ValkeyLog:
 
     async def record(self, partition: int, uid: str) -> bytes | None:
         """See the port."""
-        (record,) = await self._call([("HGET", store_keys.records(partition), uid)])
-        return record if record is None else bytes(record)
+        fields = [store_keys.past_field(uid, slot) for slot in range(PAST_SLOTS)]
+        record, past = await self._call(
+            [("HGET", store_keys.records(partition), uid), ("HMGET", store_keys.past(partition), *fields)]
+        )
+        return record if record is None else with_past(bytes(record), past)
 
     async def dead_letters(self, partition: int, limit: int) -> Sequence[DeadLetter]:
         """See the port."""
-        (rows,) = await self._call([("XREVRANGE", store_keys.dead_letters(partition), "+", "-", "COUNT", limit)])
-        return [_LETTERS.decode(letter) for _, (_, letter) in rows]
+        keys = (store_keys.dead_letters(partition), store_keys.flood_letters(partition))
+        streams = await self._call([("XREVRANGE", key, "+", "-", "COUNT", limit) for key in keys])
+        latest_first = heapq.merge(*streams, key=_place, reverse=True)
+        return [_LETTERS.decode(letter) for _, (_, letter) in islice(latest_first, limit)]
 
     async def trim(self, partition: int) -> int:
         """See the port. The last hour of log time stays, within this partition's share of the bytes kept."""
@@ -147,6 +156,11 @@ class ValkeyLog:
         except redis.ResponseError as error:
             return error
         return reply
+
+
+def _place(row: tuple[bytes, object]) -> tuple[int, int]:
+    ms, _, number = row[0].partition(b"-")
+    return int(ms), int(number)
 
 
 def _head(partition: int, reply: Sequence[bytes | None]) -> PartitionHead:

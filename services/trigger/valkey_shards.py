@@ -7,7 +7,6 @@ cluster refuses it across slots, so there it becomes those connections; ``_read_
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,9 +15,10 @@ import msgspec
 import redis
 
 from sendwhen.chassis.clock import Clock
-from sendwhen.domain.changes import CampaignRow, ReceivedRow
+from sendwhen.domain.past import PAST_SLOTS
+from sendwhen.domain.record import has_older_ids
 from services.trigger import store_keys
-from services.trigger.delivery import entries_of, outbox_row
+from services.trigger.delivery import entries_of
 from services.trigger.ports import (
     AppendTick,
     Claim,
@@ -29,6 +29,7 @@ from services.trigger.ports import (
     Due,
     DueAnswer,
     Load,
+    LoadPast,
     MarkTrying,
     OutboxRow,
     RawEntry,
@@ -39,6 +40,7 @@ from services.trigger.ports import (
     StoreLost,
     Why,
 )
+from services.trigger.shard_rows import claimed_of, due_range, due_rows, entry_of, outbox_row
 from services.trigger.store_clock import StoreClock
 from services.trigger.store_library import store_library
 from services.trigger.valkey_commit import TICK_BODY, commit_arguments, nonce
@@ -46,15 +48,13 @@ from services.trigger.valkey_connection import TIMEOUT_S, Command, ValkeyConnect
 from services.trigger.valkey_library import is_already_loaded
 
 IDS_EXPIRE_MS = 73 * 3_600_000
-"""Seen ids of a customer without events for so long (to a day longer) go.
+"""Seen ids beside a record, to which nothing was added for so long (to a day longer), go.
 
 Dedupe promises 72 h of log time, which on the events' own time no expiry measures: there they stay.
 """
 
 _COMPARE_CLOCKS_S = 5.0
 _REFUSALS = {1: Refusal(why=Why.FENCED), 2: Refusal(why=Why.MOVED), 3: Refusal(why=Why.LOST)}
-_ROWS = msgspec.msgpack.Decoder(CampaignRow)
-_RECEIVED = msgspec.msgpack.Decoder(ReceivedRow)
 
 
 class ValkeyShards:
@@ -104,7 +104,7 @@ class ValkeyShards:
                 answers[partition] = _REFUSALS[reply]
                 continue
             self._store_clock.heard(sent_ms=sent_ms, store_ms=reply[6])
-            answers[partition] = _claimed(reply)
+            answers[partition] = claimed_of(reply)
             self._claimed.add(partition)
         return answers
 
@@ -128,21 +128,40 @@ class ValkeyShards:
         command += ["STREAMS", *partitions, *(f"{after}-0" for after in request.after.values())]
         assert self._reader is not None
         (reply,) = self._on(self._reader, [command], waits_s=request.block_ms / 1_000)
-        return {partitions[key]: tuple(_entry(row) for row in rows) for key, rows in reply or ()}
+        return {partitions[key]: tuple(entry_of(row) for row in rows) for key, rows in reply or ()}
 
     def load(self, request: Load) -> Mapping[int, tuple[tuple[bytes | None, bytes], ...]]:
         """See the port."""
         self._check_claimed(request.uids)
         asked = [(partition, uids) for partition, uids in request.uids.items() if uids]
-        commands: list[Command] = []
-        for partition, uids in asked:
-            commands.append(("HMGET", store_keys.records(partition), *uids))
-            commands.append(("MGET", *(store_keys.seen_ids(partition, uid) for uid in uids)))
-        replies = iter(self._call(commands))
+        found = self._call([("HMGET", store_keys.records(partition), *uids) for partition, uids in asked])
+        keys = [
+            store_keys.seen_ids(partition, uid)
+            for (partition, uids), records in zip(asked, found, strict=True)
+            for uid, record in zip(uids, records, strict=True)
+            if record is not None and has_older_ids(record)
+        ]
+        # Key by key: on a cluster they are in several slots.
+        older = iter(self._call([("GET", key) for key in keys]))
         answers: dict[int, tuple[tuple[bytes | None, bytes], ...]] = dict.fromkeys(request.uids, ())
-        for partition, _ in asked:
-            records, seen = next(replies), next(replies)
-            answers[partition] = tuple((record, ids or b"") for record, ids in zip(records, seen, strict=True))
+        for (partition, _), records in zip(asked, found, strict=True):
+            answers[partition] = tuple(
+                (record, (next(older) or b"") if record is not None and has_older_ids(record) else b"")
+                for record in records
+            )
+        return answers
+
+    def load_past(self, request: LoadPast) -> Mapping[int, tuple[tuple[bytes | None, ...], ...]]:
+        """See the port."""
+        self._check_claimed(request.uids)
+        asked = [(partition, uid) for partition, uids in request.uids.items() for uid in uids]
+        replies = self._call(
+            ("HMGET", store_keys.past(p), *(store_keys.past_field(uid, slot) for slot in range(PAST_SLOTS)))
+            for p, uid in asked
+        )
+        answers: dict[int, tuple[tuple[bytes | None, ...], ...]] = {}
+        for (partition, _), chunks in zip(asked, replies, strict=True):
+            answers[partition] = (*answers.get(partition, ()), tuple(chunks))
         return answers
 
     def due(self, request: Due) -> Mapping[int, DueAnswer]:
@@ -150,19 +169,19 @@ class ValkeyShards:
         self._check_claimed(request.up_to_ms)
         at_most = request.customers_max
         replies = self._call(
-            _range(partition, "-inf", up_to_ms, "LIMIT", 0, at_most + 1)
+            due_range(partition, "-inf", up_to_ms, "LIMIT", 0, at_most + 1)
             for partition, up_to_ms in request.up_to_ms.items()
         )
         answers: dict[int, DueAnswer] = {}
         for (partition, up_to_ms), reply in zip(request.up_to_ms.items(), replies, strict=True):
-            rows = _due_rows(reply)
+            rows = due_rows(reply)
             complete_to_ms = up_to_ms
             if len(rows) > at_most:
                 cut_ms = rows[-1][0]
                 rows = [row for row in rows if row[0] < cut_ms]
                 complete_to_ms = cut_ms - 1
                 if not rows:
-                    rows = _due_rows(self._call([_range(partition, cut_ms, cut_ms)])[0])
+                    rows = due_rows(self._call([due_range(partition, cut_ms, cut_ms)])[0])
                     complete_to_ms = cut_ms
             answers[partition] = DueAnswer(customers=tuple(rows), complete_to_ms=complete_to_ms)
         return answers
@@ -265,32 +284,3 @@ class ValkeyShards:
         sent_ms = self._clock.now_ms()
         ((seconds, micros),) = self._call([("TIME",)])
         self._store_clock.heard(sent_ms=sent_ms, store_ms=int(seconds) * 1_000 + int(micros) // 1_000)
-
-
-def _claimed(reply: list[Any]) -> Claimed:
-    return Claimed(
-        epoch=reply[0],
-        position=reply[1],
-        position_nonce=reply[2],
-        clock_ms=reply[3],
-        campaigns=tuple(_ROWS.decode(row) for row in reply[7]),
-        next_ordinal=reply[4] + 1,
-        lineage=secrets.token_hex(8),
-        claims_without_progress=reply[5],
-        received=tuple(_RECEIVED.decode(row) for row in reply[8]),
-    )
-
-
-def _entry(row: Any) -> RawEntry:
-    entry_id, fields = row
-    return RawEntry(
-        seq=int(entry_id[:-2]), at_ms=int(fields[3]), appended_at_us=int(fields[5]), nonce=fields[1], body=fields[11]
-    )
-
-
-def _range(partition: int, low: Any, high: int, *more: Any) -> Command:
-    return ("ZRANGE", store_keys.due(partition), low, high, "BYSCORE", *more, "WITHSCORES")
-
-
-def _due_rows(reply: list[bytes]) -> list[tuple[int, str]]:
-    return [(int(score), uid.decode()) for uid, score in zip(reply[::2], reply[1::2], strict=True)]

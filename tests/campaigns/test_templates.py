@@ -170,3 +170,13 @@ def test_the_hash_tells_parts_apart() -> None:
         template_hash(Template(subject="a", text="b", html="c")),
     }
     assert len(hashes) == 4
+
+
+@pytest.mark.parametrize(
+    "context", [{"now_ms": 1 << 62}, {"now_ms": "soon"}, {"event": {"occurred_at_ms": -(1 << 62)}}, {"event": "none"}]
+)
+def test_values_that_no_decision_holds_skip_the_email_and_are_not_quoted(context: dict[str, Any]) -> None:
+    with pytest.raises(NotRendered) as raised:
+        render(Template(subject="Hello", text="Hello"), context)
+
+    assert "soon" not in str(raised.value)

@@ -7,8 +7,9 @@ from pathlib import Path
 import grpc
 import pytest
 
-from sendwhen.cli.replay_stream import Batch, ReplayStream, Tally
+from sendwhen.cli.replay_stream import Batch, Tally, send
 from sendwhen.cli.targets import Targets
+from sendwhen.client import Position
 from sendwhen.errors import Unauthenticated
 from sendwhen.v1.event_pb2 import Event
 from sendwhen.v1.ingest_service_pb2 import EventError, EventResult, LogPosition, TrackStreamRequest, TrackStreamResponse
@@ -53,9 +54,9 @@ def replayed(ingest: Ingest) -> Tally:
             ingest=here, trigger=here, sender=here, inbox=here, write_key="k", admin_key="k", data=Path("nowhere")
         )
         tally = Tally()
-        batches = iter([Batch(lines=2, open=[Event(event_id=f"{i}a"), Event(event_id=f"{i}b")]) for i in range(4)])
+        batches = iter([Batch(lines=2, events=[Event(event_id=f"{i}a"), Event(event_id=f"{i}b")]) for i in range(4)])
         try:
-            await ReplayStream(targets, tally, progress=lambda: None, rate_per_s=None).send(batches)
+            await send(batches, tally, targets, progress=lambda: None, rate_per_s=None)
         finally:
             await server.stop(0)
         return tally
@@ -101,3 +102,12 @@ def test_an_event_that_is_wrong_is_counted_with_its_reason() -> None:
 def test_a_key_that_is_not_known_ends_the_replay() -> None:
     with pytest.raises(Unauthenticated):
         replayed(Ingest(*[{"0a": grpc.StatusCode.UNAUTHENTICATED}] * 100))
+
+
+def test_a_line_that_is_no_event_counts_with_the_lines_around_it() -> None:
+    tally = Tally()
+    batch = Batch(lines=3, events=[Event(event_id="a")], wrong=["line 2: not an event", "line 3: not an event"])
+
+    tally.settle(batch, [Position(partition=0, seq=1)])
+
+    assert (tally.lines, tally.accepted, tally.refused) == (3, 1, 2)

@@ -15,6 +15,7 @@ from services.sender.ledger import Signal, State
 from services.sender.ledger_port import Claimed, Ledger
 from tests.services.sender.emails import (
     ADDRESSES,
+    ATTEMPT_LEASE_MS,
     EVIDENCE_MS,
     LEASE_MS,
     NOW_MS,
@@ -110,6 +111,82 @@ class LedgerContract(ABC):
             assert (len(answer.claimed), answer.left_pending) == (1, 2)
             assert {claimed.send_id for claimed in found.claimed} == {email.intent.send_id for email in emails[1:]}
             assert again.claimed == ()
+
+        self.tell(story)
+
+    def test_an_attempt_may_begin_with_the_acceptance_and_is_settled_as_any_other(self) -> None:
+        async def story(ledger: Ledger) -> None:
+            answer = await ledger.submit(submit(a_new_email(attempt=True)))
+
+            assert (answer.accepted, answer.claimed, answer.left_pending) == (1, (), 0)
+            (begun,) = answer.begun
+            assert (begun.intent, begun.attempts, begun.claim) == (an_intent(), 0, 1)
+            assert await state_of(ledger) is State.ATTEMPTED
+            assert (await ledger.settle(settle(begun, Signal.ACCEPT))).state is State.ACCEPTED
+            (email,) = await ledger.emails([begun.send_id], [])
+            assert email.attempts == 1
+            counts, _ = await ledger.counts()
+            assert [(count.state, count.emails) for count in counts] == [(State.ACCEPTED, 1)]
+
+        self.tell(story)
+
+    def test_no_attempt_begins_with_the_acceptance_of_what_the_last_look_forbids(self) -> None:
+        async def story(ledger: Ledger) -> None:
+            await ledger.suppress(ADA, "asked")
+            emails = (
+                a_new_email("listed", ordinal=1, attempt=True),
+                a_new_email("late", ordinal=2, address="b@x.invalid", expires_at_ms=NOW_MS, attempt=True),
+                a_new_email("early", ordinal=3, address="c@x.invalid", expires_at_ms=NOW_MS + 1, attempt=True),
+                a_new_email("second", ordinal=4, address="c@x.invalid", attempt=True),
+            )
+            answer = await ledger.submit(submit(*emails))
+
+            assert [begun.send_id for begun in answer.begun] == [an_intent("early").send_id]
+            listed, late = answer.claimed
+            assert (await ledger.begin(begin(listed))).state is State.SUPPRESSED
+            assert (await ledger.begin(begin(late))).state is State.EXPIRED
+            assert await state_of(ledger, "second") is State.PENDING
+            heedless = a_new_email("d", ordinal=5, address="d@x.invalid", expires_at_ms=NOW_MS, attempt=True)
+            assert len((await ledger.submit(submit(heedless, look_at_expiry=False))).begun) == 1
+
+        self.tell(story)
+
+    def test_an_attempt_begun_with_its_acceptance_and_never_carried_out_is_in_doubt_after_its_lease(self) -> None:
+        async def story(ledger: Ledger) -> None:
+            await ledger.submit(submit(a_new_email(attempt=True)))
+
+            assert (await ledger.claim_due(claim_due(NOW_MS + ATTEMPT_LEASE_MS - 1))).doubted == 0
+            assert (await ledger.claim_due(claim_due(NOW_MS + ATTEMPT_LEASE_MS))).doubted == 1
+            assert await state_of(ledger) is State.IN_DOUBT
+
+        self.tell(story)
+
+    def test_a_submission_asked_again_has_its_attempt_and_any_other_has_not(self) -> None:
+        async def story(ledger: Ledger) -> None:
+            email = a_new_email(attempt=True)
+            await ledger.submit(submit(email, worker="w1/1"))
+
+            other = await ledger.submit(submit(email, worker="w1/2"))
+            assert (other.accepted, other.repeated, other.claimed, other.begun) == (0, 1, (), ())
+            again = await ledger.submit(submit(email, worker="w1/1"))
+            (claimed,) = again.claimed
+            first, second = await ledger.begin(begin(claimed)), await ledger.begin(begin(claimed))
+
+            assert first == second
+            assert (first.granted, first.attempt, again.begun) == (True, 1, ())
+            await ledger.suppress(ADA, "asked")
+            assert (await ledger.begin(begin(claimed))).state is State.SUPPRESSED
+
+        self.tell(story)
+
+    def test_a_decision_twice_in_one_submission_is_attempted_once(self) -> None:
+        async def story(ledger: Ledger) -> None:
+            rows = (a_new_email(ordinal=9, attempt=True), a_new_email(ordinal=1, lineage="l2", attempt=True))
+
+            answer = await ledger.submit(submit(*rows, worker="w1/1"))
+            assert (len(answer.begun), answer.claimed, answer.repeated) == (1, (), 1)
+            again = await ledger.submit(submit(*rows, worker="w1/1"))
+            assert (again.begun, len(again.claimed)) == ((), 1)
 
         self.tell(story)
 

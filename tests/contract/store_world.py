@@ -149,12 +149,12 @@ def customer(uid: str, record: bytes = b"r", **more: Any) -> CustomerChange:
     return CustomerChange(uid=uid, record=record, **more)
 
 
-def dead_letter(seq: int, index: int, *, logged: bool = False) -> DeadLetter:
+def dead_letter(seq: int, index: int, *, logged: bool = False, reason: str = "failed") -> DeadLetter:
     return DeadLetter(
         seq=seq,
         index=index,
         event_id=f"e{seq}",
-        reason="failed",
+        reason=reason,
         detail="it raised",
         at_ms=5,
         logged=logged,

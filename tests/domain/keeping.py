@@ -8,6 +8,8 @@ from hashlib import blake2b
 
 from sendwhen.domain.changes import CampaignRow, Changes, ReceivedRow
 from sendwhen.domain.entry import Entry
+from sendwhen.domain.past import PAST_SLOTS
+from sendwhen.domain.record import with_past
 from sendwhen.domain.shard import Shard
 
 
@@ -19,6 +21,7 @@ class Kept:
     clock_ms: int = 0
     records: dict[str, bytes] = field(default_factory=dict)
     seen: dict[str, bytes] = field(default_factory=dict)
+    past: dict[tuple[str, int], bytes] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
     campaigns: dict[tuple[str, str], CampaignRow] = field(default_factory=dict)
     received: dict[tuple[int, str], ReceivedRow] = field(default_factory=dict)
@@ -30,13 +33,18 @@ class Kept:
         for one in changes.customers:
             if one.record is None:
                 self.records.pop(one.uid, None)
+                for slot in range(PAST_SLOTS):
+                    self.past.pop((one.uid, slot), None)
             else:
                 self.records[one.uid] = one.record
+            self.past |= {(one.uid, slot): chunk for slot, chunk in one.past}
             before = self.seen.get(one.uid, b"")
             self.seen[one.uid] = before + one.seen_append if one.seen_replace is None else one.seen_replace
-            self.due.pop(one.uid, None)
-            if one.due_at_ms is not None:
-                self.due[one.uid] = one.due_at_ms
+            if one.due_moved:
+                self.due.pop(one.uid, None)
+                if one.due_at_ms is not None:
+                    self.due[one.uid] = one.due_at_ms
+            assert self.due.get(one.uid) == one.due_at_ms, "a deadline that moved was not said to have moved"
         for row in changes.campaigns:
             self.campaigns[row.campaign_id, row.version] = row
         for heard in changes.received:
@@ -44,6 +52,14 @@ class Kept:
             if not heard.ordinal:
                 del self.received[heard.source, heard.lineage]
         self.outputs += [*changes.decisions, *changes.sends, *changes.dead_letters]
+
+    def past_of(self, uid: str) -> list[bytes | None]:
+        """Chunks of older events, by slot."""
+        return [self.past.get((uid, slot)) for slot in range(PAST_SLOTS)]
+
+    def record(self, uid: str) -> bytes:
+        """A customer as whoever looks is shown it."""
+        return with_past(self.records[uid], self.past_of(uid))
 
     def outputs_by_kind(self) -> dict[str, list[object]]:
         """What was decided, each kind in its order, however it was cut into rounds."""
@@ -55,7 +71,12 @@ class Kept:
     def digest(self) -> str:
         """Of all that is kept and was decided, in an order of its own."""
         parts = [self.position, self.clock_ms]
-        parts += [sorted(self.records.items()), sorted(self.seen.items()), sorted(self.due.items())]
+        parts += [
+            sorted(self.records.items()),
+            sorted(self.seen.items()),
+            sorted(self.past.items()),
+            sorted(self.due.items()),
+        ]
         parts += [[self.campaigns[version] for version in sorted(self.campaigns)], self.outputs]
         return blake2b(repr(parts).encode()).hexdigest()
 
@@ -99,6 +120,8 @@ class Host:
                 self._load(shard.absent(entry))
         self._load(shard.due_absent(instants[-1]))
         self._load(shard.absent(entry))
+        for uid in shard.past_wanted(entry):
+            shard.recall(uid, self.kept.past_of(uid))
         shard.apply(entry)
 
     def commit(self) -> None:

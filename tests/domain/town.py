@@ -121,6 +121,8 @@ class Town:
         shard, kept = quarter.shard, quarter.kept
         for uid in (*shard.absent(entry), *shard.due_absent(shard.instants(entry)[-1])):
             shard.admit(uid, kept.records.get(uid), kept.seen.get(uid, b""))
+        for uid in shard.past_wanted(entry):
+            shard.recall(uid, kept.past_of(uid))
         shard.apply(entry)
         quarter.seq = entry.seq
         self.at_ms = max(self.at_ms, entry.at_ms)
@@ -146,8 +148,11 @@ class Town:
 
     def customer(self, key: str):
         """The record of a routing key's own customer, tombstone or not."""
-        record = self.quarters[routing_hash(key) % self.partitions].kept.records.get(customer_uid(key))
-        return None if record is None else read_record(record)
+        return self._known(routing_hash(key) % self.partitions, customer_uid(key))
+
+    def _known(self, number: int, uid: str):
+        kept = self.quarters[number].kept
+        return read_record(kept.record(uid)) if uid in kept.records else None
 
     def survivor(self, key: str):
         """The customer that a routing key leads to."""
@@ -155,8 +160,7 @@ class Town:
         for _ in range(20):
             if found is None or found.into is None:
                 return found
-            record = self.quarters[found.into.partition].kept.records.get(found.into.uid)
-            found = None if record is None else read_record(record)
+            found = self._known(found.into.partition, found.into.uid)
         raise AssertionError("tombstones lead in a circle")
 
     def records(self) -> Sequence[tuple[int, str, bytes]]:

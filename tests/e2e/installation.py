@@ -46,6 +46,13 @@ def _lives(process: psutil.Process) -> bool:
         return False
 
 
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.name()) if _lives(process) else ""
+    except psutil.NoSuchProcess:
+        return ""
+
+
 class Installation:
     """Start it, stop it, reach it.
 
@@ -101,11 +108,7 @@ class Installation:
 
     def shard_pids(self) -> list[int]:
         """Process ids of the shard actors."""
-        return [
-            process.pid
-            for process in self.descendants()
-            if process.name().startswith("ray::") and "IDLE" not in process.name()
-        ]
+        return [process.pid for process in self.descendants() if _name(process).startswith("ray::ShardActor")]
 
     def spawn(self) -> None:
         """Start without waiting."""

@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email import message_from_bytes
 from pathlib import Path
 
@@ -104,6 +105,36 @@ def test_a_file_replayed_again_has_nothing_left_to_send(installation: Installati
     assert "going on after 1,002 of 1,002" in second.stdout
 
 
+def test_consent_withdrawn_behind_the_decision_counts_and_nothing_is_sent_while_nobody_can_say(
+    installation: Installation, tmp_path: Path
+) -> None:
+    (tmp_path / "campaign.yaml").write_text(
+        "campaign: offer\ntrigger: {match: {event: Offered}}\nsteps: [{send: it}]\n"
+    )
+    (tmp_path / "it.subject.liquid").write_text("An offer")
+    (tmp_path / "it.text.liquid").write_text("For you")
+    installation.cli("campaigns", "put", str(tmp_path))
+    pids = installation.pids
+
+    def offer(user: str) -> None:
+        installation.cli("track", "Offered", "--user", user, "--email", f"{user}@example.com", "-a", '{"consent":true}')
+
+    def emails_to(user: str) -> int:
+        return sum(f"To: {user}@" in path.read_text() for path in installation.emails())
+
+    with paused(pids["sender"]):
+        offer("eve")
+        # Decided, because `track` returns after the event was applied; and now withdrawn.
+        installation.cli("track", "Settings", "--user", "eve", "-a", '{"consent":false}')
+    wait_for(lambda: "suppressed" in installation.cli("why", "eve", "offer").stdout)
+    with paused(pids["profile"]):
+        offer("fay")
+        time.sleep(2)
+        assert emails_to("fay") == 0
+    wait_for(lambda: emails_to("fay") == 1)
+    assert emails_to("eve") == 0
+
+
 def test_a_second_instance_on_the_folder_is_refused(installation: Installation) -> None:
     second = Installation(installation.folder, port_base=installation.port_base + 100)
 
@@ -172,6 +203,54 @@ def test_ctrl_c_leaves_no_process_and_the_next_start_goes_on(installation: Insta
     installation.wait_for_emails(before + 2)
     assert installation.stop(signal.SIGTERM) == 0
     assert installation.left_over == []
+
+
+@pytest.mark.timeout(240)
+def test_a_second_ctrl_c_ends_a_stop_that_hangs_at_once_and_leaves_no_process(installation: Installation) -> None:
+    installation.stop()
+    installation.start()
+    process, begin = installation.process, installation.output.stat().st_size
+    assert process is not None
+    everything = installation.descendants()
+    for shard in installation.shard_pids():
+        os.kill(shard, signal.SIGSTOP)  # trigger would wait for them
+    process.send_signal(signal.SIGINT)
+    while "stopping" not in installation.said(begin):
+        time.sleep(0.01)
+    time.sleep(1)
+    assert process.poll() is None
+
+    began_s = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    code = process.wait(30)
+    took_s = time.monotonic() - began_s
+
+    left_over = [child for child in everything if child.is_running()]
+    installation.kill()
+    assert left_over == []
+    assert code == 0, installation.said(begin)
+    assert "killing everything" in installation.said(begin)
+    assert "Traceback" not in installation.said(begin)
+    assert took_s < 5
+    installation.start()
+    order(installation, 4)
+    assert installation.stop() == 0
+
+
+@contextmanager
+def paused(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def wait_for(seen: Callable[[], bool], *, within_s: float = 30.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not seen():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def refused(installation: Installation, *says: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from sendwhen.errors import Overloaded
 from sendwhen.v1 import email_pb2
 from services.sender.addresses import slot_of
@@ -70,20 +72,36 @@ class MemoryLedger:
     async def submit(self, request: Submit) -> SubmitAnswer:
         if sum(row.state not in TERMINAL for row in self.rows.values()) >= self._open_max:
             raise Overloaded("Too many emails are open in the ledger.")
-        codes = [
-            self._take(email, request, may_claim=index < request.claim_max)
-            for index, email in enumerate(request.emails)
-        ]
+        seen: set[str] = set()
+        codes = []
+        for index, email in enumerate(request.emails):
+            may_claim, send_id = index < request.claim_max, email.intent.send_id
+            code = self._take(email, request, may_claim=may_claim)
+            if code == "known" and may_claim and email.attempt and send_id not in seen:
+                code = self._asked_again(send_id, request.worker)
+            seen.add(send_id)
+            codes.append(code)
         return SubmitAnswer(
             accepted=sum(code != "known" for code in codes),
             repeated=codes.count("known"),
-            claimed=tuple(
-                self._claimed(self.rows[email.intent.send_id], request.now_ms)
-                for email, code in zip(request.emails, codes, strict=True)
-                if code == "claimed"
-            ),
+            claimed=self._coded(request, codes, "claimed"),
             left_pending=codes.count("pending"),
+            begun=self._coded(request, codes, "attempted"),
         )
+
+    def _coded(self, request: Submit, codes: Sequence[str], wanted: str) -> tuple[Claimed, ...]:
+        claims = (
+            self._claimed(self.rows[email.intent.send_id], request.now_ms)
+            for email, code in zip(request.emails, codes, strict=True)
+            if code == wanted
+        )
+        # As they were before the attempt that begins with their acceptance.
+        return tuple(msgspec.structs.replace(claimed, attempts=0) for claimed in claims)
+
+    def _asked_again(self, send_id: str, worker: str) -> str:
+        row = self.rows.get(send_id)
+        ours = row is not None and row.claim == 1 and row.worker == worker
+        return "claimed" if ours and row.state in (State.CLAIMED, State.ATTEMPTED) else "known"
 
     def _take(self, email: NewEmail, request: Submit, *, may_claim: bool) -> str:
         marks = self._marks.setdefault((slot_of(email.address_hash), email.partition), {})
@@ -119,7 +137,14 @@ class MemoryLedger:
         if not may_claim:
             return "pending"
         self._claim(row, request.worker, request.now_ms, request.lease_ms)
-        return "claimed"
+        over = request.look_at_expiry and 0 < row.expires_at_ms <= request.now_ms
+        if not email.attempt or over or row.address_hash in self.suppressed:
+            return "claimed"
+        row.attempts = 1
+        self._move(
+            row, next_state(row.state, Signal.ATTEMPT), request.now_ms, request.now_ms + request.attempt_lease_ms
+        )
+        return "attempted"
 
     async def claim_due(self, request: ClaimDue) -> ClaimDueAnswer:
         now_ms = request.now_ms

@@ -7,14 +7,18 @@ together.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sendwhen.domain.changes import CampaignRow, DeadLetter, ReceivedRow
+from sendwhen.domain.past import PAST_SLOTS
+from sendwhen.domain.record import with_past
 from sendwhen.v1 import log_pb2
 from services.trigger.log_port import Lagging, PartitionHead
 from services.trigger.ports import Claimed, DueAnswer, OutboxRow, PartitionCommit, RawEntry, Refusal, Why
 
 DEAD_LETTERS_MAX = 10_000
+FLOOD_LETTERS_MAX = 1_000
 CHANGES_MAX = 10_000
 ENTRY_OVERHEAD_BYTES = 128
 
@@ -67,6 +71,7 @@ class MemoryPartition:
     changes: int = 0
     records: dict[str, bytes] = field(default_factory=dict)
     seen: dict[str, bytes] = field(default_factory=dict)
+    past: dict[tuple[str, int], bytes] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
     outbox: dict[int, OutboxRow] = field(default_factory=dict)
     change_rows: list[ChangeRow] = field(default_factory=list)
@@ -102,7 +107,8 @@ class MemoryPartition:
     def read(self, after: int, entries_max: int) -> tuple[RawEntry, ...]:
         """Entries behind a sequence; a trimmed one is passed over in silence, as a stream does."""
         first = max(after + 1, next(iter(self.log), self.seq + 1))
-        return tuple(self.log[s].entry for s in range(first, min(first + entries_max, self.seq + 1)))
+        last = min(first + entries_max, self.seq + 1)
+        return tuple(self.log[s].entry for s in range(first, last) if s in self.log)
 
     def trim(self, *, keep_ms: int, keep_bytes: int) -> int:
         """Delete what lies behind the position, is older than ``keep_ms`` there or beyond ``keep_bytes``."""
@@ -118,6 +124,11 @@ class MemoryPartition:
         for seq in gone:
             del self.log[seq]
         return len(gone)
+
+    def record(self, uid: str) -> bytes | None:
+        """A customer's record, with its older events."""
+        record = self.records.get(uid)
+        return record and with_past(record, [self.past.get((uid, slot)) for slot in range(PAST_SLOTS)])
 
     # --- ownership ---
 
@@ -197,12 +208,17 @@ class MemoryPartition:
         for customer in round_.changes.customers:
             if customer.record is None:
                 self.records.pop(customer.uid, None)
+                for slot in range(PAST_SLOTS):
+                    self.past.pop((customer.uid, slot), None)
             else:
                 self.records[customer.uid] = customer.record
+            self.past |= {(customer.uid, slot): chunk for slot, chunk in customer.past}
             if customer.seen_replace is not None:
                 self.seen[customer.uid] = customer.seen_replace
             elif customer.seen_append:
                 self.seen[customer.uid] = self.seen.get(customer.uid, b"") + customer.seen_append
+            if not customer.due_moved:
+                continue
             if customer.due_at_ms is None:
                 self.due.pop(customer.uid, None)
             else:
@@ -214,9 +230,7 @@ class MemoryPartition:
         uids = tuple(customer.uid for customer in changes.customers)
         self.change_rows.append(ChangeRow(self.changes, round_.epoch, round_.owner, round_.to_position, uids))
         del self.change_rows[:-CHANGES_MAX]
-        self.dead_letters.extend(changes.dead_letters)
-        del self.dead_letters[:-DEAD_LETTERS_MAX]
-        self.dead += len(changes.dead_letters)
+        self._set_aside(changes.dead_letters)
         self.applied += changes.counters.applied
         self.duplicates += changes.counters.duplicates
         for row in changes.campaigns:
@@ -230,7 +244,19 @@ class MemoryPartition:
             else:
                 self.received.pop((heard.source, heard.lineage), None)
 
+    def _set_aside(self, letters: Sequence[DeadLetter]) -> None:
+        self.dead += len(letters)
+        self.dead_letters.extend(letters)
+        for flood, most in ((False, DEAD_LETTERS_MAX), (True, FLOOD_LETTERS_MAX)):
+            alike = [letter for letter in self.dead_letters if (letter.reason == "too_many") is flood]
+            for letter in alike[:-most]:
+                self.dead_letters.remove(letter)
+
     # --- what is read ---
+
+    def past_of(self, uid: str) -> tuple[bytes | None, ...]:
+        """Chunks of older events, by slot."""
+        return tuple(self.past.get((uid, slot)) for slot in range(PAST_SLOTS))
 
     def due_up_to(self, up_to_ms: int, customers_max: int) -> DueAnswer:
         """See Due."""
@@ -251,9 +277,7 @@ class MemoryPartition:
         self.outbox = {ordinal: row for ordinal, row in self.outbox.items() if ordinal > up_to}
         self.out_acked = max(self.out_acked, min(up_to, self.ordinal))
         if letter is not None:
-            self.dead_letters.append(letter)
-            del self.dead_letters[:-DEAD_LETTERS_MAX]
-            self.dead += 1
+            self._set_aside([letter])
 
     def head(self) -> PartitionHead:
         """Where it stands."""

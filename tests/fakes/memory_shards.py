@@ -18,6 +18,7 @@ from services.trigger.ports import (
     Due,
     DueAnswer,
     Load,
+    LoadPast,
     MarkTrying,
     OutboxRow,
     PartitionCommit,
@@ -98,6 +99,17 @@ class MemoryShards:
             parts = self._store.partitions
             return {
                 number: tuple((parts[number].records.get(uid), parts[number].seen.get(uid, b"")) for uid in uids)
+                for number, uids in request.uids.items()
+            }
+
+        return self._carry_out(act, request.uids)
+
+    def load_past(self, request: LoadPast) -> Mapping[int, tuple[tuple[bytes | None, ...], ...]]:
+        """See the port."""
+
+        def act() -> Mapping[int, tuple[tuple[bytes | None, ...], ...]]:
+            return {
+                number: tuple(self._store.partitions[number].past_of(uid) for uid in uids)
                 for number, uids in request.uids.items()
             }
 

@@ -123,7 +123,7 @@ class MemoryStore:
 
     async def record(self, partition: int, uid: str) -> bytes | None:
         """See the port."""
-        return self._read(lambda: self.partitions[partition].records.get(uid))
+        return self._read(lambda: self.partitions[partition].record(uid))
 
     async def dead_letters(self, partition: int, limit: int) -> Sequence[DeadLetter]:
         """See the port."""

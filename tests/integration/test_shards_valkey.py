@@ -65,6 +65,28 @@ def test_events_become_emails_at_sender_once_each_by_match_and_by_a_timer_withou
     assert 'sendwhen_decisions_total{campaign="cart",kind="cancelled"} 1.0' in page
 
 
+def test_a_log_that_misses_entries_stops_its_partition_and_no_other(
+    own_valkey: ValkeyServer, front: Front, sender: RecordingSender
+) -> None:
+    front.put(VIEWED)
+    front.happens("Product Viewed", ["ada"], 0)
+    front.happens("Product Viewed", ["bob"], 0)
+    with own_valkey.client() as client:
+        assert client.xdel("sw:{p0}:log", "2-0") == 1
+    shard = Running(settings(own_valkey.url, sender))
+    try:
+        front.happens("Product Viewed", ["cyd"], 1)
+        wait_until(lambda: sender.who() == {"cyd": 1}, "the other partition's email")
+        wait_until(lambda: shard.driver.host.status().standing_still == [0], "the partition stands still")
+        front.happens("Product Viewed", ["dan"], 1)
+        wait_until(lambda: sender.who() == {"cyd": 1, "dan": 1}, "the other partition going on")
+    finally:
+        shard.stop()
+
+    assert shard.death is None
+    assert 'sendwhen_log_gaps_total{partition="0"} 1.0' in shard.metrics.page().decode()
+
+
 def test_what_a_dead_owner_left_in_the_outbox_is_sent_by_the_next(
     own_valkey: ValkeyServer, front: Front, sender: RecordingSender
 ) -> None:

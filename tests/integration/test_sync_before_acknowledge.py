@@ -145,7 +145,8 @@ def test_every_acknowledged_commit_is_there_after_a_cut_to_what_was_synced(folde
 
 
 @pytest.mark.integration
-def test_every_attempt_granted_is_on_disk_before_sender_may_write_its_first_byte(folder: Path) -> None:
+@pytest.mark.parametrize("at_once", [False, True])
+def test_every_attempt_granted_is_on_disk_before_sender_may_write_its_first_byte(folder: Path, at_once: bool) -> None:
     store = traced(folder, "always")
     names = [f"email {number}" for number in range(ATTEMPTS)]
 
@@ -153,8 +154,12 @@ def test_every_attempt_granted_is_on_disk_before_sender_may_write_its_first_byte
         async with ledger_in(store) as ledger:
             for number, name in enumerate(names, 1):
                 address = f"c{number}@example.invalid"
-                (claimed,) = (await ledger.submit(submit(a_new_email(name, ordinal=number, address=address)))).claimed
-                assert (await ledger.begin(begin(claimed))).granted
+                email = a_new_email(name, ordinal=number, address=address, attempt=at_once)
+                answer = await ledger.submit(submit(email))
+                if at_once:
+                    assert len(answer.begun) == 1
+                else:
+                    assert (await ledger.begin(begin(answer.claimed[0]))).granted
 
     with store.running():
         asyncio.run(attempt_all())
@@ -165,7 +170,9 @@ def test_every_attempt_granted_is_on_disk_before_sender_may_write_its_first_byte
             return [email.send_id for email in emails if email.state == State.ATTEMPTED]
 
     cuts = Cuts(store, folder)
-    granted = cuts.acknowledgements(rf'"*5\r\n:1\r\n:{State.ATTEMPTED.value}\r\n')
+    # What submit, or begin, answers of an attempt that may be carried out.
+    answered = '"*1\\r\\n:4\\r\\n' if at_once else rf'"*5\r\n:1\r\n:{State.ATTEMPTED.value}\r\n'
+    granted = cuts.acknowledgements(answered)
     assert len(granted) == ATTEMPTS
     for number, found in enumerate(cuts.survivors(granted, lambda cut: asyncio.run(attempted(cut))), 1):
         assert {an_intent(name).send_id for name in names[:number]} <= set(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sendwhen.domain.campaign import Campaign
@@ -82,6 +82,7 @@ class Owner:
         limits: HostLimits | None = None,
         memory: ShardLimits | None = None,
         partitions: Sequence[int] | None = None,
+        missing: Callable[[int, int], None] = lambda _partition, _behind: None,
     ) -> None:
         self.world = world
         self.connection: MemoryShards = world.store.connect()
@@ -105,6 +106,7 @@ class Owner:
             ),
             event_clock=world.events_clock,
             limits=limits,
+            missing=missing,
         )
         self._steps = self.host.run()
         self.pending: ShardRequest = next(self._steps)

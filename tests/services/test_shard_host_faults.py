@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sendwhen.errors import Fenced, Precondition
+from sendwhen.errors import Fenced
 from services.trigger.host_limits import HostLimits
+from services.trigger.log_gaps import LOOK_AGAIN_S
 from services.trigger.ports import AppendTick, Claim, Commit, MarkTrying, Read
 from tests.builders import HOUR_MS, a_match, an_abandoned_cart, an_event
 from tests.services.shard_world import Owner, World
@@ -183,15 +184,32 @@ def test_a_lost_tail_with_a_timer_due_does_not_leave_the_owner_ticking_in_vain()
     assert world.sent() == ["ada"]
 
 
-def test_entries_that_are_missing_behind_the_position_stop_the_owner_with_a_reason() -> None:
-    world = World(VIEWED)
+def test_a_partition_whose_log_misses_entries_stands_still_by_itself_until_the_log_is_whole() -> None:
+    world = World(VIEWED, partitions=2)
     for number in range(3):
-        world.happens(an_event("Product Viewed", "ada", event_id=str(number)))
-    del world.store.partitions[0].log[1]
-    owner = world.owner()
+        for partition, who in enumerate(("ada", "bob")):
+            world.happens(an_event("Product Viewed", who, event_id=str(number)), partition=partition)
+    gone = world.store.partitions[0].log.pop(2)
+    told: list[tuple[int, int]] = []
+    owner = world.owner(missing=lambda *what: told.append(what))
 
-    with pytest.raises(Precondition, match="misses entries"):
-        owner.settle()
+    owner.settle()
+    world.happens(an_event("Product Viewed", "cyd"), partition=1)
+    owner.settle()
+
+    assert world.sent(0) == []
+    assert world.sent(1) == ["bob", "bob", "bob", "cyd"]
+    assert list(owner.host.status().standing_still) == [0]
+    assert set(told) == {(0, 1)}
+    claims = sum(isinstance(request, Claim) for request in owner.requests)
+    assert claims == 2
+
+    world.store.partitions[0].log[2] = gone
+    world.clock.advance(1_000 * LOOK_AGAIN_S)
+    owner.settle()
+
+    assert world.sent(0) == ["ada", "ada", "ada"]
+    assert list(owner.host.status().standing_still) == []
 
 
 def test_an_entry_that_owners_die_of_is_set_aside_after_three_tries_and_no_other() -> None:

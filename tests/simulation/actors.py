@@ -15,6 +15,7 @@ from sendwhen.errors import Fenced
 from sendwhen.v1.email_pb2 import SendIntent
 from sendwhen.v1.event_pb2 import Event
 from sendwhen.wire.entry import event_entry
+from services.sender.dispatch import TakenIn
 from services.sender.ledger_port import BeginAttempt, ClaimDue, ClaimDueAnswer, LedgerLost, NewEmail, Settle, Submit
 from services.sender.ports import Call, GetProfile, GetTemplate, Report, TemplateText
 from services.sender.ports import Pause as SenderPause
@@ -56,7 +57,6 @@ HOST_LIMITS = HostLimits(
     round_events=40, round_partition_events=16, read_entries=8, page_customers=3, wakes=4, jump_ms=40_000
 )
 WRITES = (Claim, Commit, AppendTick, MarkTrying)
-SENDER_CLAIM_LEASE_MS = 5_000
 
 
 class Client:
@@ -327,50 +327,79 @@ class Owner:
 
 
 class Worker:
-    """A worker of sender: claims what is due and works on it, one request a step."""
+    """A worker of sender: takes decisions in, claims what is due and works on it, one request a step."""
 
     def __init__(self, world: World, number: int) -> None:
         self.name = f"worker-{number}"
         self.alive, self.idle = True, False
         self._world = world
+        self._submissions = 0
+        self._handed: deque[Any] = deque()
         self._round: Any = None
         self._request: Any = None
+
+    def take_in(self, emails: list[NewEmail], *, attempts_max: int) -> None:
+        """Make decisions durable; attempts that begin with it are carried out later, unless this process ends before.
+
+        The others are left for workers to race for. Raises LedgerLost.
+        """
+        self._submissions += 1
+        steps = self._world.mutant.dispatch(
+            self._world.dispatch.take_in(
+                emails,
+                worker=f"{self.name}/{self._submissions}",
+                claim_max=attempts_max,
+                attempts_max=attempts_max,
+            )
+        )
+        request = next(steps)
+        try:
+            while True:
+                request = self._carried_out(steps, request)
+        except StopIteration as done:
+            taken_in: TakenIn = done.value
+        self._handed += taken_in.attempts
+        self._handed += [self._world.dispatch.emails(claimed) for claimed in taken_in.answer.claimed]
 
     def step(self) -> None:
         """One request."""
         if self._round is None:
-            self._round = self._world.mutant.dispatch(self._world.dispatch.round(self.name, emails_max=3))
+            dispatch = self._world.dispatch
+            steps = self._handed.popleft() if self._handed else dispatch.round(self.name, emails_max=3)
+            self._round = self._world.mutant.dispatch(steps)
             self._request = next(self._round)
         try:
-            self._request = self._carried_out(self._request)
+            self._request = self._carried_out(self._round, self._request)
         except StopIteration as done:
             self._round = None
-            self.idle = not done.value
+            self.idle = not done.value and not self._handed
         except LedgerLost:
             self._round = None  # what was claimed is claimed again after its lease
 
-    def _carried_out(self, request: Any) -> Any:
+    def _carried_out(self, steps: Any, request: Any) -> Any:
         world = self._world
-        if isinstance(request, (ClaimDue, BeginAttempt, Settle)):
+        if isinstance(request, (Submit, ClaimDue, BeginAttempt, Settle)):
             lost = world.fault("ledger reply lost")
             answer: Any = finished(world.ledger_answer(request))
             if lost:
-                return self._round.throw(LedgerLost("The ledger's answer was lost."))
+                return steps.throw(LedgerLost("The ledger's answer was lost."))
             if isinstance(answer, ClaimDueAnswer):
                 self.idle = False
-            return self._round.send(answer)
+            return steps.send(answer)
         match request:
             case GetTemplate():
-                return self._round.send(TemplateText(subject="s", text="t", html=""))
-            case GetProfile() | SenderPause() | Report():
-                return self._round.send(None)
+                return steps.send(TemplateText(subject="s", text="t", html=""))
+            case GetProfile():
+                return steps.send({"consent": True})
+            case SenderPause() | Report():
+                return steps.send(None)
             case Call():
-                return self._round.send(world.provider.call(request.message.send_id, request.message.attempt))
+                return steps.send(world.provider.call(request.message.send_id, request.message.attempt))
         raise AssertionError(f"dispatch asked for {request!r}")
 
 
-def submitted(request: Push, now_ms: int) -> Submit:
-    """Rows as sender's servicer takes them in; nothing is claimed at once, so that workers race for them."""
+def decisions(request: Push) -> list[NewEmail]:
+    """Rows as sender's servicer takes them in."""
     emails = []
     for row in request.rows:
         intent = SendIntent.FromString(row.intent)
@@ -383,7 +412,7 @@ def submitted(request: Push, now_ms: int) -> Submit:
                 intent=intent,
             )
         )
-    return Submit(emails=tuple(emails), worker="front", claim_max=0, now_ms=now_ms, lease_ms=SENDER_CLAIM_LEASE_MS)
+    return emails
 
 
 def replaced(request: Commit, **changes: Any) -> Commit:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from sendwhen.domain.changes import CustomerChange
 from sendwhen.domain.entry import Entry, EventBatch, Skip, Unreadable
+from sendwhen.domain.past import PAST_SLOTS
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.skips import WHOLE_ENTRY
 from tests.domain.keeping import Host
@@ -71,6 +72,7 @@ class Replay:
         self.entries: list[Entry] = [decode(e.seq, e.at_ms, e.appended_at_us, e.body) for e in entries]
         self.skips = {(entry.skipped_seq, entry.index) for entry in self.entries if isinstance(entry, Skip)}
         self._emails: Counter[Email] = Counter()
+        self._past: dict[tuple[str, int], bytes] = {}
         self.decided: set[str] = set()
         self.identities: Counter[str] = Counter()
         self.logged = {
@@ -92,6 +94,8 @@ class Replay:
         for entry in self.entries:
             for uid in unbroken.absent(entry):
                 unbroken.admit(uid, None, b"")
+            for uid in unbroken.past_wanted(entry):
+                unbroken.recall(uid, [self._past.get((uid, slot)) for slot in range(PAST_SLOTS)])
             unbroken.apply(entry)
             resumed.apply(entry)
             if entry.seq in self._commits or entry.seq == self._partition.seq:
@@ -100,6 +104,7 @@ class Replay:
 
     def _compare(self, unbroken: Shard, resumed: Host, position: int) -> None:
         changes = unbroken.collect()
+        self._past |= {(one.uid, slot): chunk for one in changes.customers for slot, chunk in one.past}
         self.decided |= {send.send_id for send in changes.sends}
         for outcome in IDENTITY_OUTCOMES:
             self.identities[outcome] += getattr(changes.counters, outcome)

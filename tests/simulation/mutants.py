@@ -7,18 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.handover import Handover
 from sendwhen.domain.joined_runs import JoinedRuns
 from sendwhen.domain.received import Received
+from sendwhen.domain.record import read_record, write_record
 from sendwhen.domain.ties import Ties
 from sendwhen.domain.tombstones import Tombstones
 from sendwhen.domain.transfer import Import
 from services.sender.ledger import State
-from services.sender.ledger_port import BeginAttempt, Begun
-from services.sender.ports import Call
+from services.sender.ledger_port import BeginAttempt, Begun, Settle, Submit, SubmitAnswer
 from services.trigger.ports import Commit, Refusal, Release, Why
 from tests.fakes.memory_partition import MemoryPartition
 from tests.fakes.memory_shards import MemoryShards
@@ -86,7 +87,6 @@ def _attempt_after_call(steps: Steps) -> Steps:
     """The provider is called first; that it was attempted is written afterwards."""
     answer: Any = None
     error: Exception | None = None
-    later: BeginAttempt | None = None
     while True:
         try:
             request = steps.send(answer) if error is None else steps.throw(error)
@@ -95,16 +95,34 @@ def _attempt_after_call(steps: Steps) -> Steps:
         error = None
         try:
             if isinstance(request, BeginAttempt):
-                later = request
                 answer = Begun(granted=True, state=State.ATTEMPTED, attempt=request.claimed.attempts + 1)
                 continue
+            if isinstance(request, Submit):
+                answer = _as_if_begun(request, (yield _without_attempts(request)))
+                continue
+            if isinstance(request, Settle) and request.attempt:
+                yield BeginAttempt(
+                    claimed=request.claimed,
+                    now_ms=request.now_ms,
+                    lease_ms=request.lease_ms,
+                    following_lease_ms=0,
+                    look_at_expiry=False,
+                )
             answer = yield request
-            if isinstance(request, Call) and later is not None:
-                begun = later
-                later = None
-                yield begun
         except Exception as lost:
             error = lost
+
+
+def _without_attempts(request: Submit) -> Submit:
+    emails = tuple(msgspec.structs.replace(email, attempt=False) for email in request.emails)
+    return msgspec.structs.replace(request, emails=emails)
+
+
+def _as_if_begun(request: Submit, answer: SubmitAnswer) -> SubmitAnswer:
+    wanted = {email.intent.send_id for email in request.emails if email.attempt}
+    begun = tuple(claimed for claimed in answer.claimed if claimed.send_id in wanted)
+    claimed = tuple(claimed for claimed in answer.claimed if claimed.send_id not in wanted)
+    return msgspec.structs.replace(answer, begun=begun, claimed=claimed)
 
 
 def _method(owner: type, name: str, make: Callable[[Any], Any]) -> Callable[[], Any]:
@@ -141,7 +159,10 @@ def _position_off_by_one(commit: Any) -> Any:
 
 def _without_seen_ids(load: Any) -> Any:
     def loaded(self: MemoryShards, request: Any) -> Any:
-        return {number: tuple((record, b"") for record, _ in some) for number, some in load(self, request).items()}
+        return {
+            number: tuple((record and write_record(read_record(record)), b"") for record, _ in some)
+            for number, some in load(self, request).items()
+        }
 
     return loaded
 

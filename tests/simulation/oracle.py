@@ -21,10 +21,9 @@ from sendwhen.domain.partition import customer_uid, routing_hash
 from sendwhen.domain.transfer import Forward, Import
 from tests.simulation.history import Violated
 from tests.simulation.oracle_identities import Handed, Identities, Known, wanted_keys
-from tests.simulation.script import MINUTE_EVENTS, PARTITIONS, VISITOR_MS
+from tests.simulation.script import MINUTE_EVENTS, PARTITIONS, RECENT_EVENTS, VISITOR_MS
 
 CART_MS, KEYED_MS, THANKS_WAIT_MS, THANKS_COOLDOWN_MS = 60_000, 30_000, 20_000, 45_000
-RECENT = 20
 Email = tuple[str, str, str]
 """(campaign, id of the event that started the run, step)."""
 Place = tuple[int, int]
@@ -172,7 +171,7 @@ class Oracle:
         own.applied_s += other.applied_s
         own.last_seen_ms = max(own.last_seen_ms, other.last_seen_ms)
         self._join_waits(own, other)
-        own.recent = sorted((*other.recent, *own.recent), key=lambda event: event[0])[-RECENT:]
+        own.recent = sorted((*other.recent, *own.recent), key=lambda event: event[0])[-RECENT_EVENTS:]
         self._meet(known, now_ms)
         self._fire(partition, known, now_ms)
 
@@ -248,7 +247,7 @@ class Oracle:
 
     def _campaigns(self, partition: int, life: Life, event: Event, properties: dict[str, Any]) -> None:
         now_ms, name, price, key = self._clock_ms[partition], event.name, properties["price"], properties["sku"]
-        life.recent = [*life.recent, (now_ms, name, price, key)][-RECENT:]
+        life.recent = [*life.recent, (now_ms, name, price, key)][-RECENT_EVENTS:]
         life.waits = [wait for wait in life.waits if not wait.ended_by(name, price, key)]
         emails = self.emails[partition]
         if name == "B":

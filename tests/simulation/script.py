@@ -16,6 +16,8 @@ CUSTOMERS = 14
 VISITORS = 12
 VISITOR_MS = 100_000
 """So short a life of a visitor that some are forgotten in most runs."""
+RECENT_EVENTS = 8
+"""So few events remembered that what came before matters no more to whoever is joined."""
 IDENTITIES = 4
 """So few identities of one customer that some are refused."""
 MINUTE_EVENTS = 12

@@ -11,7 +11,7 @@ from sendwhen.domain.transfer import Transfer, write_transfer
 from sendwhen.wire.entry import campaign_put_entry, transfer_entry
 from services.sender.dispatch import Dispatch, Rules
 from services.sender.ledger import State
-from services.sender.ledger_port import BeginAttempt, ClaimDue, LedgerLost, Settle
+from services.sender.ledger_port import BeginAttempt, ClaimDue, LedgerLost, Settle, Submit
 from services.sender.ports import Rendered
 from services.sender.retry import Backoff
 from services.trigger.log_port import Append
@@ -19,7 +19,7 @@ from services.trigger.ports import OutboxRow, Push, RawEntry, SenderLost
 from tests.fakes.fixed_clock import FixedClock
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_store import MemoryStore, Snapshot
-from tests.simulation.actors import Client, Owner, Worker, submitted
+from tests.simulation.actors import Client, Owner, Worker, decisions
 from tests.simulation.faults import ANYWHERE, Plan
 from tests.simulation.history import History, Violated
 from tests.simulation.mutants import NONE, Mutant
@@ -344,7 +344,10 @@ class World:
         """The relay hands rows to sender."""
         self.check_rows(request.partition, request.rows, "sender")
         lost = self.fault("push reply lost")
-        finished(self.ledger.submit(submitted(request, self.now_ms)))
+        try:
+            self.rng.choice(self._workers).take_in(decisions(request), attempts_max=self.rng.choice((0, 1, 3)))
+        except LedgerLost:
+            raise SenderLost("Sender's ledger did not answer.") from None
         for worker in self._workers:
             worker.idle = False
         if lost:
@@ -355,9 +358,11 @@ class World:
         if any((partition, row.lineage, row.ordinal) not in self.history.rows for row in rows):
             raise Violated(f"Rows of partition {partition} went to {receiver} before their commit.")
 
-    def ledger_answer(self, request: ClaimDue | BeginAttempt | Settle) -> Any:
+    def ledger_answer(self, request: Submit | ClaimDue | BeginAttempt | Settle) -> Any:
         """What the ledger answers."""
         match request:
+            case Submit():
+                return self.ledger.submit(request)
             case ClaimDue():
                 return self.ledger.claim_due(request)
             case BeginAttempt():

@@ -84,11 +84,11 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(*, bytes_max: int = 1_000_000, follow: bool = True) -> AsyncIterator[Desk]:
+async def open_desk(*, bytes_max: int = 1_000_000, follow: bool = True, idle_s: float = 60.0) -> AsyncIterator[Desk]:
     tally = Tally()
     store = MemoryProfileStore(partitions=PARTITIONS)
     cache = NearCache(bytes_max=bytes_max)
-    tail = ChangeTail(changes=store, cache=cache, metrics=tally)
+    tail = ChangeTail(changes=store, cache=cache, metrics=tally, idle_s=idle_s)
     loader = Loader(records=store, cache=cache, as_message=record_message, partitions=PARTITIONS, metrics=tally)
 
     async def now(partition: int) -> int:
@@ -106,6 +106,7 @@ async def open_desk(*, bytes_max: int = 1_000_000, follow: bool = True) -> Async
     following = asyncio.create_task(tail.run()) if follow else None
     try:
         if follow:
+            cache.want()
             await desk.settled(lambda: cache.is_open)
         yield desk
     finally:

@@ -356,3 +356,27 @@ def test_memory_stays_within_its_limit_and_the_least_recently_used_go() -> None:
         assert desk.tally.counts["sendwhen_profile_cache_evictions_total",] >= 20
 
     on_desk(act, bytes_max=5_000)
+
+
+def test_changes_are_not_followed_while_nobody_asks_and_followed_again_with_the_next_question() -> None:
+    async def act() -> None:
+        async with open_desk(idle_s=0.0) as desk:
+            await desk.put("ada", seq=1, plan='"free"')
+            await desk.settled(lambda: not desk.cache.is_open)
+
+            first = await desk.get(by_user("ada"))
+            assert first.customer.fields["plan"].value_json == b'"free"'
+            await desk.settled(lambda: desk.cache.is_open)
+            await desk.get(by_user("ada"))
+            await desk.get(by_user("ada"))
+            assert len(desk.store.loads) == 2, "kept while followed"
+
+            await desk.put("ada", seq=2, plan='"pro"')
+            await desk.seen("ada", 2)
+            await desk.put("bob", seq=1)
+            await desk.settled(lambda: not desk.cache.is_open)
+            assert len(desk.cache) == 0
+            assert (await desk.get(by_user("ada"))).customer.fields["plan"].value_json == b'"pro"'
+            assert not [key for key in desk.tally.counts if key[0] == "sendwhen_profile_cache_clears_total"]
+
+    asyncio.run(act())

@@ -11,6 +11,7 @@ from services.sender.ledger_port import BeginAttempt, ClaimDue, Claimed, NewEmai
 
 NOW_MS = 1_800_000_000_000
 LEASE_MS = 10_000
+ATTEMPT_LEASE_MS = 30_000
 EVIDENCE_MS = 900_000
 ADDRESSES = AddressBook("a key that only tests have")
 CONTEXT = (
@@ -49,6 +50,7 @@ def a_new_email(
     ordinal: int = 1,
     lineage: str = "l1",
     address: str = "ada@example.invalid",
+    attempt: bool = False,
     **fields: object,
 ) -> NewEmail:
     return NewEmail(
@@ -57,11 +59,26 @@ def a_new_email(
         lineage=lineage,
         address_hash=ADDRESSES.hash_of(address),
         intent=an_intent(name, address=address, **fields),
+        attempt=attempt,
     )
 
 
-def submit(*emails: NewEmail, claim_max: int = 100, worker: str = "w1", at_ms: int = NOW_MS) -> Submit:
-    return Submit(emails=emails, worker=worker, claim_max=claim_max, now_ms=at_ms, lease_ms=LEASE_MS)
+def submit(
+    *emails: NewEmail,
+    claim_max: int = 100,
+    worker: str = "w1",
+    at_ms: int = NOW_MS,
+    look_at_expiry: bool = True,
+) -> Submit:
+    return Submit(
+        emails=emails,
+        worker=worker,
+        claim_max=claim_max,
+        now_ms=at_ms,
+        lease_ms=LEASE_MS,
+        attempt_lease_ms=ATTEMPT_LEASE_MS,
+        look_at_expiry=look_at_expiry,
+    )
 
 
 def claim_due(at_ms: int, *, worker: str = "w1", emails_max: int = 6_400) -> ClaimDue:

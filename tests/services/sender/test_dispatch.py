@@ -154,18 +154,68 @@ def test_young_values_are_used_as_captured_and_older_ones_are_asked_for() -> Non
     assert [request.at_least_seq for request in world.asked_profile] == [7]
 
 
+@pytest.mark.parametrize("age_ms", [0, RULES.captured_max_age_ms + 1])
 @pytest.mark.parametrize(
     ("consent", "state"), [(True, State.ACCEPTED), (False, State.SUPPRESSED), (None, State.SUPPRESSED)]
 )
-def test_marketing_whose_consent_was_withdrawn_meanwhile_is_not_sent(consent: bool | None, state: State) -> None:
+def test_marketing_whose_consent_was_withdrawn_meanwhile_is_not_sent(
+    consent: bool | None, state: State, age_ms: int
+) -> None:
+    """Kills the mutant that trusts the consent captured with a young decision."""
     world = World()
     world.profile = {"name": "Ada", "consent": consent}
-    world.clock.ms += RULES.captured_max_age_ms + 1
+    world.clock.ms += age_ms
 
     world.drive(world.dispatch.emails(submitted(world, category=email_pb2.CATEGORY_MARKETING)))
 
     assert world.states() == {state: 1}
     assert len(world.calls) == (state is State.ACCEPTED)
+    assert [request.at_least_seq for request in world.asked_profile] == [7]
+
+
+def test_a_category_that_is_not_said_needs_consent() -> None:
+    world = World()
+    world.profile = {"name": "Ada"}
+
+    world.drive(world.dispatch.emails(submitted(world, category=email_pb2.CATEGORY_UNSPECIFIED)))
+
+    assert world.states() == {State.SUPPRESSED: 1}
+
+
+def test_marketing_waits_while_profile_cannot_say_and_is_sent_when_it_says_yes() -> None:
+    world = World()
+    world.drive(world.dispatch.emails(submitted(world, category=email_pb2.CATEGORY_MARKETING)))
+    assert world.states() == {State.RETRY_AT: 1}
+    world.profile = {"consent": True}
+
+    run_rounds(world, until_ms=NOW_MS + 10_000)
+
+    assert world.states() == {State.ACCEPTED: 1}
+
+
+def test_marketing_of_which_profile_says_nothing_until_its_end_expires_and_is_never_sent() -> None:
+    world = World()
+    expires_at_ms = NOW_MS + 600_000
+    marketing = submitted(world, category=email_pb2.CATEGORY_MARKETING, expires_at_ms=expires_at_ms)
+    world.drive(world.dispatch.emails(marketing))
+
+    run_rounds(world, until_ms=expires_at_ms - 5_000)
+    assert world.states() == {State.RETRY_AT: 1}
+    run_rounds(world, until_ms=expires_at_ms)
+
+    (row,) = world.ledger.rows.values()
+    assert (row.state, row.detail) == (State.EXPIRED, "Profile cannot say whether the customer still consents.")
+    assert world.calls == []
+
+
+def test_marketing_without_an_end_of_which_profile_says_nothing_is_rejected_after_the_last_try() -> None:
+    world = World(backoff=Backoff(total_ms=600_000))
+    world.drive(world.dispatch.emails(submitted(world, category=email_pb2.CATEGORY_MARKETING)))
+
+    run_rounds(world, until_ms=NOW_MS + 1_200_000)
+
+    assert world.states() == {State.REJECTED: 1}
+    assert world.calls == []
 
 
 def test_without_profile_captured_values_serve_for_a_day_and_then_the_email_waits() -> None:

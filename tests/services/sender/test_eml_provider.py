@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import shutil
+import stat
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from email import policy
@@ -17,6 +20,7 @@ from sendwhen.chassis.clock import SystemClock
 from services.sender.eml_provider import EmlProvider
 from services.sender.inbox import Inbox
 from services.sender.mime import mail_bytes
+from services.sender.ports import Verdict
 from tests.contract.provider import Outlet, ProviderContract, a_message
 
 
@@ -74,6 +78,48 @@ def test_headers_name_the_email_and_cannot_be_added_by_values(tmp_path: Path) ->
     assert message["X-Sendwhen-Campaign"] == "abandoned-cart"
     assert message["X-Sendwhen-Reason"] == "a b"
     assert message["From"] == "Shop <shop@example.com>"
+
+
+def test_what_is_called_accepted_is_on_disk_the_file_before_its_name_and_its_name_before_the_answer(
+    tmp_path: Path,
+) -> None:
+    """Kills the mutants that sync the file after it has its name, an empty file, or no folder."""
+    seen: list[tuple[bool, int, list[str]]] = []
+
+    def sync(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        names = sorted(path.name for path in tmp_path.iterdir())
+        seen.append((stat.S_ISDIR(found.st_mode), found.st_size, names))
+
+    provider = EmlProvider(folder=tmp_path, sender_address="a@example.com", clock=SystemClock(), sync=sync)
+    answer = asyncio.run(provider.send(a_message("aa")))
+
+    assert answer.verdict is Verdict.ACCEPTED
+    (file_is_folder, file_bytes, before), (is_folder, _, after) = seen
+    assert (file_is_folder, is_folder) == (False, True)
+    assert file_bytes == (tmp_path / "aa.eml").stat().st_size
+    assert before == [".aa.1.part"]
+    assert after == ["aa.eml"]
+
+
+@pytest.mark.parametrize(("fails_at", "verdict"), [(1, Verdict.NOT_PROCESSED), (2, Verdict.UNKNOWN)])
+def test_a_disk_that_fails_before_the_name_proves_that_nothing_was_sent_and_behind_it_leaves_a_doubt(
+    tmp_path: Path, fails_at: int, verdict: Verdict
+) -> None:
+    calls: list[int] = []
+
+    def sync(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == fails_at:
+            raise OSError(errno.EIO, "Input/output error")
+
+    provider = EmlProvider(folder=tmp_path, sender_address="a@example.com", clock=SystemClock(), sync=sync)
+
+    answer = asyncio.run(provider.send(a_message("aa")))
+
+    assert answer.verdict is verdict
+    assert "Input/output error" in answer.detail
+    assert (tmp_path / "aa.eml").exists() == (verdict is Verdict.UNKNOWN)
 
 
 def test_a_second_attempt_and_a_repeated_one_show_as_files_of_their_own(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from services.sender.dispatch import Dispatch
 from services.sender.ledger import State
-from services.sender.ledger_port import BeginAttempt, ClaimDue, LedgerLost, Settle
+from services.sender.ledger_port import BeginAttempt, ClaimDue, LedgerLost, Settle, Submit
 from services.sender.ports import (
     Answer,
     Call,
@@ -54,12 +54,20 @@ class Hands:
 
 
 class Echo:
-    """Renders the customer's name, or refuses where there is none and the template wants one."""
+    """Renders the customer's name, or refuses where there is none and the template wants one.
+
+    Attributes:
+        breaks_at: A decision of this instant is rendered with an error nobody foresaw.
+    """
+
+    breaks_at: int | None = None
 
     def check(self, template_id: str, template: TemplateText) -> None:
         """Everything is right."""
 
     def render(self, template_id: str, template: TemplateText, context: Mapping[str, object]) -> Rendered:
+        if context["now_ms"] == self.breaks_at:
+            raise ArithmeticError
         customer = context.get("customer") or {}
         assert isinstance(customer, dict)
         if template.text == "needs a name" and "name" not in customer:
@@ -79,8 +87,9 @@ class World:
     def __init__(self, *, rules: Rules = RULES, backoff: Backoff | None = None) -> None:
         self.clock = Hands()
         self.ledger = MemoryLedger()
+        self.renderer = Echo()
         self.dispatch = Dispatch(
-            rules=rules, backoff=backoff or Backoff(), renderer=Echo(), provider_name="fake", clock=self.clock
+            rules=rules, backoff=backoff or Backoff(), renderer=self.renderer, provider_name="fake", clock=self.clock
         )
         self.answers: list[Answer] = []
         self.calls: list[Message] = []
@@ -119,6 +128,8 @@ class World:
 
     def carry_out(self, request: DispatchRequest) -> object:
         match request:
+            case Submit():
+                return finish(self.ledger.submit(request))
             case ClaimDue():
                 return finish(self.ledger.claim_due(request))
             case BeginAttempt():
