@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sendwhen.cli import campaigns, deadletters, environment, inbox, replay, status, suppress, track, up, why
+from sendwhen.cli import campaigns, customers, deadletters, environment, inbox, replay, status, suppress, track, up, why
 
 app = typer.Typer(
     name="sendwhen",
@@ -40,6 +40,7 @@ app.command("status")(status.status)
 app.command("track")(track.track)
 app.command("replay")(replay.replay)
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(customers.app, name="customers")
 app.command("env")(environment.env)
 app.command("inbox")(inbox.inbox)
 app.command("why")(why.why)

@@ -151,13 +151,15 @@ class Identity(_message.Message):
     def __init__(self, key: _Optional[str] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., decided_at_ms: _Optional[int] = ...) -> None: ...
 
 class MergeCustomersRequest(_message.Message):
-    __slots__ = ("into", "both_known")
+    __slots__ = ("into", "both_known", "wait_applied")
     FROM_FIELD_NUMBER: _ClassVar[int]
     INTO_FIELD_NUMBER: _ClassVar[int]
     BOTH_KNOWN_FIELD_NUMBER: _ClassVar[int]
+    WAIT_APPLIED_FIELD_NUMBER: _ClassVar[int]
     into: _profile_service_pb2.CustomerId
     both_known: bool
-    def __init__(self, into: _Optional[_Union[_profile_service_pb2.CustomerId, _Mapping]] = ..., both_known: _Optional[bool] = ..., **kwargs) -> None: ...
+    wait_applied: bool
+    def __init__(self, into: _Optional[_Union[_profile_service_pb2.CustomerId, _Mapping]] = ..., both_known: _Optional[bool] = ..., wait_applied: _Optional[bool] = ..., **kwargs) -> None: ...
 
 class MergeCustomersResponse(_message.Message):
     __slots__ = ("position",)
@@ -166,10 +168,12 @@ class MergeCustomersResponse(_message.Message):
     def __init__(self, position: _Optional[_Union[_ingest_service_pb2.LogPosition, _Mapping]] = ...) -> None: ...
 
 class DeleteCustomerRequest(_message.Message):
-    __slots__ = ("id",)
+    __slots__ = ("id", "wait_applied")
     ID_FIELD_NUMBER: _ClassVar[int]
+    WAIT_APPLIED_FIELD_NUMBER: _ClassVar[int]
     id: _profile_service_pb2.CustomerId
-    def __init__(self, id: _Optional[_Union[_profile_service_pb2.CustomerId, _Mapping]] = ...) -> None: ...
+    wait_applied: bool
+    def __init__(self, id: _Optional[_Union[_profile_service_pb2.CustomerId, _Mapping]] = ..., wait_applied: _Optional[bool] = ...) -> None: ...
 
 class DeleteCustomerResponse(_message.Message):
     __slots__ = ("position",)

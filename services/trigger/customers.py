@@ -6,6 +6,7 @@ from sendwhen.chassis.clock import Clock
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.partition import customer_uid, routing_hash
 from sendwhen.domain.transfer import Adopt, Delete, Transfer, write_transfer
+from sendwhen.domain.visitors import VISITOR
 from sendwhen.errors import Invalid, NotFound, Overloaded, Violation
 from sendwhen.v1 import ingest_service_pb2
 from sendwhen.v1 import trigger_service_pb2 as pb
@@ -42,6 +43,7 @@ class CustomerDesk:
             followed=found.followed,
             identities=_identities(customer),
             waiting=map(waiting_message, customer.runs),
+            expires_at_ms=_expires_at_ms(customer),
         )
 
     async def merge(self, request: pb.MergeCustomersRequest) -> pb.MergeCustomersResponse:
@@ -78,6 +80,12 @@ class CustomerDesk:
             raise Overloaded(f"Partition {outcome.partition} is {outcome.lag_events} events behind.")
         assert isinstance(outcome, Appended)
         return ingest_service_pb2.LogPosition(partition=outcome.partition, seq=outcome.seq)
+
+
+def _expires_at_ms(customer: Customer) -> int:
+    if customer.user_id or customer.email:
+        return 0
+    return next((alarm.due_at_ms for alarm in customer.alarms if alarm.kind == VISITOR), 0)
 
 
 def _identities(customer: Customer) -> list[pb.Identity]:

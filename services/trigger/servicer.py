@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -81,9 +82,12 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
             if not 0 <= position.partition < self._partitions:
                 raise _invalid("positions", f"Send partitions from 0 to {self._partitions - 1}.")
             wanted[position.partition] = max(position.seq, wanted.get(position.partition, 0))
+        await self._wait(wanted, context)
+        return pb.WaitAppliedResponse()
+
+    async def _wait(self, wanted: Mapping[int, int], context: Context) -> None:
         remaining_s = context.time_remaining()
         await self._applied.wait(wanted, within_s=WAIT_MAX_S if remaining_s is None else min(remaining_s, WAIT_MAX_S))
-        return pb.WaitAppliedResponse()
 
     async def CheckCampaign(self, request: pb.CheckCampaignRequest, _context: Context) -> pb.CheckCampaignResponse:
         """Validate a campaign."""
@@ -118,13 +122,19 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
         """Show one."""
         return await self._customers.show(request)
 
-    async def MergeCustomers(self, request: pb.MergeCustomersRequest, _context: Context) -> pb.MergeCustomersResponse:
+    async def MergeCustomers(self, request: pb.MergeCustomersRequest, context: Context) -> pb.MergeCustomersResponse:
         """Join two."""
-        return await self._customers.merge(request)
+        answer = await self._customers.merge(request)
+        if request.wait_applied:
+            await self._wait({answer.position.partition: answer.position.seq}, context)
+        return answer
 
-    async def DeleteCustomer(self, request: pb.DeleteCustomerRequest, _context: Context) -> pb.DeleteCustomerResponse:
+    async def DeleteCustomer(self, request: pb.DeleteCustomerRequest, context: Context) -> pb.DeleteCustomerResponse:
         """Delete one."""
-        return await self._customers.delete(request)
+        answer = await self._customers.delete(request)
+        if request.wait_applied:
+            await self._wait({answer.position.partition: answer.position.seq}, context)
+        return answer
 
     async def ListDeadLetters(
         self, request: pb.ListDeadLettersRequest, _context: Context
