@@ -90,11 +90,10 @@ def delete(
     if not yes:
         typer.confirm(f"Delete {customer} and all identities tied to it?", abort=True)
     request = DeleteCustomerRequest(id=customer_id(customer, by), wait_applied=True)
-    position = run(ask_trigger(targets_of(context), lambda trigger: trigger.DeleteCustomer(request))).position
-    out.print(f"deleted (partition {position.partition}, entry {position.seq})")
-    out.print(
-        "Its events stay in the log until that is trimmed. Suppression of its address, if any, stays as a keyed hash."
-    )
+    answer = run(ask_trigger(targets_of(context), lambda trigger: trigger.DeleteCustomer(request)))
+    out.print(f"deleted (partition {answer.position.partition}, entry {answer.position.seq})")
+    out.print(f"The last of its events is gone from log and archive by {instant(answer.gone_by_ms)}.")
+    out.print("If its address is suppressed it stays so, as a keyed hash.")
 
 
 async def _merge(targets: Targets, request: MergeCustomersRequest) -> Identity | None:

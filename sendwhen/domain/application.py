@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from sendwhen.domain import held_events
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.condition import Fuse
@@ -14,6 +15,7 @@ from sendwhen.domain.deadlines import FAILED, AlarmHandler, Deadlines
 from sendwhen.domain.entry import CampaignPut, Delivered
 from sendwhen.domain.event import Event
 from sendwhen.domain.handover import Handover
+from sendwhen.domain.held_events import HeldEventHandler
 from sendwhen.domain.holding import Holding
 from sendwhen.domain.joining import Joining
 from sendwhen.domain.journey import Journey
@@ -66,7 +68,11 @@ class Application:
         )
         self._visitors = Visitors(live_ms=limits.visitor_ms)
         self._holding = Holding(book=self.book, passage=passage)
-        alarms: Mapping[str, AlarmHandler] = {WATCH: watching, VISITOR: self._visitors}
+        alarms: dict[str, AlarmHandler] = {
+            WATCH: watching,
+            VISITOR: self._visitors,
+            held_events.KIND: HeldEventHandler(book=self.book, taker=self._journey),
+        }
         self._deadlines = Deadlines(book=self.book, passage=passage, watching=watching, alarms=alarms)
         self.recalled = Recalled(limits)
         self._handover = Handover(

@@ -26,6 +26,10 @@ Did = tuple[Sequence[RecentEvent], Sequence[RecentEvent]]
 """What the survivor did, and what the other identity did, as far as is remembered; oldest first."""
 
 
+_Seen = tuple[Customer, CustomerScope, int]
+"""The joined customer, as conditions see it, and the instant of the joining."""
+
+
 class JoinedMemories:
     """Joins memories and tallies."""
 
@@ -33,7 +37,7 @@ class JoinedMemories:
         self._book = book
         self._limits = limits
 
-    def join(self, own: Customer, other: Customer, did: Did) -> int:
+    def join(self, own: Customer, other: Customer, did: Did, now_ms: int) -> int:
         """Join into ``own``, whose attributes are joined already; how many limits overflowed."""
         overflows = 0
         memories = dict(own.memories)
@@ -45,7 +49,7 @@ class JoinedMemories:
         scope = own.scope()
         for campaign_id, memory in memories.items():
             ours, theirs = own.memory(campaign_id), other.memory(campaign_id)
-            trigger, version = self._trigger(campaign_id, ours, theirs, did, (own, scope))
+            trigger, version = self._trigger(campaign_id, ours, theirs, did, (own, scope, now_ms))
             memories[campaign_id] = Memory(memory.stopped, memory.fired, trigger, version)
         own.memories = memories
         own.tallies = self._tallies(own.tallies, other.tallies)
@@ -57,9 +61,7 @@ class JoinedMemories:
         forgotten = max(0, len(in_order) - self._limits.reentry_keys)
         return dict(in_order[forgotten:]), forgotten
 
-    def _trigger(
-        self, campaign_id: str, ours: Memory, theirs: Memory, did: Did, customer: tuple[Customer, CustomerScope]
-    ) -> tuple[bytes, str]:
+    def _trigger(self, campaign_id: str, ours: Memory, theirs: Memory, did: Did, customer: _Seen) -> tuple[bytes, str]:
         plan = self._book.in_force(campaign_id)
         if plan is None:
             kept = ours if ours.trigger else theirs
@@ -69,7 +71,7 @@ class JoinedMemories:
         if isinstance(plan.logic, Replayed):
             past = sorted(self._past(plan, did, customer), key=lambda one: one.hit.at_ms)
             since_ms = max(map(self._complete_since_ms, did))
-            return plan.logic.rejoin(own, other, past, since_ms, self._limits.partials), version
+            return plan.logic.rejoin(own, other, past, since_ms, self._limits), version
         if own and other:
             return plan.logic.join(own, other), version
         return own or other, version if own or other else ""
@@ -77,21 +79,19 @@ class JoinedMemories:
     def _complete_since_ms(self, events: Sequence[RecentEvent]) -> int:
         return events[0].logged_at_ms if len(events) >= kept_events(self._limits.recent_events) else 0
 
-    def _past(self, plan: Plan, did: Did, customer: tuple[Customer, CustomerScope]) -> Iterable[Past]:
-        known, scope = customer
+    def _past(self, plan: Plan, did: Did, customer: _Seen) -> Iterable[Past]:
+        known, scope, now_ms = customer
         for theirs, events in enumerate(did):
             for event in events:
-                seen = scope_of(event)
-                key = plan.key(seen, scope, event.logged_at_ms, self._limits)
+                seen, at_ms = scope_of(event), instant_of(event, plan)
+                if plan.on_event_time and at_ms + plan.grace_ms > now_ms:
+                    continue  # it is held back, and comes to its turn
+                key = plan.key(seen, scope, at_ms, self._limits)
                 indexes = [
                     index
                     for index, start in enumerate(plan.logic.starts)
                     if start.event == event.name
-                    and (
-                        start.where is None
-                        or start.where.needs_start
-                        or holds(start.where, seen, scope, None, event.logged_at_ms)
-                    )
+                    and (start.where is None or start.where.needs_start or holds(start.where, seen, scope, None, at_ms))
                 ]
                 if key is None or not indexes:
                     continue
@@ -100,7 +100,7 @@ class JoinedMemories:
                     event=seen,
                     customer=scope,
                     key=key,
-                    at_ms=event.logged_at_ms,
+                    at_ms=at_ms,
                     occurrence=StartEvent(event.event_id, event.name, event.occurred_at_ms, event.properties, "", 0),
                     first_seen_at_ms=known.first_seen_at_ms,
                     put_at_ms=self._book.put_at_ms(plan.campaign.campaign_id),
@@ -116,6 +116,11 @@ class JoinedMemories:
                 if history.tally in own and history.tally in other:
                     tallies[history.tally] = joined(own[history.tally], other[history.tally], history)
         return tallies
+
+
+def instant_of(event: RecentEvent, plan: Plan) -> int:
+    """When a past event happened for a campaign: in the log, or by the producer's time."""
+    return event.occurred_at_ms if plan.on_event_time else event.logged_at_ms
 
 
 def scope_of(event: RecentEvent) -> EventScope:

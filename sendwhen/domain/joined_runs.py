@@ -16,12 +16,13 @@ from msgspec.structs import replace
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind
-from sendwhen.domain.joined_memories import Did, scope_of
+from sendwhen.domain.joined_memories import Did, instant_of, scope_of
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Course, Passage
+from sendwhen.domain.plan import Plan
 from sendwhen.domain.record import RecentEvent
 from sendwhen.domain.round import Round
-from sendwhen.domain.run import TRIGGER_PHASE, Run
+from sendwhen.domain.run import TRIGGER_PHASE, Run, on_event_time
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.trigger_kinds import OnRestart
 
@@ -54,7 +55,7 @@ class JoinedRuns:
         mine = [run for run in own.runs if not self._ended(own, run, did[1], moment, out)]
         theirs = [run for run in other.runs if not self._ended(own, run, did[0], moment, out)]
         moved = [
-            replace(run, armed=(moment.seq, run.armed[1], BY_JOINING, at.place, number))
+            replace(run, armed=place_of(run.armed, moment.seq, (BY_JOINING, at.place, number)))
             for number, run in enumerate(theirs)
         ]
         for run in moved:
@@ -78,8 +79,8 @@ class JoinedRuns:
             return
         scope, (moment, armed) = own.scope(), at
         for event in did:
-            awaited = run.armed[1] <= event.logged_at_ms < run.due_at_ms
-            if awaited and plan.awaits(run, scope_of(event), scope, event.logged_at_ms):
+            at_ms = instant_of(event, plan)
+            if _waited(run, plan, at_ms) and plan.awaits(run, scope_of(event), scope, at_ms):
                 own.runs = tuple(one for one in own.runs if one is not run)
                 course = Course(customer=own, run=run, plan=plan, moment=moment, armed=armed)
                 self._passage.walk(course, run.phase + 1, out)
@@ -119,13 +120,13 @@ class JoinedRuns:
         plan = self._book.plan(run.campaign_id, run.version)
         if plan is None:
             return False
-        began_ms = run.armed[1]
         scope = own.scope()
         for event in did:
-            if not began_ms <= event.logged_at_ms < run.due_at_ms:
+            at_ms = instant_of(event, plan)
+            if not _waited(run, plan, at_ms):
                 continue
             seen = scope_of(event)
-            reason = plan.end(run, seen, scope, event.logged_at_ms, self._limits)
+            reason = plan.end(run, seen, scope, at_ms, self._limits)
             if reason:
                 self._say(own, run, (reason, f"“{event.name}” had come under a joined identity."), moment, out)
                 return True
@@ -154,6 +155,19 @@ class JoinedRuns:
                 seq=moment.seq,
             ),
         )
+
+
+def place_of(armed: tuple[int, ...], seq: int, mark: tuple[int, ...]) -> tuple[int, ...]:
+    """The place, in the order of armings, of what came with another identity in entry ``seq``."""
+    if on_event_time(armed):
+        return (armed[0], seq, armed[2], *mark)
+    return (seq, armed[1], *mark)
+
+
+def _waited(run: Run, plan: Plan, at_ms: int) -> bool:
+    """The run was waiting at that instant, the deadline excluded."""
+    began_ms = run.armed[2] - plan.grace_ms if on_event_time(run.armed) else run.armed[1]
+    return began_ms <= at_ms < run.due_at_ms - plan.grace_ms
 
 
 def _extended(run: Run, rival: Run) -> Run:

@@ -21,7 +21,7 @@ from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.holding import Holding
 from sendwhen.domain.joined_memories import JoinedMemories
-from sendwhen.domain.joined_runs import BY_JOINING, JoinedAt, JoinedRuns
+from sendwhen.domain.joined_runs import BY_JOINING, JoinedAt, JoinedRuns, place_of
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.past import kept_events
@@ -64,7 +64,7 @@ class Joining:
         self._join_identity(own, other, out)
         self._join_fields(own, other, at.moment, out)
         self._join_recent(own, did, other_did)
-        out.counters.overflows += self._memories.join(own, other, (did, other_did))
+        out.counters.overflows += self._memories.join(own, other, (did, other_did), at.moment.now_ms)
         self._join_alarms(own, other, at, out)
         self._runs.join(own, other, (did, other_did), at, out)
         if own.email:
@@ -110,7 +110,7 @@ class Joining:
     def _join_alarms(own: Customer, other: Customer, at: JoinedAt, out: Round) -> None:
         # Those who look at the customer set their alarms anew, as does the time a visitor has; the others come along.
         moved = [
-            replace(alarm, armed=(at.moment.seq, alarm.armed[1], BY_JOINING, at.place, -number))
+            replace(alarm, armed=place_of(alarm.armed, at.moment.seq, (BY_JOINING, at.place, -number)))
             for number, alarm in enumerate(other.alarms, 1)
             if alarm.kind not in (WATCH, VISITOR)
         ]

@@ -95,6 +95,11 @@ class Round:
             )
         )
 
+    def unreadable(self, seq: int, index: int, payload: bytes, at_ms: int) -> None:
+        """Add a dead letter of bytes that are neither event nor transfer."""
+        detail = f"{len(payload)} bytes that are no event."
+        self.set_aside(seq=seq, index=index, reason="unreadable", detail=detail, at_ms=at_ms, payload=payload)
+
     def decide(self, customer: Customer, decision: Decision) -> None:
         """Add a decision and remember it with its customer.
 

@@ -13,6 +13,7 @@ replayed from the start, or resumed from any committed state. For each entry the
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from itertools import accumulate
 from typing import assert_never
 
 from sendwhen.domain import entry as entries
@@ -144,6 +145,10 @@ class Shard:
         """The earliest known deadline."""
         return self._wakes.next_due_ms()
 
+    def next_due_before_ms(self, entry: Entry) -> int | None:
+        """The earliest known deadline that ``advance`` may let come before the coming entry."""
+        return self._wakes.next_due_ms(self._application.book.settled_ms(entry))
+
     def wants_tick(self, now_ms: int) -> bool:
         """A timer is due by the host's clock and has not fired: a tick must move the log's clock.
 
@@ -156,20 +161,18 @@ class Shard:
         """Instants that ``apply`` moves the clock to, ascending: one, but for events on their own time."""
         if not self._event_clock or not isinstance(entry, EventBatch):
             return (max(self.clock_ms, entry.at_ms),)
-        clock_ms, instants = self.clock_ms, dict[int, None]()
-        for event in entry.events:
-            if not isinstance(event, Unreadable):
-                clock_ms = max(clock_ms, event.occurred_at_ms)
-                instants[clock_ms] = None
-        return tuple(instants) or (clock_ms,)
+        occurred = [event.occurred_at_ms for event in entry.events if not isinstance(event, Unreadable)]
+        clocks = accumulate([max(self.clock_ms, at_ms) for at_ms in occurred], max)
+        return tuple(dict.fromkeys(clocks)) or (self.clock_ms,)
 
     def advance(self, to_ms: int, *, entry: Entry) -> None:
-        """Move the clock towards the first instant of the coming entry and fire what is due, in (due, arming) order.
+        """Fire what is due on the clock's way to the first instant of the coming entry, in (due, arming) order.
 
-        All deadlines by then must be known, their customers resident.
+        All deadlines by then must be known, their customers resident. The clock itself moves with the entry, so that
+        nothing depends on how the way was divided.
         """
         first_ms = self.instants(entry)[0]
-        self._advance(min(to_ms, first_ms), first_ms, entry)
+        self._fire(min(to_ms, first_ms), first_ms, entry, self._application.book.settled_ms(entry))
 
     def apply(self, entry: Entry) -> None:
         """Move the clock, timers first, then apply the entry, which follows the last one.
@@ -188,7 +191,7 @@ class Shard:
             self._apply_transfers(entry)
         else:
             now_ms = max(self.clock_ms, entry.at_ms)
-            self._advance(now_ms, now_ms, entry)
+            self._advance(now_ms, entry)
             self._apply_change(entry)
         self.position = entry.seq
 
@@ -208,29 +211,31 @@ class Shard:
 
     def _apply_events(self, batch: EventBatch) -> None:
         out, apply, live, event_clock = self._round, self._application.event, self._residents.live, self._event_clock
-        left_out = self._skips.of(batch.seq, len(batch.events))
-        moment = None if event_clock else self._move_to(max(self.clock_ms, batch.at_ms), batch)
+        left_out, before_ms = self._skips.of(batch.seq, len(batch.events)), self.clock_ms
+        moment = None if event_clock else self._move_to(max(before_ms, batch.at_ms), batch, before_ms)
         for index, event in enumerate(batch.events):
             if isinstance(event, Unreadable):
                 if index not in left_out:
-                    self._set_aside(batch.seq, index, event)
+                    self._round.unreadable(batch.seq, index, event.payload, self.clock_ms)
                 continue
             if moment is None or (event_clock and event.occurred_at_ms > self.clock_ms):
-                moment = self._move_to(max(self.clock_ms, event.occurred_at_ms), batch)
+                moment = self._move_to(max(self.clock_ms, event.occurred_at_ms), batch, before_ms)
             if left_out and index in left_out:
                 continue
             uid = event.uid
             resident = live.get(uid) or self._resident(uid)
             if apply(resident, event, index, moment, out):
                 self._touched(uid, resident)
+        if self._application.book.least_grace_ms is not None:
+            self._fire(self.clock_ms, self.clock_ms, batch, self.clock_ms)
 
     def _apply_transfers(self, entry: Transfers) -> None:
-        moment = self._move_to(max(self.clock_ms, entry.at_ms), entry)
+        moment = self._move_to(max(self.clock_ms, entry.at_ms), entry, self.clock_ms)
         left_out = self._skips.of(entry.seq, len(entry.items))
         for index, item in enumerate(entry.items):
             if isinstance(item, Unreadable):
                 if index not in left_out:
-                    self._set_aside(entry.seq, index, item)
+                    self._round.unreadable(entry.seq, index, item.payload, self.clock_ms)
             elif not self._received.take(item, entry.seq):
                 self._round.counters.repeated_transfers += 1
             elif index not in left_out:
@@ -239,24 +244,18 @@ class Shard:
                 if self._application.transfer(resident, item, index, moment, self._round):
                     self._touched(uid, resident)
                     # A deadline that passed while its run was on its way comes before what comes next.
-                    self._advance(self.clock_ms, moment.at_ms, entry)
+                    self._advance(self.clock_ms, entry)
 
-    def _set_aside(self, seq: int, index: int, event: Unreadable) -> None:
-        self._round.set_aside(
-            seq=seq,
-            index=index,
-            reason="unreadable",
-            detail=f"{len(event.payload)} bytes that are no event.",
-            at_ms=self.clock_ms,
-            payload=event.payload,
-        )
+    def _move_to(self, now_ms: int, batch: EventBatch | Transfers, before_ms: int) -> Moment:
+        self._advance(now_ms, batch)
+        return Moment.of(batch, now_ms=now_ms, at_ms=now_ms, before_ms=before_ms)
 
-    def _move_to(self, now_ms: int, batch: EventBatch | Transfers) -> Moment:
-        self._advance(now_ms, now_ms, batch)
-        return Moment.of(batch, now_ms=now_ms, at_ms=now_ms)
+    def _advance(self, to_ms: int, entry: Entry) -> None:
+        self._fire(to_ms, to_ms, entry, self._application.book.settled_ms(entry))
+        self.clock_ms = max(self.clock_ms, to_ms)
 
-    def _advance(self, to_ms: int, at_ms: int, entry: Entry) -> None:
-        while (timer := self._wakes.take_due(to_ms)) is not None:
+    def _fire(self, to_ms: int, at_ms: int, entry: Entry, event_time_to_ms: int) -> None:
+        while (timer := self._wakes.take_due(to_ms, event_time_to_ms)) is not None:
             due_ms, armed, uid = timer
             resident = self._resident(uid)
             due = resident.customer.due(due_ms, armed)
@@ -265,7 +264,6 @@ class Shard:
             moment = Moment.of(entry, now_ms=due_ms, at_ms=at_ms)
             self._application.deadline(resident, due, moment, self._round)
             self._touched(uid, resident)
-        self.clock_ms = max(self.clock_ms, to_ms)
 
     def _touched(self, uid: str, resident: Resident) -> None:
         resident.used = True

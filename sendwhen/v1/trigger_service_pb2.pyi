@@ -176,10 +176,12 @@ class DeleteCustomerRequest(_message.Message):
     def __init__(self, id: _Optional[_Union[_profile_service_pb2.CustomerId, _Mapping]] = ..., wait_applied: _Optional[bool] = ...) -> None: ...
 
 class DeleteCustomerResponse(_message.Message):
-    __slots__ = ("position",)
+    __slots__ = ("position", "gone_by_ms")
     POSITION_FIELD_NUMBER: _ClassVar[int]
+    GONE_BY_MS_FIELD_NUMBER: _ClassVar[int]
     position: _ingest_service_pb2.LogPosition
-    def __init__(self, position: _Optional[_Union[_ingest_service_pb2.LogPosition, _Mapping]] = ...) -> None: ...
+    gone_by_ms: int
+    def __init__(self, position: _Optional[_Union[_ingest_service_pb2.LogPosition, _Mapping]] = ..., gone_by_ms: _Optional[int] = ...) -> None: ...
 
 class ListDeadLettersRequest(_message.Message):
     __slots__ = ("limit",)

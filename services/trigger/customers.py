@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sendwhen.archive.erasure import gone_by_ms
 from sendwhen.chassis.clock import Clock
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.partition import customer_uid, routing_hash
@@ -22,7 +23,9 @@ OPERATOR = -1
 class CustomerDesk:
     """Shows, joins and deletes customers."""
 
-    def __init__(self, lookup: Lookup, event_log: Log, clock: Clock, *, event_clock: bool) -> None:
+    def __init__(self, lookup: Lookup, event_log: Log, clock: Clock, *, event_clock: bool, archived: bool) -> None:
+        """``archived``: the log's past is kept in an archive."""
+        self._archived = archived
         self._lookup = lookup
         self._log = event_log
         self._clock = clock
@@ -56,8 +59,8 @@ class CustomerDesk:
         if key == other_key:
             raise Invalid.of([Violation(field="from", description="Send two different identities.")])
         adopt = Adopt(customer_uid(key), key, other_key, request.both_known)
-        position = await self._append(routing_hash(key) % self._lookup.partitions, adopt)
-        return pb.MergeCustomersResponse(position=position)
+        appended = await self._append(routing_hash(key) % self._lookup.partitions, adopt)
+        return pb.MergeCustomersResponse(position=_position(appended))
 
     async def delete(self, request: pb.DeleteCustomerRequest) -> pb.DeleteCustomerResponse:
         """Log that a customer is to be deleted.
@@ -68,10 +71,12 @@ class CustomerDesk:
         found = await self._lookup.find(request.id)
         if found is None:
             raise _nobody()
-        position = await self._append(found.partition, Delete(found.customer.uid))
-        return pb.DeleteCustomerResponse(position=position)
+        appended = await self._append(found.partition, Delete(found.customer.uid))
+        return pb.DeleteCustomerResponse(
+            position=_position(appended), gone_by_ms=gone_by_ms(appended.at_ms, archived=self._archived)
+        )
 
-    async def _append(self, partition: int, transfer: Transfer) -> ingest_service_pb2.LogPosition:
+    async def _append(self, partition: int, transfer: Transfer) -> Appended:
         body = transfer_entry([(OPERATOR, "", 0, write_transfer(transfer))])
         # On the events' own time the time of the log stays as it is: 0 is before any.
         at_ms = 0 if self._event_clock else self._clock.now_ms()
@@ -79,13 +84,17 @@ class CustomerDesk:
         if isinstance(outcome, Lagging):
             raise Overloaded(f"Partition {outcome.partition} is {outcome.lag_events} events behind.")
         assert isinstance(outcome, Appended)
-        return ingest_service_pb2.LogPosition(partition=outcome.partition, seq=outcome.seq)
+        return outcome
 
 
 def _expires_at_ms(customer: Customer) -> int:
     if customer.user_id or customer.email:
         return 0
     return next((alarm.due_at_ms for alarm in customer.alarms if alarm.kind == VISITOR), 0)
+
+
+def _position(appended: Appended) -> ingest_service_pb2.LogPosition:
+    return ingest_service_pb2.LogPosition(partition=appended.partition, seq=appended.seq)
 
 
 def _identities(customer: Customer) -> list[pb.Identity]:

@@ -190,9 +190,19 @@ class PartitionCommit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
-    """Commit rounds of several partitions; each stands by itself. Answer: by partition None (done) or a Refusal."""
+    """Commit rounds of several partitions; each stands by itself. Answer: by partition None (done) or a Refusal.
+
+    Attributes:
+        begun: Only begin: the answer is {} at once, and ``AwaitCommit`` waits for the real one. Requests in between are
+            carried out after the commit.
+    """
 
     rounds: tuple[PartitionCommit, ...]
+    begun: bool = False
+
+
+class AwaitCommit(msgspec.Struct, frozen=True, kw_only=True):
+    """Wait for the commit that was begun; there is no more than one. Answer: as of Commit."""
 
 
 class AppendTick(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,7 +235,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     rows: Mapping[int, tuple[OutboxRow, ...]]
 
 
-StoreRequest = Claim | Read | Load | LoadPast | Due | Commit | AppendTick | MarkTrying
+StoreRequest = Claim | Read | Load | LoadPast | Due | Commit | AwaitCommit | AppendTick | MarkTrying
 ShardRequest = StoreRequest | Release
 
 

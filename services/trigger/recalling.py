@@ -27,3 +27,8 @@ def recall(work: Iterable[Work]) -> Generator[ShardRequest, Any, None]:
     for partition, some in wanted.items():
         for uid, chunks in zip(some, answers[partition.number], strict=True):
             partition.shard.recall(uid, chunks)
+
+
+def last_instant(partition: HostedPartition, entries: Sequence[tuple[Arrived, Entry]]) -> int:
+    """The instant to which these entries move the partition's clock."""
+    return max(partition.shard.instants(entry)[-1] for _, entry in entries)

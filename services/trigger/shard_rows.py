@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 
 from sendwhen.domain.changes import CampaignRow, ReceivedRow
+from sendwhen.domain.past import PAST_SLOTS
 from services.trigger import store_keys
-from services.trigger.ports import TO_SENDER, Claimed, OutboxRow, RawEntry
+from services.trigger.ports import TO_SENDER, Claimed, OutboxRow, RawEntry, Refusal, Why
 from services.trigger.valkey_connection import Command
 
+REFUSALS = {1: Refusal(why=Why.FENCED), 2: Refusal(why=Why.MOVED), 3: Refusal(why=Why.LOST)}
 _ROWS = msgspec.msgpack.Decoder(CampaignRow)
 _RECEIVED = msgspec.msgpack.Decoder(ReceivedRow)
 
@@ -57,3 +59,21 @@ def due_range(partition: int, low: Any, high: int, *more: Any) -> Command:
 def due_rows(reply: list[bytes]) -> list[tuple[int, str]]:
     """What they are."""
     return [(int(score), uid.decode()) for uid, score in zip(reply[::2], reply[1::2], strict=True)]
+
+
+def outcomes_of(partitions: Sequence[int], replies: Sequence[Any]) -> dict[int, Refusal | None]:
+    """What became of each partition's commit."""
+    return {partition: REFUSALS.get(reply) for partition, reply in zip(partitions, replies, strict=True)}
+
+
+def past_command(partition: int, uid: str) -> Command:
+    """A customer's chunks of older events, by slot."""
+    return ("HMGET", store_keys.past(partition), *(store_keys.past_field(uid, slot) for slot in range(PAST_SLOTS)))
+
+
+def chunks_of(partitions: Sequence[int], replies: Sequence[Any]) -> dict[int, tuple[tuple[bytes | None, ...], ...]]:
+    """What they are, by partition in the order asked."""
+    answers: dict[int, tuple[tuple[bytes | None, ...], ...]] = {}
+    for partition, chunks in zip(partitions, replies, strict=True):
+        answers[partition] = (*answers.get(partition, ()), tuple(chunks))
+    return answers

@@ -52,6 +52,10 @@ class ShardStore(Protocol):
         """See Commit."""
         ...
 
+    def await_commit(self) -> Mapping[int, Refusal | None]:
+        """See AwaitCommit."""
+        ...
+
     def append_tick(self, request: AppendTick) -> bool | Refusal:
         """See AppendTick."""
         ...

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from services.trigger.ports import (
     AppendTick,
+    AwaitCommit,
     Claim,
     Commit,
     Due,
@@ -34,6 +35,8 @@ def carry_out(store: ShardStore, request: StoreRequest) -> object:
             answer = store.load_past(request)
         case Commit():
             answer = store.commit(request)
+        case AwaitCommit():
+            answer = store.await_commit()
         case Due():
             answer = store.due(request)
         case Claim():

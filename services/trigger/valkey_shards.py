@@ -8,16 +8,16 @@ cluster refuses it across slots, so there it becomes those connections; ``_read_
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 import redis
 
 from sendwhen.chassis.clock import Clock
-from sendwhen.domain.past import PAST_SLOTS
 from sendwhen.domain.record import has_older_ids
-from services.trigger import store_keys
+from services.trigger import shard_rows, store_keys
 from services.trigger.delivery import entries_of
 from services.trigger.ports import (
     AppendTick,
@@ -38,9 +38,7 @@ from services.trigger.ports import (
     ReadOutbox,
     Refusal,
     StoreLost,
-    Why,
 )
-from services.trigger.shard_rows import claimed_of, due_range, due_rows, entry_of, outbox_row
 from services.trigger.store_clock import StoreClock
 from services.trigger.store_library import store_library
 from services.trigger.valkey_commit import TICK_BODY, commit_arguments, nonce
@@ -54,7 +52,6 @@ Dedupe promises 72 h of log time, which on the events' own time no expiry measur
 """
 
 _COMPARE_CLOCKS_S = 5.0
-_REFUSALS = {1: Refusal(why=Why.FENCED), 2: Refusal(why=Why.MOVED), 3: Refusal(why=Why.LOST)}
 
 
 class ValkeyShards:
@@ -75,6 +72,7 @@ class ValkeyShards:
         self._commands: ValkeyConnection | None = None
         self._reader: ValkeyConnection | None = None
         self._claimed: set[int] = set()
+        self._begun: Sequence[int] = ()
 
     @property
     def clock_difference_ms(self) -> int:
@@ -101,10 +99,10 @@ class ValkeyShards:
         answers: dict[int, Claimed | Refusal] = {}
         for partition, reply in zip(request.partitions, replies, strict=True):
             if isinstance(reply, int):
-                answers[partition] = _REFUSALS[reply]
+                answers[partition] = shard_rows.REFUSALS[reply]
                 continue
             self._store_clock.heard(sent_ms=sent_ms, store_ms=reply[6])
-            answers[partition] = claimed_of(reply)
+            answers[partition] = shard_rows.claimed_of(reply)
             self._claimed.add(partition)
         return answers
 
@@ -128,7 +126,7 @@ class ValkeyShards:
         command += ["STREAMS", *partitions, *(f"{after}-0" for after in request.after.values())]
         assert self._reader is not None
         (reply,) = self._on(self._reader, [command], waits_s=request.block_ms / 1_000)
-        return {partitions[key]: tuple(entry_of(row) for row in rows) for key, rows in reply or ()}
+        return {partitions[key]: tuple(shard_rows.entry_of(row) for row in rows) for key, rows in reply or ()}
 
     def load(self, request: Load) -> Mapping[int, tuple[tuple[bytes | None, bytes], ...]]:
         """See the port."""
@@ -155,43 +153,38 @@ class ValkeyShards:
         """See the port."""
         self._check_claimed(request.uids)
         asked = [(partition, uid) for partition, uids in request.uids.items() for uid in uids]
-        replies = self._call(
-            ("HMGET", store_keys.past(p), *(store_keys.past_field(uid, slot) for slot in range(PAST_SLOTS)))
-            for p, uid in asked
-        )
-        answers: dict[int, tuple[tuple[bytes | None, ...], ...]] = {}
-        for (partition, _), chunks in zip(asked, replies, strict=True):
-            answers[partition] = (*answers.get(partition, ()), tuple(chunks))
-        return answers
+        replies = self._call(shard_rows.past_command(partition, uid) for partition, uid in asked)
+        return shard_rows.chunks_of([partition for partition, _ in asked], replies)
 
     def due(self, request: Due) -> Mapping[int, DueAnswer]:
         """See the port."""
         self._check_claimed(request.up_to_ms)
         at_most = request.customers_max
         replies = self._call(
-            due_range(partition, "-inf", up_to_ms, "LIMIT", 0, at_most + 1)
+            shard_rows.due_range(partition, "-inf", up_to_ms, "LIMIT", 0, at_most + 1)
             for partition, up_to_ms in request.up_to_ms.items()
         )
         answers: dict[int, DueAnswer] = {}
         for (partition, up_to_ms), reply in zip(request.up_to_ms.items(), replies, strict=True):
-            rows = due_rows(reply)
+            rows = shard_rows.due_rows(reply)
             complete_to_ms = up_to_ms
             if len(rows) > at_most:
                 cut_ms = rows[-1][0]
                 rows = [row for row in rows if row[0] < cut_ms]
                 complete_to_ms = cut_ms - 1
                 if not rows:
-                    rows = due_rows(self._call([due_range(partition, cut_ms, cut_ms)])[0])
+                    rows = shard_rows.due_rows(self._call([shard_rows.due_range(partition, cut_ms, cut_ms)])[0])
                     complete_to_ms = cut_ms
             answers[partition] = DueAnswer(customers=tuple(rows), complete_to_ms=complete_to_ms)
         return answers
 
     def commit(self, request: Commit) -> Mapping[int, Refusal | None]:
         """See the port. One pipeline; the store syncs once for all of it."""
-        self._check_claimed(round_.partition for round_ in request.rounds)
+        partitions = [round_.partition for round_ in request.rounds]
+        self._check_claimed(partitions)
         given_ms = None if self._events_clock else self._clock.now_ms()
         expire_ms = 0 if self._events_clock else IDS_EXPIRE_MS
-        replies = self._call(
+        commands = [
             (
                 "FCALL",
                 self._functions.commit,
@@ -200,8 +193,21 @@ class ValkeyShards:
                 *commit_arguments(round_, given_ms=given_ms, ids_expire_ms=expire_ms),
             )
             for round_ in request.rounds
-        )
-        return {round_.partition: _REFUSALS.get(reply) for round_, reply in zip(request.rounds, replies, strict=True)}
+        ]
+        if not request.begun:
+            return shard_rows.outcomes_of(partitions, self._call(commands))
+        self._begun = partitions
+        assert self._commands is not None
+        with self._closing():
+            self._commands.begin(commands)
+        return {}
+
+    def await_commit(self) -> Mapping[int, Refusal | None]:
+        """See the port."""
+        self._check_claimed(self._begun)
+        assert self._commands is not None
+        with self._closing():
+            return shard_rows.outcomes_of(self._begun, self._commands.finish())
 
     def append_tick(self, request: AppendTick) -> bool | Refusal:
         """See the port. On the events' own time a tick leaves the time as it is."""
@@ -211,7 +217,7 @@ class ValkeyShards:
         own_time = "1" if self._events_clock else ""
         entry = (self._clock.now_ms(), nonce(), TICK_BODY, own_time)
         (reply,) = self._call([("FCALL", self._functions.tick, 1, head, *fence, *entry)])
-        return _REFUSALS.get(reply, True)
+        return shard_rows.REFUSALS.get(reply, True)
 
     def mark_trying(self, request: MarkTrying) -> int | Refusal:
         """See the port."""
@@ -219,13 +225,13 @@ class ValkeyShards:
         head = store_keys.head(request.partition)
         fence = (request.epoch, request.owner, request.seq)
         (reply,) = self._call([("FCALL", self._functions.mark_trying, 1, head, *fence)])
-        return _REFUSALS[reply[0]] if reply[0] else int(reply[1])
+        return shard_rows.REFUSALS[reply[0]] if reply[0] else int(reply[1])
 
     def read_outbox(self, request: ReadOutbox) -> tuple[OutboxRow, ...]:
         """See the port."""
         start = f"{request.after_ordinal + 1}-0"
         (rows,) = self._call([("XRANGE", store_keys.outbox(request.partition), start, "+", "COUNT", request.rows_max)])
-        return tuple(outbox_row(row_id, fields) for row_id, fields in rows)
+        return tuple(shard_rows.outbox_row(row_id, fields) for row_id, fields in rows)
 
     def deliver(self, request: Deliver) -> None:
         """See the port. The time of the log stays, where it is the events' own."""
@@ -253,8 +259,13 @@ class ValkeyShards:
     def _on(self, connection: ValkeyConnection, commands: Sequence[Command], *, waits_s: float = 0.0) -> list[Any]:
         if not commands:
             return []
-        try:
+        with self._closing():
             return connection.call(commands, waits_s=waits_s)
+
+    @contextmanager
+    def _closing(self) -> Iterator[None]:
+        try:
+            yield
         except StoreLost:
             self.close()
             raise

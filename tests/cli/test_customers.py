@@ -98,7 +98,9 @@ def test_a_deleted_customer_is_unknown_by_any_of_its_ids() -> None:
     with open_shop() as shop:
         shop.happens(event("e1", user_id="ada", anonymous_id="a1"))
 
-        assert "deleted (partition" in shop.says("delete", "ada", "--yes")
+        said = shop.says("delete", "ada", "--yes")
+        assert "deleted (partition" in said
+        assert "gone from log and archive by 20" in said
         assert "Nobody is known by that id" in shop.says("show", "ada", code=1)
         assert "Nobody is known by that id" in shop.says("delete", "ada", "--yes", code=1)
 

@@ -47,6 +47,8 @@ class Kept:
             assert self.due.get(one.uid) == one.due_at_ms, "a deadline that moved was not said to have moved"
         for row in changes.campaigns:
             self.campaigns[row.campaign_id, row.version] = row
+            if not row.source:
+                del self.campaigns[row.campaign_id, row.version]
         for heard in changes.received:
             self.received[heard.source, heard.lineage] = heard
             if not heard.ordinal:
@@ -110,7 +112,7 @@ class Host:
         instants = shard.instants(entry)
         self._know(instants[-1])
         while shard.due_absent(instants[0]) and self._at_once < 1_000:
-            due = shard.next_due_ms()
+            due = shard.next_due_before_ms(entry)
             if due is None or due > instants[0]:
                 break
             self._load(shard.due_absent(due))
