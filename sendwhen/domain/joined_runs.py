@@ -90,11 +90,12 @@ class JoinedRuns:
         rival = self._rival(runs, run)
         if rival is not None:
             plan = self._book.plan(run.campaign_id, run.version)
-            latest_stays = plan is None or plan.logic.on_restart is not OnRestart.KEEP
-            if plan is not None and plan.logic.on_restart is OnRestart.EXTEND:
+            on_restart = OnRestart.RESET if plan is None else plan.logic.on_restart
+            if on_restart is OnRestart.EXTEND:
                 run = _extended(run, rival)
-            if (run.start_at_ms >= rival.start_at_ms) is not latest_stays:
-                self._say(own, run, ("superseded", "The customer's other wait of this campaign stays."), moment, out)
+            elif (run.start_at_ms >= rival.start_at_ms) is (on_restart is OnRestart.KEEP):
+                why = "superseded", "The customer's other wait of this campaign stays."
+                self._say(own, run, why, moment, out)
                 return
             runs.remove(rival)
             self._say(own, rival, ("superseded", "The wait of a joined identity takes its place."), moment, out)
