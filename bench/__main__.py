@@ -10,6 +10,7 @@ from bench.figures import Figure, record
 MODULES = (
     "domain",
     "conditions",
+    "triggers",
     "append",
     "shard_host",
     "ingest",
