@@ -10,7 +10,7 @@ from bench.figures import Figure, record
 MODULES = (
     "domain",
     "conditions",
-    "triggers",
+    "campaigns",
     "append",
     "shard_host",
     "ingest",
@@ -19,6 +19,7 @@ MODULES = (
     "size",
     "pipeline",
     "backtest",
+    "million",
 )
 
 
