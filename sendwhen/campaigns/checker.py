@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from sendwhen.campaigns.campaign_reader import NAME, CampaignReader
 from sendwhen.campaigns.folder import (
     BYTES_LIMIT,
+    CASES_NAME,
     FILES_LIMIT,
     YAML_NAME,
     CampaignFiles,
@@ -143,7 +144,7 @@ def _read(source: bytes, hashes: Mapping[str, str]) -> tuple[Campaign | None, se
 def _templates(files: Mapping[str, bytes], problems: list[Problem]) -> dict[str, Template]:
     parts: dict[str, dict[str, str]] = {}
     for file in sorted(files):
-        if file == YAML_NAME:
+        if file in (YAML_NAME, CASES_NAME):
             continue
         match = _TEMPLATE_FILE.match(file)
         if not match or not NAME.match(match[1]):

@@ -9,6 +9,8 @@ from pathlib import Path
 from sendwhen.campaigns.problem import Problem
 
 YAML_NAME = "campaign.yaml"
+CASES_NAME = "cases.yaml"
+"""Tests of the campaign, beside it: no part of what is put."""
 FILES_LIMIT = 64
 """Files of a campaign."""
 BYTES_LIMIT = 1_000_000

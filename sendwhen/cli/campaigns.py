@@ -1,4 +1,4 @@
-"""`sendwhen campaigns …`: check, put, list, pause and resume campaigns."""
+"""`sendwhen campaigns …`: check, test, put, list, pause and resume campaigns."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from sendwhen.campaigns import campaign_folders, check_lines, read_folder
+from sendwhen.campaigns.folder import CASES_NAME
+from sendwhen.cli import campaign_tests
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.targets import Targets
 from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, instant, out, run
@@ -22,7 +24,8 @@ from sendwhen.v1.trigger_service_pb2 import (
     SetCampaignPausedRequest,
 )
 
-app = typer.Typer(help="Check, put, list, pause and resume campaigns.", no_args_is_help=True)
+app = typer.Typer(help="Check, test, put, list, pause and resume campaigns.", no_args_is_help=True)
+app.command("test")(campaign_tests.play)
 
 Folder = Annotated[
     Path,
@@ -117,6 +120,7 @@ async def _put(targets: Targets, campaign: Path) -> PutCampaignResponse:
         raise Invalid("\n".join(errors))
     if not found.files:
         raise Invalid("There is no campaign.yaml in the folder.", remedy="Write one; docs/campaigns.md shows how.")
-    request = PutCampaignRequest(source=CampaignSource(files=found.files))
+    files = {name: content for name, content in found.files.items() if name != CASES_NAME}
+    request = PutCampaignRequest(source=CampaignSource(files=files))
     # It writes to every partition's log, and waits for templates to be durable at sender.
     return await ask_trigger(targets, lambda trigger: trigger.PutCampaign(request, timeout=60.0))
