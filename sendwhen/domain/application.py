@@ -11,6 +11,7 @@ from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.condition import Fuse
 from sendwhen.domain.customer import learn
 from sendwhen.domain.deadlines import FAILED, Deadlines
+from sendwhen.domain.edits import follow
 from sendwhen.domain.entry import CampaignPut
 from sendwhen.domain.event import Event
 from sendwhen.domain.journey import Journey
@@ -79,8 +80,11 @@ class Application:
         mark = None
         try:
             overflows = learn(draft, event, seq=moment.seq, at_ms=now_ms, limits=self._limits)
-            if self._journey.concerns(resident.customer, draft, event):
+            if draft.edits_seen < self.book.last_edit_seq:
                 mark = out.mark()
+                follow(draft, self.book, self.book.last_edit_seq, moment, out)
+            if self._journey.concerns(resident.customer, draft, event):
+                mark = mark or out.mark()
                 self._journey.take(resident.customer, draft, event, index=index, moment=moment, out=out)
         except MemoryError:
             # Says nothing of the event: another process may have room for it.
@@ -132,6 +136,14 @@ class Application:
 
     def deadline(self, resident: Resident, due: Run | Alarm, moment: Moment, out: Round) -> None:
         """Let a deadline come: that of an open run, or of an alarm."""
+        customer = resident.customer
+        if customer.edits_seen < self.book.last_edit_seq:
+            resident.customer = customer = replace(customer, seq=moment.seq, changed_at_ms=moment.at_ms)
+            follow(customer, self.book, self.book.last_edit_seq, moment, out)
+            followed = customer.due(due.due_at_ms, due.armed)
+            if followed is None:
+                return
+            due = followed
         self._deadlines.come(resident, due, moment, out)
 
 

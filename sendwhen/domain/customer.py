@@ -65,6 +65,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
         decisions: The latest, packed, oldest first.
         alarms: Deadlines that are no run's.
         tallies: Counts of what conditions ask for, by name (``sendwhen.domain.tally``).
+        edits_seen: Entry of the latest edit of a campaign that the runs have followed (``sendwhen.domain.edits``).
         looked: Mark of the watching triggers by which the customer was last looked at (``CampaignBook.watch_mark``).
     """
 
@@ -87,6 +88,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     alarms: tuple[Alarm, ...] = ()
     tallies: Mapping[str, bytes] = {}
     looked: str = ""
+    edits_seen: int = 0
 
     def memory(self, campaign_id: str) -> Memory:
         """What the campaign remembers."""

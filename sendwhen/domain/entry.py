@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sendwhen.domain.event import Event
+from sendwhen.domain.migrate import Migrate
 
 
 class EventBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +43,7 @@ class CampaignPut(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         source: What the injected compiler makes a ``Campaign`` of: a serialised sendwhen.v1.CampaignVersion.
+        migrate: What becomes of open runs of earlier versions.
     """
 
     seq: int
@@ -49,6 +51,7 @@ class CampaignPut(msgspec.Struct, frozen=True, kw_only=True):
     campaign_id: str
     version: str
     source: bytes
+    migrate: Migrate = Migrate.FINISH
 
 
 class CampaignPaused(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +61,14 @@ class CampaignPaused(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     campaign_id: str
     paused: bool
+
+
+class CampaignArchived(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign ends: nothing starts, open runs exit; it may be put again later."""
+
+    seq: int
+    at_ms: int
+    campaign_id: str
 
 
 class Skip(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,4 +81,4 @@ class Skip(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Entry = EventBatch | Tick | CampaignPut | CampaignPaused | Skip
+Entry = EventBatch | Tick | CampaignPut | CampaignPaused | CampaignArchived | Skip

@@ -109,6 +109,11 @@ def run_id(*, campaign_id: str, event_id: str, key: str, uid: str) -> str:
     return _digest(b"", (campaign_id, event_id, key, uid))
 
 
+def moved_run_id(run: str, version: str) -> str:
+    """The name of a run from its move to another version on."""
+    return _digest(b"", (run, "moved", version))
+
+
 def send_id(send_key: bytes, *, run: str, step: int, occurrence: int = 0) -> str:
     """The name of one email, the same after every failure: 32 hexadecimal digits."""
     return _digest(send_key, (run, str(step), str(occurrence)))

@@ -19,7 +19,16 @@ from sendwhen.domain.application import Application
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import CampaignRow, Changes, CustomerChange
 from sendwhen.domain.condition import Fuse
-from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Skip, Tick, Unreadable
+from sendwhen.domain.entry import (
+    CampaignArchived,
+    CampaignPaused,
+    CampaignPut,
+    Entry,
+    EventBatch,
+    Skip,
+    Tick,
+    Unreadable,
+)
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.record import write_record
 from sendwhen.domain.residents import Resident
@@ -267,13 +276,15 @@ class Shard:
             self._wakes.arm(uid, armed)
             armed.clear()
 
-    def _apply_change(self, entry: Tick | CampaignPut | CampaignPaused | Skip) -> None:
+    def _apply_change(self, entry: Tick | CampaignPut | CampaignPaused | CampaignArchived | Skip) -> None:
         match entry:
             case CampaignPut():
                 if (entry.seq, WHOLE_ENTRY) not in self._skips:
                     self._application.put(entry, self.clock_ms, self._round)
             case CampaignPaused():
                 self._round.rows(self._application.book.pause(entry))
+            case CampaignArchived():
+                self._round.rows(self._application.book.archive(entry, self.clock_ms))
             case Tick() | Skip():
                 pass
             case _:

@@ -55,10 +55,12 @@ class CheckCampaignResponse(_message.Message):
     def __init__(self, problems: _Optional[_Iterable[_Union[_campaign_pb2.CampaignProblem, _Mapping]]] = ..., version: _Optional[str] = ...) -> None: ...
 
 class PutCampaignRequest(_message.Message):
-    __slots__ = ("source",)
+    __slots__ = ("source", "migrate")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    MIGRATE_FIELD_NUMBER: _ClassVar[int]
     source: _campaign_pb2.CampaignSource
-    def __init__(self, source: _Optional[_Union[_campaign_pb2.CampaignSource, _Mapping]] = ...) -> None: ...
+    migrate: _campaign_pb2.Migration
+    def __init__(self, source: _Optional[_Union[_campaign_pb2.CampaignSource, _Mapping]] = ..., migrate: _Optional[_Union[_campaign_pb2.Migration, str]] = ...) -> None: ...
 
 class PutCampaignResponse(_message.Message):
     __slots__ = ("campaign", "warnings", "changed")
@@ -69,6 +71,56 @@ class PutCampaignResponse(_message.Message):
     warnings: _containers.RepeatedCompositeFieldContainer[_campaign_pb2.CampaignProblem]
     changed: bool
     def __init__(self, campaign: _Optional[_Union[_campaign_pb2.CampaignSummary, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[_campaign_pb2.CampaignProblem, _Mapping]]] = ..., changed: _Optional[bool] = ...) -> None: ...
+
+class PlanCampaignRequest(_message.Message):
+    __slots__ = ("source",)
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    source: _campaign_pb2.CampaignSource
+    def __init__(self, source: _Optional[_Union[_campaign_pb2.CampaignSource, _Mapping]] = ...) -> None: ...
+
+class PlanCampaignResponse(_message.Message):
+    __slots__ = ("problems", "campaign_id", "version", "version_in_force", "changes", "waiting", "estimated")
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    CAMPAIGN_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    VERSION_IN_FORCE_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_FIELD_NUMBER: _ClassVar[int]
+    problems: _containers.RepeatedCompositeFieldContainer[_campaign_pb2.CampaignProblem]
+    campaign_id: str
+    version: str
+    version_in_force: str
+    changes: _containers.RepeatedScalarFieldContainer[str]
+    waiting: _containers.RepeatedCompositeFieldContainer[_campaign_pb2.WaitingPlace]
+    estimated: bool
+    def __init__(self, problems: _Optional[_Iterable[_Union[_campaign_pb2.CampaignProblem, _Mapping]]] = ..., campaign_id: _Optional[str] = ..., version: _Optional[str] = ..., version_in_force: _Optional[str] = ..., changes: _Optional[_Iterable[str]] = ..., waiting: _Optional[_Iterable[_Union[_campaign_pb2.WaitingPlace, _Mapping]]] = ..., estimated: _Optional[bool] = ...) -> None: ...
+
+class ArchiveCampaignRequest(_message.Message):
+    __slots__ = ("campaign_id",)
+    CAMPAIGN_ID_FIELD_NUMBER: _ClassVar[int]
+    campaign_id: str
+    def __init__(self, campaign_id: _Optional[str] = ...) -> None: ...
+
+class ArchiveCampaignResponse(_message.Message):
+    __slots__ = ("campaign",)
+    CAMPAIGN_FIELD_NUMBER: _ClassVar[int]
+    campaign: _campaign_pb2.CampaignSummary
+    def __init__(self, campaign: _Optional[_Union[_campaign_pb2.CampaignSummary, _Mapping]] = ...) -> None: ...
+
+class GetCampaignHistoryRequest(_message.Message):
+    __slots__ = ("campaign_id",)
+    CAMPAIGN_ID_FIELD_NUMBER: _ClassVar[int]
+    campaign_id: str
+    def __init__(self, campaign_id: _Optional[str] = ...) -> None: ...
+
+class GetCampaignHistoryResponse(_message.Message):
+    __slots__ = ("edits", "campaign")
+    EDITS_FIELD_NUMBER: _ClassVar[int]
+    CAMPAIGN_FIELD_NUMBER: _ClassVar[int]
+    edits: _containers.RepeatedCompositeFieldContainer[_campaign_pb2.CampaignEdit]
+    campaign: _campaign_pb2.CampaignSummary
+    def __init__(self, edits: _Optional[_Iterable[_Union[_campaign_pb2.CampaignEdit, _Mapping]]] = ..., campaign: _Optional[_Union[_campaign_pb2.CampaignSummary, _Mapping]] = ...) -> None: ...
 
 class ListCampaignsRequest(_message.Message):
     __slots__ = ()

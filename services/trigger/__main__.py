@@ -34,6 +34,7 @@ from services.trigger.valkey_assignment import assign_shards
 from services.trigger.valkey_installation import check_installation
 from services.trigger.valkey_log import ValkeyLog
 from services.trigger.valkey_shelf import ValkeyShelf
+from services.trigger.valkey_waiting import ValkeyWaiting
 from services.trigger.yaml_checker import YamlChecker
 
 log = structlog.get_logger()
@@ -99,6 +100,7 @@ async def serve(
         checker=YamlChecker(),
         emails=emails,
         shelf=ValkeyShelf(client),
+        waiting=ValkeyWaiting(client),
         watch=AdmissionWatch(durability, admission),
         shards=shards(assignment.generation),
         meter=metrics,

@@ -11,12 +11,15 @@ from sendwhen.v1 import trigger_service_pb2_grpc
 from services.trigger.append import Appender
 from services.trigger.applied import AppliedWatch
 from services.trigger.campaigns import Campaigns
+from services.trigger.edit_desk import EditDesk
 from services.trigger.front_ports import CampaignChecker, CampaignShelf, Emails, Shards, StoreWatch
 from services.trigger.housekeeping import Housekeeping
 from services.trigger.log_port import Log
 from services.trigger.lookup import Lookup
 from services.trigger.servicer import SERVICE, TriggerServicer
 from services.trigger.settings import Settings
+from services.trigger.waiting_count import WaitingCount
+from services.trigger.waiting_port import WaitingRecords
 from services.trigger.why import WhyDesk
 
 SERVICES_METHODS: Final = ("Append", "WaitApplied")
@@ -42,6 +45,7 @@ class Front:
         checker: CampaignChecker,
         emails: Emails,
         shelf: CampaignShelf,
+        waiting: WaitingRecords,
         watch: StoreWatch,
         shards: Shards,
         meter: Meter,
@@ -53,11 +57,13 @@ class Front:
         )
         self.appender = Appender(event_log, clock, watch, meter, partitions=partitions, event_clock=event_clock)
         self.applied = AppliedWatch(event_log)
+        count = WaitingCount(waiting, event_log, checker.campaign, partitions=partitions)
         servicer = TriggerServicer(
             event_log=event_log,
             appender=self.appender,
             applied=self.applied,
             campaigns=campaigns,
+            edits=EditDesk(campaigns, checker, count),
             why=WhyDesk(Lookup(event_log, partitions=partitions), campaigns, checker, emails),
             watch=watch,
             shards=shards,

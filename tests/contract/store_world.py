@@ -19,6 +19,7 @@ from services.trigger.ports import (
     Refusal,
     ShardStore,
 )
+from services.trigger.waiting_port import WaitingRecords
 
 T = TypeVar("T")
 ChangeTuple = tuple[int, int, str, int, tuple[str, ...]]
@@ -28,6 +29,7 @@ class World(ABC):
     """One store with three partitions (0, 1, 2), freshly empty."""
 
     log: Log
+    waiting: WaitingRecords
 
     @abstractmethod
     def connect(self) -> ShardStore:
