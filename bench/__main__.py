@@ -7,7 +7,18 @@ import sys
 
 from bench.figures import Figure, record
 
-MODULES = ("domain", "conditions", "append", "shard_host", "ingest", "profile", "sender", "size", "pipeline")
+MODULES = (
+    "domain",
+    "conditions",
+    "append",
+    "shard_host",
+    "ingest",
+    "profile",
+    "sender",
+    "size",
+    "pipeline",
+    "backtest",
+)
 
 
 def main(names: list[str]) -> int:

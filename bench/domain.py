@@ -9,17 +9,18 @@ import gc
 import random
 import time
 import tracemalloc
-from zlib import compress, crc32
+from zlib import compress
 
 import msgspec
 
 from bench.figures import Figure
 from sendwhen.campaigns import compile_campaign, fuse
-from sendwhen.domain.entry import CampaignPut, EventBatch
+from sendwhen.domain.entry import CampaignPut, EventBatch, Unreadable
 from sendwhen.domain.event import Event
-from sendwhen.domain.partition import customer_uid, routing_key
+from sendwhen.domain.partition import customer_uid
 from sendwhen.domain.shard import Shard
 from sendwhen.v1 import event_pb2
+from sendwhen.wire.entry import entry_of, event_entry
 
 CUSTOMERS = 100_000
 EVENTS = 200_000
@@ -74,36 +75,17 @@ def messages(count: int, chance: random.Random) -> list[bytes]:
                 occurred_at_ms=T0_MS + number // 10,
                 properties_json=msgspec.json.encode(properties),
                 source="bench",
+                received_at_us=T0_MS * 1_000 + number,
             ).SerializeToString()
         )
     return made
 
 
-def decode(raw: list[bytes]) -> tuple[Event, ...]:
-    """As sendwhen.wire does it."""
-    parse = event_pb2.Event.FromString
-    events = []
-    for one in raw:
-        event = parse(one)
-        key = routing_key(user_id=event.user_id, anonymous_id=event.anonymous_id, email=event.email)
-        events.append(
-            Event(
-                event_id=event.event_id,
-                name=event.name,
-                uid=customer_uid(key),
-                user_id=event.user_id,
-                anonymous_id=event.anonymous_id,
-                email=event.email,
-                occurred_at_ms=event.occurred_at_ms,
-                properties=event.properties_json,
-                attributes=event.attributes_json,
-                source=event.source,
-                traceparent=event.traceparent,
-                received_at_us=event.received_at_us,
-                fingerprint=crc32(one),
-            )
-        )
-    return tuple(events)
+def decode(body: bytes) -> tuple[Event | Unreadable, ...]:
+    """As a shard's host does it."""
+    entry = entry_of(1, T0_MS, 0, body)
+    assert isinstance(entry, EventBatch)
+    return entry.events
 
 
 def a_shard() -> Shard:
@@ -145,8 +127,9 @@ def rates() -> dict[str, float]:
     for one in raw:
         event_pb2.Event.FromString(one)
     parse_alone = EVENTS / (time.process_time() - started)
+    bodies = [event_entry(raw[i : i + BATCH], T0_MS * 1_000) for i in range(0, EVENTS, BATCH)]
     started = time.process_time()
-    batches = [decode(raw[i : i + BATCH]) for i in range(0, EVENTS, BATCH)]
+    batches = [decode(body) for body in bodies]
     decode_alone = EVENTS / (time.process_time() - started)
 
     shard = a_shard()
@@ -160,7 +143,7 @@ def rates() -> dict[str, float]:
     started = time.process_time()
     for number, events in enumerate(batches):
         seq += 1
-        batch = EventBatch(seq=seq, at_ms=events[-1].occurred_at_ms, events=events)
+        batch = EventBatch(seq=seq, at_ms=T0_MS + number * BATCH // 10, events=events)
         shard.absent(batch)
         shard.apply(batch)
         shard.collect()
@@ -202,7 +185,7 @@ def memory() -> dict[str, float]:
                 ).SerializeToString()
             )
         seq += 1
-        batch = EventBatch(seq=seq, at_ms=T0_MS + start, events=decode(raw))
+        batch = EventBatch(seq=seq, at_ms=T0_MS + start, events=decode(event_entry(raw, 0)))
         for uid in shard.absent(batch):
             shard.admit(uid, None, b"")
         shard.apply(batch)

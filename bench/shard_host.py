@@ -1,7 +1,8 @@
 """How fast shards drain a backlog: host, commit and relay, without ingest and front.
 
 python -m bench.shard_host                    the host on the store in memory, one core
-python -m bench.shard_host --valkey           two processes on a real store with fsync
+python -m bench.shard_host --valkey           two processes on a real store with fsync, three times, so that the
+                                              customers become known; with the processor time of an event
 python -m bench.shard_host --profile          the first, with where the time goes
 """
 
@@ -13,14 +14,16 @@ import cProfile
 import dataclasses
 import json
 import pstats
-import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from bench.figures import Figure
 from sendwhen.chassis.clock import SystemClock
@@ -28,7 +31,7 @@ from sendwhen.chassis.store_pool import open_async_store
 from sendwhen.v1 import event_pb2
 from sendwhen.wire.entry import campaign_put_entry, campaign_source, event_entry
 from services.trigger.log_port import Append
-from services.trigger.ports import AppendTick, Claim, Commit, Due, Load, Push, Read, Release, StoreLost
+from services.trigger.ports import AppendTick, Claim, Commit, Due, Load, Push, Read, Release
 from services.trigger.shard_host import ShardHost
 from services.trigger.shard_process import build_driver, compiled, host_ports, new_shards
 from services.trigger.shard_settings import ShardSettings
@@ -37,6 +40,7 @@ from services.trigger.valkey_log import ValkeyLog
 PARTITIONS = 16
 CUSTOMERS = 100_000
 ENTRY_EVENTS = 100
+TURNS = 3
 
 
 def campaigns() -> list[tuple[str, bytes]]:
@@ -64,12 +68,12 @@ send: {{category: transactional}}
     return found
 
 
-def bodies(events: int) -> list[list[tuple[bytes, int]]]:
+def bodies(events: int, turn: int = 0) -> list[list[tuple[bytes, int]]]:
     """Entries of each partition: campaigns first, then events."""
     by_partition: list[list[tuple[bytes, int]]] = []
     for _ in range(PARTITIONS):
         rows = []
-        for name, text in campaigns():
+        for name, text in campaigns() if not turn else ():
             source = campaign_source(version="1" * 24, source_yaml=text, template_hashes={"hello": "0" * 32})
             rows.append((campaign_put_entry(name, source), 0))
         by_partition.append(rows)
@@ -84,8 +88,9 @@ def bodies(events: int) -> list[list[tuple[bytes, int]]]:
             price, number % 5, number % 997, number,
         )  # fmt: skip
         event = event_pb2.Event(
-            event_id=f"e{number}", name=names[number % 5], user_id=who, email=f"{who}@example.invalid",
+            event_id=f"e{turn}-{number}", name=names[number % 5], user_id=who, email=f"{who}@example.invalid",
             occurred_at_ms=now_ms, properties_json=properties, source="bench",
+            received_at_us=now_ms * 1_000,
         )  # fmt: skip
         batch[partition].append(event.SerializeToString())
         if len(batch[partition]) == ENTRY_EVENTS:
@@ -174,10 +179,10 @@ def child() -> None:
 
 
 def on_valkey(events: int, shards: int) -> tuple[float, float]:
-    """Events per second: appended, and drained by so many shards."""
+    """Events per second: appended, and drained by so many shards in the last of three turns."""
     from tests.integration.valkey_process import ValkeyServer
 
-    with tempfile.TemporaryDirectory(prefix="sw-") as folder:
+    with tempfile.TemporaryDirectory(prefix="sw-", dir="/var/tmp") as folder:
         server = ValkeyServer.in_folder(Path(folder) / "store")
         server.start()
         try:
@@ -197,36 +202,53 @@ def _started(settings: ShardSettings, shard: int) -> subprocess.Popen[bytes]:
 async def _drain(url: str, events: int, shards: int) -> tuple[float, float]:
     client = open_async_store(url)
     log = ValkeyLog(client, clock=SystemClock(), partitions=PARTITIONS, lag_max_events=10**9)
-    rows = bodies(events)
-    started = time.perf_counter()
-    await fill(log, rows)
-    appended_per_s = events / (time.perf_counter() - started)
-    print(f"append alone: {appended_per_s:,.0f} events/s")
     settings = ShardSettings(store_url=url, send_key="key", partitions=PARTITIONS, shards=shards)
     children = [_started(settings, shard) for shard in range(shards)]
-    first: tuple[float, int] | None = None
+    pids = [int((await client.info("server"))["process_id"]), *(process.pid for process in children)]
+    appended_per_s = drained_per_s = 0.0
     try:
-        while True:
-            try:
-                heads = await log.heads(range(PARTITIONS))
-            except StoreLost:
-                continue
-            lag, now = sum(head.lag_events for head in heads), time.perf_counter()
-            applied = sum(head.applied for head in heads)
-            if first is None and applied:
-                first = (now, applied)
-            if not lag and first is not None:
-                break
-            await asyncio.sleep(0.02)
-        drained_per_s = (applied - first[1]) / (now - first[0])
-        print(f"{shards} shards on Valkey, fsync: {drained_per_s:,.0f} events/s")
+        await fill(log, bodies(ENTRY_EVENTS * PARTITIONS))
+        await _until_drained(log)
+        for turn in range(1, TURNS + 1):
+            rows = bodies(events, turn)
+            for process in children:
+                process.send_signal(signal.SIGSTOP)
+            started = time.perf_counter()
+            await fill(log, rows)
+            appended_per_s = events / (time.perf_counter() - started)
+            before, applied, started = _used_us(pids), await _applied(log), time.perf_counter()
+            for process in children:
+                process.send_signal(signal.SIGCONT)
+            await _until_drained(log)
+            drained = await _applied(log) - applied
+            drained_per_s = drained / (time.perf_counter() - started)
+            store_us, *shards_us = (now - then for now, then in zip(_used_us(pids), before, strict=True))
+            print(
+                f"turn {turn}: append alone {appended_per_s:,.0f} events/s; {shards} shards on Valkey, fsync: "
+                f"{drained_per_s:,.0f} events/s; processor us per event: store {store_us / drained:.1f}, "
+                f"shards {sum(shards_us) / drained:.1f}"
+            )
         return appended_per_s, drained_per_s
     finally:
         for process in children:
             process.communicate(b"\n", timeout=20)
         await client.aclose()
-        spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-        print(f"CPU of the shards' processes: {spent.ru_utime + spent.ru_stime:.1f} s, starting included")
+
+
+async def _until_drained(log: ValkeyLog) -> None:
+    while True:
+        if not sum(head.lag_events for head in await log.heads(range(PARTITIONS))):
+            return
+        await asyncio.sleep(0.02)
+
+
+async def _applied(log: ValkeyLog) -> int:
+    return sum(head.applied for head in await log.heads(range(PARTITIONS)))
+
+
+def _used_us(pids: Sequence[int]) -> list[float]:
+    times = [psutil.Process(pid).cpu_times() for pid in pids]
+    return [1e6 * (one.user + one.system) for one in times]
 
 
 def measure() -> list[Figure]:

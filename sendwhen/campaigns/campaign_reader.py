@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,7 +11,9 @@ from sendwhen.campaigns.filter_reader import AT_FIRE_TIME, EVENT, EVENT_AND_STAR
 from sendwhen.campaigns.problem import shortened
 from sendwhen.campaigns.sending_reader import SendingReader
 from sendwhen.campaigns.step_reader import StepReader
+from sendwhen.campaigns.template_files import NAME
 from sendwhen.campaigns.trigger_reader import TriggerReader
+from sendwhen.campaigns.uses import Uses
 from sendwhen.campaigns.watch_trigger_reader import WatchTriggerReader
 from sendwhen.campaigns.when_reader import WhenReader
 from sendwhen.campaigns.words import Reader
@@ -21,10 +22,10 @@ from sendwhen.domain.campaign import Campaign, Reentry
 from sendwhen.domain.predicate import When
 from sendwhen.domain.trigger_kinds import DAY_MS
 
-NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?\Z")
 _WORDS = (
     "campaign",
     "trigger",
+    "event_time",
     "per",
     "guard",
     "stop_after",
@@ -47,6 +48,7 @@ class CampaignReader:
         segments: Definitions that there are.
         words: Collects the problems.
         used: Templates that steps name, with the node that does.
+        uses: What the text refers to, for the catalogue.
     """
 
     document: Document
@@ -54,20 +56,23 @@ class CampaignReader:
     segments: Mapping[str, When] = field(default_factory=dict)
     words: Reader = field(default_factory=Reader)
     used: dict[str, Node] = field(default_factory=dict)
+    uses: Uses = field(default_factory=Uses)
 
     def read(self) -> Campaign | None:
         """The campaign, still without its version; None where something is wrong."""
         assert self.document.root is not None
-        filters = FilterReader(self.document, self.words)
+        filters = FilterReader(self.document, self.words, self.uses)
         entries = self.words.map(
             self.document.root, _WORDS, required=("campaign", "trigger", "steps"), what="A campaign"
         )
         whens = WhenReader(filters, self.words, self.segments)
         watches = WatchTriggerReader(whens, self.words)
         trigger = TriggerReader(filters, watches, self.words).read(entries.get("trigger"))
+        watches.refuse_key(entries.get("per"), trigger)
         reentry, cooldown_ms = self._reentry(entries.get("reentry"))
         parts = {
             "campaign_id": self._id(entries.get("campaign")) or "",
+            "grace_ms": self._grace(entries.get("event_time")),
             "per": filters.expression(entries.get("per"), EVENT),
             "guard": whens.read(entries.get("guard"), AT_FIRE_TIME),
             "stop_after": filters.filters(entries.get("stop_after"), EVENT, "stop_after"),
@@ -97,6 +102,12 @@ class CampaignReader:
             return self.words.choice(node, "reentry", choices, Reentry.ALWAYS), 0
         entries = self.words.map(node, ("cooldown",), required=("cooldown",), what="'reentry'")
         return Reentry.COOLDOWN, self.words.duration(entries.get("cooldown"), "cooldown") or 0
+
+    def _grace(self, node: Node | None) -> int | None:
+        if node is None:
+            return None
+        entries = self.words.map(node, ("grace",), required=("grace",), what="'event_time'")
+        return self.words.duration(entries.get("grace"), "grace")
 
     def _limit(self, node: Node | None, what: str) -> int | None:
         if isinstance(node, ScalarNode) and node.value == "none":

@@ -16,8 +16,11 @@ from inscriptis.model.config import ParserConfig
 from liquid import BoundTemplate
 from liquid.exceptions import LiquidError, LiquidSyntaxError, LiquidValueError, ResourceLimitError
 
+from sendwhen.campaigns.catalogue import Catalogue
 from sendwhen.campaigns.liquid_environment import ROOTS, MissingValue, RenderLimit, sandbox
+from sendwhen.campaigns.liquid_shapes import template_flaws
 from sendwhen.campaigns.problem import Flaw, listed, nearest, place, shortened
+from sendwhen.campaigns.root_events import RootEvents
 from sendwhen.errors import Invalid
 
 SUBJECT_LIMIT = 1_000
@@ -87,6 +90,11 @@ def check_part(part: str, source: str) -> list[Flaw]:
         return [*flaws, Flaw(0, "The template is nested too deep", "Write it flatter.")]
 
 
+def check_names(part: str, source: str, roots: RootEvents, catalogue: Catalogue) -> list[Flaw]:
+    """What a part that ``check_part`` passed names that there is not; see ``template_flaws``."""
+    return template_flaws(_parsed(part, source), source, roots, catalogue)
+
+
 def _unknown_names(template: BoundTemplate, filters: Mapping[str, Any]) -> list[Flaw]:
     flaws: list[Flaw] = []
     names = template.analyze(include_partials=False)
@@ -126,6 +134,8 @@ def _parsed(part: str, source: str) -> BoundTemplate:
 
 def render(template: Template, context: Mapping[str, Any]) -> Rendered:
     """The email for a context: "event", "start" ({name, id, occurred_at_ms, properties}), "customer", and "now_ms".
+
+    Where the trigger gives them: "steps" (events by name) and "trigger" ({value}).
 
     Raises:
         MissingValue: A property that is absent, or null, is printed without a default.
@@ -188,15 +198,21 @@ def _reason(error: Exception, source: str) -> str:
 def _values(context: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {"customer": _without_nulls(dict(context.get("customer") or {}))}
     for root in ("event", "start"):
-        scope = context.get(root)
-        if scope:
-            values[root] = _without_nulls(
-                {"name": scope.get("name"), "id": scope.get("id"), "properties": scope.get("properties") or {}}
-            )
-            values[root]["occurred_at"] = _iso(scope.get("occurred_at_ms", 0))
+        if scope := context.get(root):
+            values[root] = _event(scope)
+    values["steps"] = {name: _event(scope) for name, scope in (context.get("steps") or {}).items()}
+    values["trigger"] = dict(context.get("trigger") or {})
     if context.get("now_ms") is not None:
         values["now"] = _iso(context["now_ms"])
     return values
+
+
+def _event(scope: Mapping[str, Any]) -> dict[str, Any]:
+    event: dict[str, Any] = _without_nulls(
+        {"name": scope.get("name"), "id": scope.get("id"), "properties": scope.get("properties") or {}}
+    )
+    event["occurred_at"] = _iso(scope.get("occurred_at_ms", 0))
+    return event
 
 
 def _iso(ms: int) -> str:

@@ -109,7 +109,7 @@ def source_of(campaign: Path) -> CampaignSource:
         raise Invalid("\n".join(errors))
     if not found.files:
         raise Invalid("There is no campaign.yaml in the folder.", remedy="Write one; docs/campaigns.md shows how.")
-    return CampaignSource(files={name: content for name, content in found.files.items() if name != CASES_NAME})
+    return CampaignSource(files={name: content for name, content in found.together().items() if name != CASES_NAME})
 
 
 def _show(answer: PlanCampaignResponse) -> None:

@@ -13,10 +13,12 @@ class CustomerChange(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         uid: Whose.
-        record: The versioned record (``sendwhen.domain.record``).
-        seen_append: Packed ids to be added behind those stored.
-        seen_replace: Where not None, all packed ids; takes the place of those stored (``seen_append`` is b"" then).
+        record: The versioned record (``sendwhen.domain.record``); the young seen ids ride in it.
+        seen_append: Packed ids to be added behind those stored beside the record; rarely any.
+        seen_replace: Where not None, takes the place of those stored beside it (``seen_append`` is b"" then).
+        past: (slot, chunk) of older events that leave the record; rarely any.
         due_at_ms: Earliest deadline among the customer's runs; None: no deadline.
+        due_moved: It is another than the one stored.
     """
 
     uid: str
@@ -24,6 +26,8 @@ class CustomerChange(msgspec.Struct, frozen=True, kw_only=True):
     seen_append: bytes = b""
     seen_replace: bytes | None = None
     due_at_ms: int | None = None
+    due_moved: bool = True
+    past: tuple[tuple[int, bytes], ...] = ()
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from sendwhen.domain.event import Event
+from sendwhen.domain.past import behind, chunk_events
 from sendwhen.domain.properties import read_parts, read_value
 from sendwhen.domain.run import Alarm, Run
 from sendwhen.domain.shard_limits import ShardLimits
@@ -60,13 +61,14 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
         email_occurred_at_ms, email_seq: When the address was told: last writer wins, as for fields.
         seq: Last entry that changed the customer. changed_at_ms: its log time.
         first_seen_at_ms, last_seen_at_ms: Log times of the first and the latest event.
-        recent: Packed recent events, oldest first (``sendwhen.domain.record`` reads them); recent_count: how many.
+        recent: Packed young events, oldest first (``sendwhen.domain.record`` reads them); recent_count: how many.
         memories: By campaign_id.
         decisions: The latest, packed, oldest first.
         alarms: Deadlines that are no run's.
         tallies: Counts of what conditions ask for, by name (``sendwhen.domain.tally``).
         edits_seen: Entry of the latest edit of a campaign that the runs have followed (``sendwhen.domain.edits``).
         looked: Mark of the watching triggers by which the customer was last looked at (``CampaignBook.watch_mark``).
+        past_chunks: How many chunks of older events were cut off (``sendwhen.domain.past``).
     """
 
     uid: str
@@ -88,6 +90,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     alarms: tuple[Alarm, ...] = ()
     tallies: Mapping[str, bytes] = {}
     looked: str = ""
+    past_chunks: int = 0
     edits_seen: int = 0
 
     def memory(self, campaign_id: str) -> Memory:
@@ -184,8 +187,12 @@ def _remember_event(customer: Customer, event: Event, at_ms: int, limits: ShardL
     packed = _pack((event.event_id, event.name, event.occurred_at_ms, at_ms - event.occurred_at_ms, properties))
     kept = customer.recent
     count = customer.recent_count
-    while count >= limits.recent_events:
-        kept = kept[2 + int.from_bytes(kept[:2], "big") :]
-        count -= 1
+    if count > limits.recent_events:
+        events = chunk_events(limits.recent_events)
+        if count >= limits.recent_events + events:
+            # Never written: the chunk behind it takes its place with the next commit.
+            kept = kept[behind(kept, events) :]
+            count -= events
+            customer.past_chunks += 1
     customer.recent = kept + len(packed).to_bytes(2, "big") + packed
     customer.recent_count = count + 1

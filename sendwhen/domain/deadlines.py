@@ -14,10 +14,11 @@ from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Course, Passage
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
-from sendwhen.domain.run import TRIGGER_PHASE, Alarm, Run
+from sendwhen.domain.run import EVENT_TIME, TRIGGER_PHASE, Alarm, Run
 from sendwhen.domain.watching import Occasion, Watching
 
 FAILED = "failed"
+_PLACE_KEPT = 12
 
 
 class AlarmHandler(Protocol):
@@ -43,7 +44,8 @@ class Deadlines:
     def come(self, resident: Resident, due: Run | Alarm, moment: Moment, out: Round) -> None:
         """Let one come."""
         draft = _without(resident.customer, due, moment)
-        armed = (moment.seq, due.due_at_ms, 0, *due.armed)
+        # An alarm may ring again and again; the beginning of its place keeps the order.
+        armed = (moment.seq, due.due_at_ms, 0, *(due.armed if isinstance(due, Run) else due.armed[:_PLACE_KEPT]))
         mark = out.mark()
         out.counters.fired_timers += 1
         try:
@@ -78,6 +80,8 @@ class Deadlines:
         if plan is None:
             _skip(draft, run, moment, out, ("version_gone", "The version that started it is not kept."))
             return
+        if plan.on_event_time:
+            moment, armed = replace(moment, now_ms=run.due_at_ms - plan.grace_ms), (EVENT_TIME, *armed)
         course = Course(customer=draft, run=run, plan=plan, moment=moment, armed=armed)
         if run.phase == TRIGGER_PHASE:
             self._passage.fire(course, out)

@@ -1,4 +1,8 @@
-"""The stored form of a customer: one byte of version, then MessagePack. Reads every version ever written.
+"""The stored form of a customer. Reads every version ever written.
+
+Version 1: its byte, then the customer in MessagePack; all seen ids lie beside the record. Version 2: its byte; 1 where
+older seen ids lie beside the record, else 0; in two bytes how many young ones follow; these (``sendwhen.domain.seen``);
+then MessagePack as in version 1.
 
 To change the form: add fields with defaults at the end of the structs and leave the version, or write a new version and
 keep a reader for the old one. ``tests/golden/records`` holds records of every version, which must load forever.
@@ -6,14 +10,21 @@ keep a reader for the old one. ``tests/golden/records`` holds records of every v
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from struct import Struct
+
 import msgspec
+from msgspec.structs import replace
 
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind
+from sendwhen.domain.past import cut, joined
+from sendwhen.domain.seen import ITEM_BYTES
 from sendwhen.errors import Precondition
 
-VERSION = 1
-_PREFIX = bytes([VERSION])
+VERSION = 2
+_ALL_BESIDE = 1
+_head = Struct(">BBH")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Customer).decode
 _decode_recent = msgspec.msgpack.Decoder(tuple[str, str, int, int, bytes]).decode
@@ -37,9 +48,9 @@ class RecentEvent(msgspec.Struct, frozen=True, kw_only=True):
     properties: bytes
 
 
-def write_record(customer: Customer) -> bytes:
-    """The customer as bytes."""
-    return _PREFIX + _encode(customer)
+def write_record(customer: Customer, young: bytes = b"", *, older: bool = False) -> bytes:
+    """The customer and its young seen ids as bytes; ``older``: more of them lie beside the record."""
+    return _head.pack(VERSION, older, len(young) // ITEM_BYTES) + young + _encode(customer)
 
 
 def read_record(record: bytes) -> Customer:
@@ -48,12 +59,50 @@ def read_record(record: bytes) -> Customer:
     Raises:
         Precondition: A later version of sendwhen wrote it.
     """
-    if record[0] != VERSION:
-        raise Precondition(
-            f"A customer record has version {record[0]}; this sendwhen reads up to {VERSION}.",
-            remedy="Run the version of sendwhen that wrote this data folder, or a later one.",
-        )
-    return _decode(memoryview(record)[1:])
+    return _decode(memoryview(record)[_customer_at(record) :])
+
+
+def cut_past(customer: Customer, events: int) -> tuple[Customer, tuple[tuple[int, bytes], ...]]:
+    """The customer without the events that make whole chunks, and (slot, chunk) of each."""
+    chunks, young = cut(customer.recent, customer.recent_count, customer.past_chunks, events)
+    left = replace(
+        customer,
+        recent=young,
+        recent_count=customer.recent_count - len(chunks) * events,
+        past_chunks=customer.past_chunks + len(chunks),
+    )
+    return left, chunks
+
+
+def with_past(record: bytes, chunks: Sequence[bytes | None]) -> bytes:
+    """The record as if the chunks of older events stood in it, for whoever reads them."""
+    if not any(chunks):
+        return record
+    customer = read_record(record)
+    recent, count = joined(customer.recent, customer.recent_count, customer.past_chunks, chunks)
+    return write_record(replace(customer, recent=recent, recent_count=count))
+
+
+def young_ids(record: bytes) -> bytes:
+    """The seen ids that ride in a record."""
+    return b"" if record[0] == _ALL_BESIDE else record[_head.size : _customer_at(record)]
+
+
+def has_older_ids(record: bytes) -> bool:
+    """Whether seen ids lie beside a record."""
+    return record[0] != VERSION or bool(record[1])
+
+
+def _customer_at(record: bytes) -> int:
+    if record[0] == VERSION:
+        young: int = _head.unpack_from(record)[2]
+        return _head.size + young * ITEM_BYTES
+    if record[0] == _ALL_BESIDE:
+        return 1
+    raise Precondition(
+        f"A customer record has version {record[0]}; this sendwhen reads up to {VERSION}.",
+        remedy="Run the version of sendwhen that wrote this data folder, or a later one.",
+    )
 
 
 def recent_events(customer: Customer) -> tuple[RecentEvent, ...]:

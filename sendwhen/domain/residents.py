@@ -10,9 +10,11 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from zlib import compress, decompress
 
+from sendwhen.domain.changes import CustomerChange
 from sendwhen.domain.customer import Customer
-from sendwhen.domain.record import read_record, write_record
-from sendwhen.domain.seen import SeenIds
+from sendwhen.domain.past import chunk_events
+from sendwhen.domain.record import cut_past, read_record, write_record, young_ids
+from sendwhen.domain.seen import ITEM_BYTES, SeenIds
 from sendwhen.domain.shard_limits import ShardLimits
 
 LIVE_OVERHEAD_BYTES = 1_200
@@ -25,16 +27,18 @@ class Resident:
     """A live customer.
 
     Attributes:
+        due_at_ms: The deadline that is stored.
         dirty: Changed since the last collect.
         used: Since eviction last looked.
         size_bytes: As estimated when it was last read or written.
     """
 
-    __slots__ = ("customer", "dirty", "seen", "size_bytes", "used")
+    __slots__ = ("customer", "dirty", "due_at_ms", "seen", "size_bytes", "used")
 
     def __init__(self, customer: Customer, seen: SeenIds, size_bytes: int) -> None:
         self.customer = customer
         self.seen = seen
+        self.due_at_ms = customer.due_at_ms()
         self.size_bytes = size_bytes
         self.dirty = False
         self.used = True
@@ -51,6 +55,8 @@ class Residents:
         """``woke`` is told of every customer that becomes live."""
         self._live_max_bytes = limits.live_bytes
         self._warm_max_bytes = limits.warm_bytes
+        self._chunk_bytes = limits.young_ids * ITEM_BYTES
+        self._chunk_events = chunk_events(limits.recent_events)
         self._woke = woke
         self.live: dict[str, Resident] = {}
         self._warm: OrderedDict[str, tuple[bytes, bytes]] = OrderedDict()
@@ -66,11 +72,12 @@ class Residents:
         live, warm = self.live, self._warm
         return tuple([uid for uid in uids if uid not in live and uid not in warm])
 
-    def admit(self, uid: str, record: bytes | None, seen_ids: bytes) -> Resident:
+    def admit(self, uid: str, record: bytes | None, older_ids: bytes) -> Resident:
         """Make a customer live who is not resident; None: a new one."""
         customer = Customer(uid) if record is None else read_record(record)
-        size = (0 if record is None else len(record)) + len(seen_ids) + LIVE_OVERHEAD_BYTES
-        resident = self.live[uid] = Resident(customer, SeenIds(seen_ids), size)
+        young = b"" if record is None else young_ids(record)
+        size = (0 if record is None else len(record)) + len(older_ids) + LIVE_OVERHEAD_BYTES
+        resident = self.live[uid] = Resident(customer, SeenIds(older_ids, young), size)
         self._live_bytes += size
         self._queue.append(uid)
         self._woke(customer)
@@ -80,16 +87,35 @@ class Residents:
         """A resident customer, live; None where it is not resident."""
         resident = self.live.get(uid)
         if resident is None and uid in self._warm:
-            record, seen_ids = self._warm.pop(uid)
-            self._warm_bytes -= _warm_size(record, seen_ids)
-            resident = self.admit(uid, decompress(record), seen_ids)
+            record, older_ids = self._warm.pop(uid)
+            self._warm_bytes -= _warm_size(record, older_ids)
+            resident = self.admit(uid, decompress(record), older_ids)
         return resident
 
-    def weigh(self, resident: Resident, record: bytes) -> None:
-        """Note how long a live customer's record has become."""
-        size = len(record) + len(resident.seen.packed) + LIVE_OVERHEAD_BYTES
+    def write(self, uid: str, resident: Resident) -> CustomerChange:
+        """What is to be stored of a dirty customer, who is clean then."""
+        seen, customer, was_due_ms = resident.seen, resident.customer, resident.due_at_ms
+        append, replace = seen.settle(self._chunk_bytes)
+        past: tuple[tuple[int, bytes], ...] = ()
+        if customer.recent_count >= self._chunk_events:
+            customer, past = cut_past(customer, self._chunk_events)
+            resident.customer = customer
+        older_bytes = seen.older_bytes
+        record = write_record(customer, seen.young(), older=older_bytes > 0)
+        size = len(record) + older_bytes + LIVE_OVERHEAD_BYTES
         self._live_bytes += size - resident.size_bytes
         resident.size_bytes = size
+        resident.dirty = False
+        due_ms = resident.due_at_ms = customer.due_at_ms()
+        return CustomerChange(
+            uid=uid,
+            record=record,
+            seen_append=append,
+            seen_replace=replace,
+            due_at_ms=due_ms,
+            due_moved=due_ms != was_due_ms,
+            past=past,
+        )
 
     def evict(self) -> int:
         """Bring both tiers within their bounds, but for dirty customers; how many are gone.
@@ -107,16 +133,18 @@ class Residents:
                 continue
             del self.live[uid]
             self._live_bytes -= resident.size_bytes
-            record, seen_ids = compress(write_record(resident.customer), 1), bytes(resident.seen.packed)
-            self._warm[uid] = (record, seen_ids)
-            self._warm_bytes += _warm_size(record, seen_ids)
+            seen = resident.seen
+            older_ids = bytes(seen.packed[: seen.older_bytes])
+            record = compress(write_record(resident.customer, seen.young(), older=bool(older_ids)), 1)
+            self._warm[uid] = (record, older_ids)
+            self._warm_bytes += _warm_size(record, older_ids)
         gone = 0
         while self._warm_bytes > self._warm_max_bytes:
-            _, (record, seen_ids) = self._warm.popitem(last=False)
-            self._warm_bytes -= _warm_size(record, seen_ids)
+            _, (record, older_ids) = self._warm.popitem(last=False)
+            self._warm_bytes -= _warm_size(record, older_ids)
             gone += 1
         return gone
 
 
-def _warm_size(record: bytes, seen_ids: bytes) -> int:
-    return len(record) + len(seen_ids) + WARM_OVERHEAD_BYTES
+def _warm_size(record: bytes, older_ids: bytes) -> int:
+    return len(record) + len(older_ids) + WARM_OVERHEAD_BYTES

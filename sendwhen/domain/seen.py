@@ -1,8 +1,9 @@
 """Which event ids of a customer were applied before.
 
-Packed items of 16 bytes: hash of the id (8), fingerprint of the payload (4), log time in seconds (4). They are kept
-beside the record, because they grow with every event and are only ever appended to. An item counts for ``seen_ms`` of
-log time, whether it is still there or not, so that a store that lets old ones go decides alike.
+Packed items of 16 bytes: hash of the id (8), fingerprint of the payload (4), log time in seconds (4). The youngest
+ride in the customer's record, which is written with every event anyway; whole chunks of older ones lie beside it,
+where only every so many events something is appended. An item counts for ``seen_ms`` of log time, whether it is still
+there or not, so that a store that lets old ones go decides alike.
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ class SeenIds:
 
     Attributes:
         packed: All items.
-        written: How many of the bytes are stored. -1: what is stored must be replaced.
+        older_bytes: How many of the bytes lie beside the record. -1: what lies there must be replaced.
     """
 
-    __slots__ = ("_index", "packed", "written")
+    __slots__ = ("_index", "older_bytes", "packed")
 
-    def __init__(self, packed: bytes = b"") -> None:
-        self.packed = bytearray(packed)
-        self.written = len(packed)
+    def __init__(self, older: bytes = b"", young: bytes = b"") -> None:
+        self.packed = bytearray(older + young)
+        self.older_bytes = len(older)
         self._index: set[bytes] | None = None
 
     def may_know(self, hashed: bytes) -> bool:
@@ -92,13 +93,24 @@ class SeenIds:
             counting = counting[forgotten:]
         if len(counting) != len(items):
             self.packed = bytearray(b"".join(counting))
-            self.written = -1
+            self.older_bytes = -1
             self._index = None
         return forgotten
 
-    def drain(self) -> tuple[bytes, bytes | None]:
-        """What is to be appended behind the stored items, or what takes their place; then all counts as stored."""
-        written, self.written = self.written, len(self.packed)
-        if written < 0:
-            return b"", bytes(self.packed)
-        return bytes(self.packed[written:]), None
+    def settle(self, chunk_bytes: int) -> tuple[bytes, bytes | None]:
+        """Count whole chunks as older: what is to be appended beside the record, or what takes the place of all there.
+
+        Where the cut is depends on how many ids there are, never on when this is called: however the log is cut into
+        rounds, the same is stored.
+        """
+        older, size = self.older_bytes, len(self.packed)
+        if size - older < chunk_bytes and older >= 0:
+            return b"", None
+        whole = self.older_bytes = max(older, size - size % chunk_bytes)
+        if older < 0:
+            return b"", bytes(self.packed[:whole])
+        return bytes(self.packed[older:whole]), None
+
+    def young(self) -> bytes:
+        """What rides in the record, once settled."""
+        return bytes(self.packed[self.older_bytes :])

@@ -22,9 +22,20 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
         runs: Open runs of a customer; a further start is refused ("limit"), counted.
         reentry_keys: Keys whose last firing is remembered for one campaign and customer; the one that fired first is
             forgotten, counted.
-        partials: Begun start sequences for one campaign and customer; the oldest is dropped, counted.
+        partials: Begun sequences for one campaign and customer; the oldest is dropped, counted.
+        window_events: Events, values or (where sums are enough) keys that a threshold counts for one campaign and
+            customer; the oldest is left out, counted.
+        trigger_keys: Keys for which one campaign counts occurrences, or remembers the last of something, of a customer;
+            the one not touched for longest is forgotten, counted. Of a quiet, whatever is forgotten counts for all.
+        tallies: Counts kept of a customer for conditions; those that nobody asks for any more make room, then a
+            further one is not kept, counted.
+        watch_alarms: Campaigns that watch a customer and wait for a time; a further one does not look again before the
+            customer's next event, counted.
+        held_events: Events of a customer that wait for campaigns on event time; a further one is refused ("limit"),
+            counted.
         key_chars: A longer key of a run is cut and given a hash of the whole.
         seen_ids: Event ids remembered for one customer; beyond it the oldest quarter is forgotten, counted.
+        young_ids: So many of them, less one, ride in the customer's record (65,535 at most); then they move beside it.
         seen_ms: How long an event id is remembered, in log time.
         minute_events: Events of one customer that are applied within 60 s of log time; a further one is set aside
             ("too_many"), counted, and welcome later under the same id. They are counted by the remembered ids, so no
@@ -44,8 +55,14 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
     runs: int = 64
     reentry_keys: int = 256
     partials: int = 32
+    window_events: int = 512
+    trigger_keys: int = 256
+    tallies: int = 256
+    watch_alarms: int = 256
+    held_events: int = 256
     key_chars: int = 256
     seen_ids: int = 4_096
+    young_ids: int = 32
     seen_ms: int = 72 * HOUR_MS
     minute_events: int = 3_000
     campaign_versions: int = 64

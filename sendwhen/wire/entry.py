@@ -42,7 +42,7 @@ def entry_of(seq: int, at_ms: int, appended_at_us: int, body: bytes) -> Entry:
             return EventBatch(
                 seq=seq,
                 at_ms=at_ms,
-                events=events_of(message.events.events),
+                events=events_of(message.events),
                 front_received_at_us=message.events.front_received_at_us,
                 appended_at_us=appended_at_us,
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 from zlib import crc32
@@ -12,9 +11,10 @@ from google.protobuf.message import DecodeError
 from sendwhen.domain.entry import Unreadable
 from sendwhen.domain.event import Event
 from sendwhen.domain.partition import customer_uid, normalised_email, routing_key
-from sendwhen.v1 import event_pb2
+from sendwhen.v1 import event_pb2, log_pb2
 
-_UID_CACHE_MAX: Final = 16_384
+_UID_CACHE_MAX: Final = 131_072
+"""At 0.3 KB each, against a hash of every event: where it is too small for the customers at hand it helps nobody."""
 _uid = lru_cache(maxsize=_UID_CACHE_MAX)(customer_uid)
 
 # First bytes of the three fields that ingest sets (traceparent = 9, received_at_us = 10, source = 11) and their usual
@@ -33,13 +33,14 @@ def event_of(payload: bytes) -> Event | Unreadable:
     return event_of_message(message, payload)
 
 
-def events_of(payloads: Sequence[bytes]) -> tuple[Event | Unreadable, ...]:
-    """The same for many, in order; a quarter of the cost of one by one."""
+def events_of(entry: log_pb2.EventEntry) -> tuple[Event | Unreadable, ...]:
+    """The same for all of an entry, in order; a quarter of the cost of one by one."""
     try:
-        batch = event_pb2.EventBatch.FromString(event_pb2.RawEventBatch(events=payloads).SerializeToString())
+        # An EventEntry reads as an EventBatch: both have their events in field 1, here still as bytes.
+        batch = event_pb2.EventBatch.FromString(entry.SerializeToString())
     except DecodeError:
-        return tuple(map(event_of, payloads))
-    return tuple(map(event_of_message, batch.events, payloads))
+        return tuple(map(event_of, entry.events))
+    return tuple(map(event_of_message, batch.events, entry.events))
 
 
 def event_of_message(message: event_pb2.Event, payload: bytes) -> Event | Unreadable:

@@ -18,7 +18,13 @@ from services.local.ports import HOST
 from services.local.ray_head import RayHead, RayHeadSettings
 from services.local.ray_part import address_file
 from services.local.readiness import GrpcReady, ShardsReady
-from services.local.valkey_server import LOADING_S_MAX, SOCKET_PATH_BYTES_MAX, ValkeyConfig, valkey_binary
+from services.local.valkey_server import (
+    ALLOCATOR,
+    LOADING_S_MAX,
+    SOCKET_PATH_BYTES_MAX,
+    ValkeyConfig,
+    valkey_binary,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 STORE_MEMORY_BYTES_MAX = 2 * 1024 * 1024 * 1024
@@ -55,7 +61,7 @@ def parts_of(installation: Installation, how: How, environ: Mapping[str, str]) -
         Part(
             name="store",
             command=(str(valkey_binary()), "-"),
-            environ=lambda: common,
+            environ=lambda: {**ALLOCATOR, **common},
             ready=_store_answers(store.url()),
             ready_within_s=LOADING_S_MAX,
             stdin=store.lines().encode(),
@@ -162,6 +168,7 @@ class _Services:
             "send_key": keys.send_key,
             "sender": f"{HOST}:{identity.ports.sender}",
             "store_folder": str(self._installation.folder / "store"),
+            "archive": str(self._installation.folder / "archive"),
             "partitions": str(identity.partitions),
             "shards": str(min(self._how.shards, identity.partitions)),
             "clock": identity.clock,

@@ -8,14 +8,17 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from sendwhen.domain.past import PAST_SLOTS
+from sendwhen.domain.record import with_past
 from sendwhen.errors import Unavailable
 from services.profile.ports import Head, Records
 
+_SLOTS = range(PAST_SLOTS)
 _HEAD_FIELDS = ("changes", "position", "position_ts")
 
 
 class ValkeyRecords(Records):
-    """Reads keys ``sw:{pN}:rec`` and ``sw:{pN}:head``."""
+    """Reads keys ``sw:{pN}:rec``, ``sw:{pN}:past`` and ``sw:{pN}:head``."""
 
     def __init__(self, store: Redis) -> None:
         self._store = store
@@ -26,10 +29,17 @@ class ValkeyRecords(Records):
             async with self._store.pipeline(transaction=False) as pipeline:
                 for partition, wanted in uids.items():
                     pipeline.hmget(f"sw:{{p{partition}}}:rec", list(wanted))
+                    pipeline.hmget(f"sw:{{p{partition}}}:past", [f"{uid}/{s}" for uid in wanted for s in _SLOTS])
                 answers = await pipeline.execute()
         except (RedisError, OSError) as error:
             raise _away(error) from error
-        return dict(zip(uids, answers, strict=True))
+        return {
+            partition: [
+                None if record is None else with_past(record, chunks[at * PAST_SLOTS : (at + 1) * PAST_SLOTS])
+                for at, record in enumerate(records)
+            ]
+            for partition, records, chunks in zip(uids, answers[::2], answers[1::2], strict=True)
+        }
 
     async def head(self, partition: int) -> Head:
         """Where a partition stands now."""

@@ -23,8 +23,8 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
         cautious_entries: Applied one by one after a claim without progress.
     """
 
-    round_events: int = 1_000
-    round_partition_events: int = 400
+    round_events: int = 2_000
+    round_partition_events: int = 500
     read_entries: int = 500
     block_ms: int = 500
     horizon_ms: int = 600_000

@@ -4,7 +4,7 @@ local VALUES_MAX = 2000 -- unpack takes 7,999 values at most
 local CHANGES_MAX = 10000
 local DEAD_LETTERS_MAX = 10000
 local FLOOD_LETTERS_MAX = 1000
-local FIRST_VALUE = 23
+local FIRST_VALUE = 24
 local EXPIRY_SLACK_MS = 86400000
 
 -- args: owner, generation.
@@ -71,12 +71,11 @@ local function write_customers(prefix, args, at)
   at = each(at, number(args[16]), 2, function(i)
     local key = ids .. args[i]
     redis.call('APPEND', key, args[i + 1])
-    -- Looking costs less than writing: an active customer's key is set anew once a day, not with every event.
-    if expires_ms > 0 and redis.call('PTTL', key) < expires_ms then
+    if expires_ms > 0 then
       redis.call('PEXPIRE', key, expires_ms + EXPIRY_SLACK_MS)
     end
   end)
-  return each(at, number(args[17]), 2, function(i)
+  at = each(at, number(args[17]), 2, function(i)
     if args[i + 1] == '' then
       redis.call('DEL', ids .. args[i])
     elseif expires_ms > 0 then
@@ -85,15 +84,16 @@ local function write_customers(prefix, args, at)
       redis.call('SET', ids .. args[i], args[i + 1])
     end
   end)
+  return write('HSET', prefix .. 'past', args, at, 2 * number(args[18]))
 end
 
 -- args: 1 epoch, 2 owner, 3 position started from, 4 position reached, 5 its nonce, 6 log time reached, 7 applied,
 -- 8 duplicates, 9 uids, joined, 10 ms for which seen ids stay at least after the last of them (0: for ever),
 -- 11 given_ms for skip entries ("" on the events' own time), 12 first ordinal; then how many of each: 13 records (uid,
--- bytes), 14 deadlines (ms, uid), 15 deadlines gone (uid), 16 seen ids added and 17 replaced (uid, bytes), 18 outbox
--- rows (lineage, intent), 19 dead letters ("1" where of a flood, bytes), 20 campaign rows (field, bytes), 21 campaign
--- rows gone (field), 22 skip entries (nonce, body); from 23 these values, in that order; last the entry ahead: its seq
--- (0: none), its nonce.
+-- bytes), 14 deadlines (ms, uid), 15 deadlines gone (uid), 16 seen ids added and 17 replaced (uid, bytes), 18 chunks of
+-- older events (field, bytes), 19 outbox rows (lineage, intent), 20 dead letters ("1" where of a flood, bytes),
+-- 21 campaign rows (field, bytes), 22 campaign rows gone (field), 23 skip entries (nonce, body); from 24 these values, in
+-- that order; last the entry ahead: its seq (0: none), its nonce.
 local function commit(keys, args)
   local head = keys[1]
   local prefix = prefix_of(head)
@@ -127,7 +127,7 @@ local function commit(keys, args)
       return LOST
     end
   end
-  local ordinal, outbox = number(h[9]), number(args[18])
+  local ordinal, outbox = number(h[9]), number(args[19])
   if outbox > 0 and number(args[12]) ~= ordinal + 1 then
     return redis.error_reply('ERR outbox rows must go on from ordinal ' .. digits(ordinal))
   end
@@ -137,12 +137,12 @@ local function commit(keys, args)
     ordinal = ordinal + 1
     redis.call('XADD', prefix .. 'out', digits(ordinal) .. '-0', 'l', args[i], 'i', args[i + 1])
   end)
-  local dead = number(args[19])
+  local dead = number(args[20])
   at = each(at, dead, 2, function(i)
     set_aside(prefix, args[i], args[i + 1])
   end)
-  at = write('HSET', prefix .. 'camp', args, at, 2 * number(args[20]))
-  at = write('HDEL', prefix .. 'camp', args, at, number(args[21]))
+  at = write('HSET', prefix .. 'camp', args, at, 2 * number(args[21]))
+  at = write('HDEL', prefix .. 'camp', args, at, number(args[22]))
 
   local changes = number(h[10]) + 1
   redis.call('XADD', prefix .. 'chg', 'MAXLEN', '~', CHANGES_MAX, digits(changes) .. '-0',
@@ -154,7 +154,7 @@ local function commit(keys, args)
   redis.call('HSET', head, 'position', args[4], 'position_ts', args[6], 'position_nonce', args[5],
     'events_applied', events_applied, 'claims', claims, 'ordinal', ordinal, 'changes', changes,
     'applied', number(h[11]) + number(args[7]), 'duplicates', number(h[12]) + number(args[8]), 'dead', number(h[13]) + dead)
-  each(at, number(args[22]), 2, function(i)
+  each(at, number(args[23]), 2, function(i)
     local given_ms = args[11]
     if given_ms == '' then
       given_ms = h[2]

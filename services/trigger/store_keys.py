@@ -4,6 +4,7 @@ from __future__ import annotations
 
 INSTALLATION = "sw:installation"
 ASSIGNMENT = "sw:assignment"
+ARCHIVIST = "sw:archivist"
 
 
 def head(partition: int) -> str:
@@ -24,6 +25,16 @@ def records(partition: int) -> str:
 def seen_ids(partition: int, uid: str) -> str:
     """String: packed ids of a customer's events."""
     return f"sw:{{p{partition}}}:ids:{uid}"
+
+
+def past(partition: int) -> str:
+    """Hash: chunks of customers' older events, by ``past_field``."""
+    return f"sw:{{p{partition}}}:past"
+
+
+def past_field(uid: str, slot: int) -> str:
+    """Field of one chunk."""
+    return f"{uid}/{slot}"
 
 
 def due(partition: int) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from sendwhen.domain.changes import Changes
 from sendwhen.v1 import log_pb2
 from services.trigger.ports import PartitionCommit
+from services.trigger.store_keys import past_field
 from services.trigger.valkey_connection import Argument
 
 NONCE_BYTES = 8
@@ -58,9 +59,12 @@ def _customers(changes: Changes) -> Iterable[tuple[list[Argument], int]]:
     not_due: list[Argument] = []
     appended: list[Argument] = []
     replaced: list[Argument] = []
+    past: list[Argument] = []
     for customer in changes.customers:
         records += (customer.uid, customer.record)
-        if customer.due_at_ms is None:
+        if not customer.due_moved:
+            pass
+        elif customer.due_at_ms is None:
             not_due.append(customer.uid)
         else:
             due += (customer.due_at_ms, customer.uid)
@@ -68,7 +72,9 @@ def _customers(changes: Changes) -> Iterable[tuple[list[Argument], int]]:
             replaced += (customer.uid, customer.seen_replace)
         elif customer.seen_append:
             appended += (customer.uid, customer.seen_append)
-    return (records, 2), (due, 2), (not_due, 1), (appended, 2), (replaced, 2)
+        for slot, chunk in customer.past:
+            past += (past_field(customer.uid, slot), chunk)
+    return (records, 2), (due, 2), (not_due, 1), (appended, 2), (replaced, 2), (past, 2)
 
 
 def _others(round_: PartitionCommit) -> Iterable[tuple[list[Argument], int]]:

@@ -17,6 +17,7 @@ import redis
 
 from sendwhen.chassis.clock import Clock
 from sendwhen.domain.changes import CampaignRow
+from sendwhen.domain.record import has_older_ids
 from services.trigger import store_keys
 from services.trigger.ports import (
     AppendTick,
@@ -44,7 +45,7 @@ from services.trigger.valkey_connection import TIMEOUT_S, Command, ValkeyConnect
 from services.trigger.valkey_library import is_already_loaded
 
 IDS_EXPIRE_MS = 73 * 3_600_000
-"""Seen ids of a customer without events for so long (to a day longer) go.
+"""Seen ids beside a record, to which nothing was added for so long (to a day longer), go.
 
 Dedupe promises 72 h of log time, which on the events' own time no expiry measures: there they stay.
 """
@@ -131,15 +132,21 @@ class ValkeyShards:
         """See the port."""
         self._check_claimed(request.uids)
         asked = [(partition, uids) for partition, uids in request.uids.items() if uids]
-        commands: list[Command] = []
-        for partition, uids in asked:
-            commands.append(("HMGET", store_keys.records(partition), *uids))
-            commands.append(("MGET", *(store_keys.seen_ids(partition, uid) for uid in uids)))
-        replies = iter(self._call(commands))
+        found = self._call([("HMGET", store_keys.records(partition), *uids) for partition, uids in asked])
+        keys = [
+            store_keys.seen_ids(partition, uid)
+            for (partition, uids), records in zip(asked, found, strict=True)
+            for uid, record in zip(uids, records, strict=True)
+            if record is not None and has_older_ids(record)
+        ]
+        # Key by key: on a cluster they are in several slots.
+        older = iter(self._call([("GET", key) for key in keys]))
         answers: dict[int, tuple[tuple[bytes | None, bytes], ...]] = dict.fromkeys(request.uids, ())
-        for partition, _ in asked:
-            records, seen = next(replies), next(replies)
-            answers[partition] = tuple((record, ids or b"") for record, ids in zip(records, seen, strict=True))
+        for (partition, _), records in zip(asked, found, strict=True):
+            answers[partition] = tuple(
+                (record, (next(older) or b"") if record is not None and has_older_ids(record) else b"")
+                for record in records
+            )
         return answers
 
     def due(self, request: Due) -> Mapping[int, DueAnswer]:

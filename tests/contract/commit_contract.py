@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sendwhen.domain.changes import Counters
+from sendwhen.domain.record import read_record, recent_events
 from sendwhen.v1 import log_pb2
 from services.trigger.ports import (
     AppendTick,
@@ -20,6 +21,7 @@ from services.trigger.ports import (
     Refusal,
     Why,
 )
+from tests.builders import T0_MS, Story, an_event, uid_of
 from tests.contract.log_contract import OpensWorlds
 from tests.contract.store_world import Owner, World, campaign_row, customer, dead_letter
 
@@ -123,6 +125,23 @@ class CommitContract(OpensWorlds):
         owner.commit(3, customers=[customer("u1", b"a3", seen_replace=b"9" * 16), customer("u3", seen_replace=b"")])
         assert self.loaded(owner, "u3", "u1") == ((b"r", b""), (b"a3", b"9" * 16))
         assert world.run(world.log.record(0, "u1")) == b"a3"
+
+    def test_a_record_is_read_with_the_older_events_that_lie_beside_it(self) -> None:
+        world = self.open()
+        world.fill(6)
+        owner = Owner(world)
+        story = Story()
+        for number in range(1, 7):
+            for n in range(4):
+                story.happens(an_event(f"event {number * 4 - 3 + n}", "ada", at_ms=T0_MS + number))
+            owner.commit(number, customers=story.shard.collect().customers)
+
+        record = world.run(world.log.record(0, uid_of("ada")))
+
+        assert [one.name for one in recent_events(read_record(record))] == [f"event {n}" for n in range(5, 25)]
+        ((stored, _),) = self.loaded(owner, uid_of("ada"))
+        assert stored is not None
+        assert len(recent_events(read_record(stored))) == 4
 
     def test_a_commit_of_a_few_thousand_customers_is_written_whole(self) -> None:
         world = self.open()

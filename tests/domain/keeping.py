@@ -8,6 +8,8 @@ from hashlib import blake2b
 
 from sendwhen.domain.changes import CampaignRow, Changes
 from sendwhen.domain.entry import Entry
+from sendwhen.domain.past import PAST_SLOTS
+from sendwhen.domain.record import with_past
 from sendwhen.domain.shard import Shard
 
 
@@ -19,6 +21,7 @@ class Kept:
     clock_ms: int = 0
     records: dict[str, bytes] = field(default_factory=dict)
     seen: dict[str, bytes] = field(default_factory=dict)
+    past: dict[tuple[str, int], bytes] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
     campaigns: dict[tuple[str, str], CampaignRow] = field(default_factory=dict)
     outputs: list[object] = field(default_factory=list)
@@ -28,14 +31,23 @@ class Kept:
         self.position, self.clock_ms = changes.position, changes.clock_ms
         for one in changes.customers:
             self.records[one.uid] = one.record
+            self.past |= {(one.uid, slot): chunk for slot, chunk in one.past}
             before = self.seen.get(one.uid, b"")
             self.seen[one.uid] = before + one.seen_append if one.seen_replace is None else one.seen_replace
-            self.due.pop(one.uid, None)
-            if one.due_at_ms is not None:
-                self.due[one.uid] = one.due_at_ms
+            if one.due_moved:
+                self.due.pop(one.uid, None)
+                if one.due_at_ms is not None:
+                    self.due[one.uid] = one.due_at_ms
+            assert self.due.get(one.uid) == one.due_at_ms, "a deadline that moved was not said to have moved"
         for row in changes.campaigns:
             self.campaigns[row.campaign_id, row.version] = row
+            if not row.source:
+                del self.campaigns[row.campaign_id, row.version]
         self.outputs += [*changes.decisions, *changes.sends, *changes.dead_letters]
+
+    def record(self, uid: str) -> bytes:
+        """A customer as whoever looks is shown it."""
+        return with_past(self.records[uid], [self.past.get((uid, slot)) for slot in range(PAST_SLOTS)])
 
     def outputs_by_kind(self) -> dict[str, list[object]]:
         """What was decided, each kind in its order, however it was cut into rounds."""
@@ -47,7 +59,12 @@ class Kept:
     def digest(self) -> str:
         """Of all that is kept and was decided, in an order of its own."""
         parts = [self.position, self.clock_ms]
-        parts += [sorted(self.records.items()), sorted(self.seen.items()), sorted(self.due.items())]
+        parts += [
+            sorted(self.records.items()),
+            sorted(self.seen.items()),
+            sorted(self.past.items()),
+            sorted(self.due.items()),
+        ]
         parts += [[self.campaigns[version] for version in sorted(self.campaigns)], self.outputs]
         return blake2b(repr(parts).encode()).hexdigest()
 
@@ -80,7 +97,7 @@ class Host:
         instants = shard.instants(entry)
         self._know(instants[-1])
         while shard.due_absent(instants[0]) and self._at_once < 1_000:
-            due = shard.next_due_ms()
+            due = shard.next_due_before_ms(entry)
             if due is None or due > instants[0]:
                 break
             self._load(shard.due_absent(due))

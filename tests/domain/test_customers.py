@@ -9,16 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendwhen.domain.customer import Customer, learn
-from sendwhen.domain.record import read_record, recent_events, remembered_decisions, write_record
+from sendwhen.domain.record import read_record, recent_events, remembered_decisions, with_past, write_record
 from sendwhen.domain.shard_limits import ShardLimits
 from tests.builders import T0_MS, Story, a_match, an_event, uid_of
+from tests.domain.keeping import Kept
 
 LIMITS = ShardLimits()
 
 
 def customer_of(story: Story, who: str = "ada") -> Customer:
-    [record] = [one.record for one in story.shard.collect().customers if one.uid == uid_of(who)]
-    return read_record(record)
+    kept = Kept()
+    kept.commit(story.shard.collect())
+    return read_record(kept.record(uid_of(who)))
 
 
 def plain(customer: Customer) -> dict[str, object]:
@@ -95,6 +97,35 @@ def test_the_latest_twenty_events_are_kept_without_long_properties() -> None:
         T0_MS + 100,
         T0_MS + 150,
     )
+
+
+@pytest.mark.parametrize("commit_every", [1, 3, 7, 100])
+def test_older_events_lie_beside_the_record_however_often_it_is_written(commit_every: int) -> None:
+    """Kills: a cut that depends on the rounds; a chunk in another's slot; a stale chunk that is shown."""
+    story, kept = Story(), Kept()
+    for number in range(1, 101):
+        story.happens(an_event(f"event {number}", at_ms=T0_MS + number))
+        if number % commit_every == 0 or number == 100:
+            kept.commit(story.shard.collect())
+            recent = recent_events(read_record(kept.record(uid_of("ada"))))
+            assert [one.name for one in recent] == [f"event {n}" for n in range(max(1, number - 19), number + 1)]
+            assert len(recent_events(read_record(kept.records[uid_of("ada")]))) == number % 5
+
+    assert len(kept.past) == 4
+
+
+def test_a_chunk_newer_than_the_record_read_before_it_is_left_out() -> None:
+    story, kept = Story(), Kept()
+    for number in range(1, 26):
+        story.happens(an_event(f"event {number}", at_ms=T0_MS + number))
+        kept.commit(story.shard.collect())
+        if number == 24:
+            former = kept.records[uid_of("ada")]
+
+    chunks = [kept.past[uid_of("ada"), slot] for slot in range(4)]
+    assert [one.name for one in recent_events(read_record(with_past(former, chunks)))] == [
+        f"event {n}" for n in range(6, 25)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_an_id_is_remembered_for_three_days_of_log_time() -> None:
 
 
 def test_beyond_its_limit_the_oldest_quarter_of_ids_is_forgotten_and_the_rest_replaced() -> None:
-    story = Story(limits=ShardLimits(seen_ids=8))
+    story = Story(limits=ShardLimits(seen_ids=8, young_ids=3))
     kept = Kept()
 
     for number in range(9):

@@ -65,6 +65,8 @@ CAMPAIGNS = (
 SECOND_VERSION = an_abandoned_cart(campaign_id="cart", version="v2", duration=Length(fixed_ms=STEP_MS))
 NAMES = ("Product Viewed", "Product Added", "Order Completed", "Left", "Noise")
 PEOPLE = ("ada", "bob", "cy")
+YOUNG_IDS = 2
+RECENT_EVENTS = 8
 
 
 def make_shard(limits: ShardLimits | None = None, *, event_clock: bool = False) -> Shard:
@@ -73,7 +75,7 @@ def make_shard(limits: ShardLimits | None = None, *, event_clock: bool = False) 
         send_key=b"key",
         compile_campaign=Catalogue(*CAMPAIGNS, SECOND_VERSION),
         fuse=fuse,
-        limits=limits or ShardLimits(),
+        limits=limits or ShardLimits(young_ids=YOUNG_IDS, recent_events=RECENT_EVENTS),
         event_clock=event_clock,
     )
 
@@ -143,7 +145,12 @@ def test_on_the_events_own_time_it_is_resumed_alike(history: list[Entry], data: 
 
 
 def _resumed_alike(history: list[Entry], data: st.DataObject, *, event_clock: bool) -> None:
-    cramped = ShardLimits(live_bytes=data.draw(st.sampled_from([0, 2_000, 10**9])), warm_bytes=0)
+    cramped = ShardLimits(
+        live_bytes=data.draw(st.sampled_from([0, 2_000, 10**9])),
+        warm_bytes=0,
+        young_ids=YOUNG_IDS,
+        recent_events=RECENT_EVENTS,
+    )
     host = Host(
         lambda: make_shard(cramped, event_clock=event_clock),
         horizon_ms=data.draw(st.sampled_from([0, WAIT_MS, 10**9])),
@@ -163,6 +170,7 @@ def _resumed_alike(history: list[Entry], data: st.DataObject, *, event_clock: bo
 
     assert host.kept.outputs_by_kind() == whole.outputs_by_kind()
     assert host.kept.records == whole.records
+    assert (host.kept.seen, host.kept.past) == (whole.seen, whole.past)
     assert host.kept.due == whole.due
 
 
@@ -198,7 +206,7 @@ def test_deadlines_fire_in_the_order_of_due_instant_then_arming_and_never_early(
 def test_an_entry_delivered_again_under_a_new_sequence_changes_nothing(history: list[Entry]) -> None:
     """Kills the mutant that forgets seen ids when a customer leaves memory: every entry comes twice, in a shard that
     keeps nobody."""
-    host = Host(lambda: make_shard(ShardLimits(live_bytes=0, warm_bytes=0)), horizon_ms=0)
+    host = Host(lambda: make_shard(ShardLimits(live_bytes=0, warm_bytes=0, young_ids=YOUNG_IDS)), horizon_ms=0)
     seq = 0
     for entry in history:
         for time in range(2 if isinstance(entry, EventBatch) else 1):

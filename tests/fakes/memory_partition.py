@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sendwhen.domain.changes import CampaignRow, DeadLetter
+from sendwhen.domain.past import PAST_SLOTS
+from sendwhen.domain.record import with_past
 from sendwhen.v1 import log_pb2
+from services.trigger.archive_ports import Standing
 from services.trigger.log_port import Lagging, PartitionHead
 from services.trigger.ports import Claimed, DueAnswer, OutboxRow, PartitionCommit, RawEntry, Refusal, Why
 
@@ -69,6 +72,7 @@ class MemoryPartition:
     changes: int = 0
     records: dict[str, bytes] = field(default_factory=dict)
     seen: dict[str, bytes] = field(default_factory=dict)
+    past: dict[tuple[str, int], bytes] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
     outbox: dict[int, OutboxRow] = field(default_factory=dict)
     change_rows: list[ChangeRow] = field(default_factory=list)
@@ -106,8 +110,8 @@ class MemoryPartition:
         last = min(first + entries_max, self.seq + 1)
         return tuple(self.log[s].entry for s in range(first, last) if s in self.log)
 
-    def trim(self, *, keep_ms: int, keep_bytes: int) -> int:
-        """Delete what lies behind the position, is older than ``keep_ms`` there or beyond ``keep_bytes``."""
+    def trim(self, *, keep_ms: int, keep_bytes: int, now_ms: int, archived: int | None) -> int:
+        """Delete what lies behind the position and before the last archived entry, and is old or too much."""
         at = self.log.get(self.position)
         if at is None:
             return 0
@@ -115,11 +119,30 @@ class MemoryPartition:
             seq
             for seq, stored in self.log.items()
             if seq < self.position
-            and (stored.entry.at_ms < self.position_ts - keep_ms or at.bytes - stored.bytes > keep_bytes)
+            and (archived is None or seq < archived)
+            and (stored.entry.at_ms < max(now_ms, self.position_ts) - keep_ms or at.bytes - stored.bytes > keep_bytes)
         ]
         for seq in gone:
             del self.log[seq]
         return len(gone)
+
+    def standing(self, after: int) -> Standing:
+        """What is there behind a sequence."""
+        following = next((seq for seq in self.log if after < seq <= self.position), None)
+        at = self.log.get(after)
+        return Standing(
+            head_seq=self.seq,
+            position=self.position,
+            first_seq=next(iter(self.log), 0),
+            nonce=at.entry.nonce if at else None,
+            next_appended_at_us=self.log[following].entry.appended_at_us if following else 0,
+            bytes=self.log[self.position].bytes - self.log[following].bytes if following else 0,
+        )
+
+    def record(self, uid: str) -> bytes | None:
+        """A customer's record, with its older events."""
+        record = self.records.get(uid)
+        return record and with_past(record, [self.past.get((uid, slot)) for slot in range(PAST_SLOTS)])
 
     # --- ownership ---
 
@@ -197,10 +220,13 @@ class MemoryPartition:
     def _write_customers(self, round_: PartitionCommit) -> None:
         for customer in round_.changes.customers:
             self.records[customer.uid] = customer.record
+            self.past |= {(customer.uid, slot): chunk for slot, chunk in customer.past}
             if customer.seen_replace is not None:
                 self.seen[customer.uid] = customer.seen_replace
             elif customer.seen_append:
                 self.seen[customer.uid] = self.seen.get(customer.uid, b"") + customer.seen_append
+            if not customer.due_moved:
+                continue
             if customer.due_at_ms is None:
                 self.due.pop(customer.uid, None)
             else:

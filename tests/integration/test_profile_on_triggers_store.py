@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from sendwhen.chassis.store_pool import open_async_store
+from sendwhen.domain.record import read_record, recent_events
 from services.profile.installation import Installation, await_installation
 from services.profile.ports import Change
 from services.profile.valkey_changes import ValkeyChanges
 from services.profile.valkey_records import ValkeyRecords
 from services.trigger.valkey_installation import check_installation
+from tests.builders import T0_MS, Story, an_event, uid_of
 from tests.contract.store_world import Owner, customer
 from tests.integration.test_valkey_store import ValkeyWorld
 from tests.integration.valkey_process import ValkeyServer
@@ -55,6 +57,27 @@ def test_records_changes_and_positions_of_a_commit_are_seen(valkey: ValkeyServer
         assert (await records.head(0)).position_ms == 1_000
         await changes.close()
         await redis.aclose()
+
+    world.run(act())
+
+
+def test_older_events_are_read_together_with_the_record(valkey: ValkeyServer, world: ValkeyWorld) -> None:
+    world.fill(1)
+    story = Story()
+    for number in range(23):
+        story.happens(an_event(f"event {number}", "ada", at_ms=T0_MS + number))
+    story.happens(an_event("Signed Up", "bob", at_ms=T0_MS + 30))
+    Owner(world).commit(1, customers=story.shard.collect().customers)
+    asked = [uid_of(who) for who in ("nobody", "bob", "ada")]
+
+    async def act() -> None:
+        redis = open_async_store(valkey.url)
+        _, bob, ada = (await ValkeyRecords(redis).load({0: asked}))[0]
+        await redis.aclose()
+        assert ada is not None
+        assert bob is not None
+        assert [one.name for one in recent_events(read_record(ada))] == [f"event {n}" for n in range(3, 23)]
+        assert [one.name for one in recent_events(read_record(bob))] == ["Signed Up"]
 
     world.run(act())
 

@@ -12,11 +12,13 @@ from redis.asyncio import Redis
 
 from sendwhen.chassis.clock import SystemClock
 from sendwhen.chassis.store_pool import open_async_store
+from sendwhen.domain.record import read_record, write_record
 from sendwhen.errors import Overloaded, Precondition
 from services.trigger.log_port import Append
+from services.trigger.ports import Load
 from services.trigger.store_admission import StoreAdmission
 from services.trigger.store_durability import check_durability
-from services.trigger.store_keys import seen_ids
+from services.trigger.store_keys import records, seen_ids
 from services.trigger.valkey_assignment import Assignment, assign_shards, read_assignment
 from services.trigger.valkey_installation import check_installation
 from services.trigger.valkey_log import ValkeyLog
@@ -25,6 +27,7 @@ from tests.integration.test_valkey_store import ValkeyWorld
 from tests.integration.valkey_process import ValkeyServer
 
 pytestmark = pytest.mark.integration
+RECORDS = Path(__file__).parents[1] / "golden" / "records"
 
 
 def with_client(server: ValkeyServer, act: Callable[[Redis], Coroutine[Any, Any, Any]]) -> Any:
@@ -161,3 +164,21 @@ def test_seen_ids_of_idle_customers_go_after_three_days_and_stay_on_the_events_o
         left = [[client.pttl(seen_ids(partition, uid)) for uid in ("appended", "set")] for partition in (0, 1)]
     assert all(73 * hour_ms <= ms <= 97 * hour_ms for ms in left[0])
     assert left[1] == [-1, -1]
+
+
+def test_customers_as_the_first_release_stored_them_are_loaded_with_their_ids(valkey: ValkeyServer) -> None:
+    """It kept all seen ids beside the record; now only those of which the record says so."""
+    world = ValkeyWorld(valkey)
+    world.fill(1)
+    owner = Owner(world)
+    former = (RECORDS / "v1.bin").read_bytes()
+    now = write_record(read_record(former), b"2" * 16)
+    with valkey.client() as client:
+        client.hset(records(0), mapping={"former": former, "now": now})
+        for uid in ("former", "now"):
+            client.append(seen_ids(0, uid), b"1" * 16)
+
+    found = owner.store.load(Load(uids={0: ("nobody", "now", "former")}))
+    world.close()
+
+    assert found == {0: ((None, b""), (now, b""), (former, b"1" * 16))}

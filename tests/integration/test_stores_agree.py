@@ -120,7 +120,7 @@ def drawn_changes(chance: random.Random, to: int, clock_ms: int) -> Any:
             more["seen_replace"] = chance.randbytes(16 * chance.randrange(3))
         else:
             more["seen_append"] = chance.randbytes(16 * chance.randrange(3))
-        return customer(uid, chance.randbytes(5), **more)
+        return customer(uid, b"r" + chance.randbytes(4), **more)
 
     return changed(
         position=to,

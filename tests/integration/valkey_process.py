@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 import redis
 
 from sendwhen.chassis.store_pool import open_store
-from services.local.valkey_server import ValkeyConfig, valkey_binary
+from services.local.valkey_server import ALLOCATOR, ValkeyConfig, valkey_binary
 
 ANSWERS_WITHIN_S = 20.0
 _POLL_S = 0.01
@@ -43,7 +44,11 @@ class ValkeyServer:
         """Return when it answers."""
         self.config.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._process = subprocess.Popen(
-            [str(valkey_binary()), "-"], stdin=subprocess.PIPE, text=True, start_new_session=True
+            [str(valkey_binary()), "-"],
+            stdin=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**ALLOCATOR, **os.environ},
         )
         assert self._process.stdin is not None
         self._process.stdin.write(self.config.lines())

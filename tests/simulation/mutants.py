@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from sendwhen.domain.customer import Customer
+from sendwhen.domain.record import read_record, write_record
 from services.sender.ledger import State
 from services.sender.ledger_port import BeginAttempt, Begun, Settle, Submit, SubmitAnswer
 from services.trigger.ports import Commit, Refusal, Release, Why
@@ -151,7 +152,10 @@ def _position_off_by_one(commit: Any) -> Any:
 
 def _without_seen_ids(load: Any) -> Any:
     def loaded(self: MemoryShards, request: Any) -> Any:
-        return {number: tuple((record, b"") for record, _ in some) for number, some in load(self, request).items()}
+        return {
+            number: tuple((record and write_record(read_record(record)), b"") for record, _ in some)
+            for number, some in load(self, request).items()
+        }
 
     return loaded
 

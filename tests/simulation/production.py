@@ -20,9 +20,13 @@ from tests.simulation.script import MINUTE_EVENTS
 SEND_KEY = b"simulation"
 T = TypeVar("T")
 
-LIMITS = ShardLimits(live_bytes=20_000, warm_bytes=4_000, minute_events=MINUTE_EVENTS)
+YOUNG_IDS = 3
+"""So few that customers have seen ids both in their record and beside it."""
+LIMITS = ShardLimits(
+    live_bytes=20_000, warm_bytes=4_000, minute_events=MINUTE_EVENTS, young_ids=YOUNG_IDS, recent_events=8
+)
 """So little memory that customers are evicted and loaded again all the time."""
-ROOMY = ShardLimits(minute_events=MINUTE_EVENTS)
+ROOMY = ShardLimits(minute_events=MINUTE_EVENTS, young_ids=YOUNG_IDS, recent_events=8)
 
 
 class Poisoned(Exception):

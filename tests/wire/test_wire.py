@@ -8,7 +8,7 @@ from sendwhen.domain.entry import CampaignPaused, CampaignPut, EventBatch, Skip,
 from sendwhen.domain.event import Event
 from sendwhen.domain.partition import customer_uid, routing_key
 from sendwhen.domain.sending_rules import Category, InDoubt
-from sendwhen.v1 import event_pb2
+from sendwhen.v1 import event_pb2, log_pb2
 from sendwhen.wire.decision import decision_message, decision_of
 from sendwhen.wire.email import intent_of, send_of
 from sendwhen.wire.entry import (
@@ -89,7 +89,7 @@ def test_a_repetition_without_a_time_of_its_own_is_recognised() -> None:
 
 @given(st.lists(st.one_of(st.binary(max_size=60), messages().map(event_pb2.Event.SerializeToString)), max_size=8))
 def test_many_are_read_like_one_by_one_whatever_the_bytes(payloads: list[bytes]) -> None:
-    assert events_of(payloads) == tuple(map(event_of, payloads))
+    assert events_of(log_pb2.EventEntry(events=payloads)) == tuple(map(event_of, payloads))
 
 
 def test_an_event_of_nobody_without_id_or_name_is_unreadable() -> None:
