@@ -90,6 +90,11 @@ class TriggerStub:
                 request_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.WhyRequest.SerializeToString,
                 response_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.WhyResponse.FromString,
                 _registered_method=True)
+        self.GetTimeline = channel.unary_unary(
+                '/sendwhen.v1.Trigger/GetTimeline',
+                request_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.GetTimelineRequest.SerializeToString,
+                response_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.GetTimelineResponse.FromString,
+                _registered_method=True)
         self.ListDeadLetters = channel.unary_unary(
                 '/sendwhen.v1.Trigger/ListDeadLetters',
                 request_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.ListDeadLettersRequest.SerializeToString,
@@ -192,6 +197,13 @@ class TriggerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTimeline(self, request, context):
+        """Events, decisions, waits and emails of a customer in one list by time. NOT_FOUND where nobody is known by that id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListDeadLetters(self, request, context):
         """Events that could not be applied, latest first.
         """
@@ -266,6 +278,11 @@ def add_TriggerServicer_to_server(servicer, server):
                     servicer.Why,
                     request_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.WhyRequest.FromString,
                     response_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.WhyResponse.SerializeToString,
+            ),
+            'GetTimeline': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTimeline,
+                    request_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.GetTimelineRequest.FromString,
+                    response_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.GetTimelineResponse.SerializeToString,
             ),
             'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDeadLetters,
@@ -559,6 +576,33 @@ class Trigger:
             '/sendwhen.v1.Trigger/Why',
             sendwhen_dot_v1_dot_trigger__service__pb2.WhyRequest.SerializeToString,
             sendwhen_dot_v1_dot_trigger__service__pb2.WhyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTimeline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sendwhen.v1.Trigger/GetTimeline',
+            sendwhen_dot_v1_dot_trigger__service__pb2.GetTimelineRequest.SerializeToString,
+            sendwhen_dot_v1_dot_trigger__service__pb2.GetTimelineResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -71,6 +71,8 @@ class TriggerStub:
     """What a campaign decided about a customer, waits that are open, and what became of the emails. NOT_FOUND where neither
     the customer nor the campaign is known.
     """
+    GetTimeline: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.GetTimelineRequest, _trigger_service_pb2.GetTimelineResponse]
+    """Events, decisions, waits and emails of a customer in one list by time. NOT_FOUND where nobody is known by that id."""
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.ListDeadLettersRequest, _trigger_service_pb2.ListDeadLettersResponse]
     """Events that could not be applied, latest first."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.GetStatusRequest, _trigger_service_pb2.GetStatusResponse]
@@ -123,6 +125,8 @@ class TriggerAsyncStub(TriggerStub):
     """What a campaign decided about a customer, waits that are open, and what became of the emails. NOT_FOUND where neither
     the customer nor the campaign is known.
     """
+    GetTimeline: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.GetTimelineRequest, _trigger_service_pb2.GetTimelineResponse]  # type: ignore[assignment]
+    """Events, decisions, waits and emails of a customer in one list by time. NOT_FOUND where nobody is known by that id."""
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.ListDeadLettersRequest, _trigger_service_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
     """Events that could not be applied, latest first."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.GetStatusRequest, _trigger_service_pb2.GetStatusResponse]  # type: ignore[assignment]
@@ -232,6 +236,14 @@ class TriggerServicer(metaclass=_abc_1.ABCMeta):
         """What a campaign decided about a customer, waits that are open, and what became of the emails. NOT_FOUND where neither
         the customer nor the campaign is known.
         """
+
+    @_abc_1.abstractmethod
+    def GetTimeline(
+        self,
+        request: _trigger_service_pb2.GetTimelineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trigger_service_pb2.GetTimelineResponse, _abc.Awaitable[_trigger_service_pb2.GetTimelineResponse]]:
+        """Events, decisions, waits and emails of a customer in one list by time. NOT_FOUND where nobody is known by that id."""
 
     @_abc_1.abstractmethod
     def ListDeadLetters(

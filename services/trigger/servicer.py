@@ -139,6 +139,10 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
         """Explain."""
         return await self._why.answer(request)
 
+    async def GetTimeline(self, request: pb.GetTimelineRequest, _context: Context) -> pb.GetTimelineResponse:
+        """A customer by time."""
+        return await self._why.timeline(request)
+
     async def ListDeadLetters(
         self, request: pb.ListDeadLettersRequest, _context: Context
     ) -> pb.ListDeadLettersResponse:
