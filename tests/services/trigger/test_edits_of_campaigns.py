@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import grpc
+import msgspec
 import pytest
 
 from sendwhen.campaigns import compile_campaign, fuse
@@ -77,7 +80,7 @@ class Town:
             partition.records, partition.due, partition.campaigns = kept.records, kept.due, kept.campaigns
             partition.position, partition.position_ts = partition.seq, partition.ts
 
-    async def added(self, *who: str) -> None:
+    async def added(self, *who: str, properties: Mapping[str, object] | None = None) -> None:
         """These put something into their carts."""
         events = [
             event_pb2.Event(event_id=f"{name}/{self.running.clock.now_ms()}", name="Product Added", user_id=name)
@@ -85,6 +88,7 @@ class Town:
         ]
         for event in events:
             event.email, event.occurred_at_ms = "a@example.com", self.running.clock.now_ms()
+            event.properties_json = msgspec.json.encode(properties or {})
         await self.running.trigger(TOKEN).Append(
             pb.AppendRequest(
                 events=[event.SerializeToString() for event in events],
