@@ -10,6 +10,7 @@ from bench.figures import Figure, record
 MODULES = (
     "domain",
     "conditions",
+    "campaigns",
     "append",
     "shard_host",
     "ingest",
@@ -18,6 +19,7 @@ MODULES = (
     "size",
     "pipeline",
     "backtest",
+    "million",
 )
 
 

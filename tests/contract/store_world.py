@@ -18,8 +18,8 @@ from services.trigger.ports import (
     RawEntry,
     Read,
     Refusal,
-    ShardStore,
 )
+from services.trigger.store_port import ShardStore
 from services.trigger.waiting_port import WaitingRecords
 
 T = TypeVar("T")

@@ -7,17 +7,21 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
+from sendwhen.domain import triggers
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.event_filter import EventFilter
+from sendwhen.domain.held_events import KIND
 from sendwhen.domain.record import recent_events
 from sendwhen.domain.run import Run
+from sendwhen.domain.trigger_kinds import Absence
 from services.trigger.explain.grounds import listens_to, unmet
 from services.trigger.explain.words import at
 from services.trigger.front_ports import SentEmail
 
 NAMES_MAX: Final = 8
+STANDINGS_MAX: Final = 5
 FOR_EVER_MS: Final = 2**62
 
 _REASON: Final = MappingProxyType(
@@ -32,6 +36,7 @@ _REASON: Final = MappingProxyType(
         "expired": "it came later after its time than max_lateness allows",
         "too_old": "the event was older than max_event_age allows",
         "bad_duration": "the event does not say how long to wait",
+        "too_late": "it happened before what the campaign, on event time, had decided already",
         "no_key": "the event gives the run no key",
         "answered": "the awaited event came",
         "exited": "an event of exit_on came",
@@ -81,6 +86,7 @@ def explain(
         ]
     told = [_sentence(decision, emails) for decision in decisions]
     told += [f"Waits until {at(run.due_at_ms)}{_key(run.key)}; started at {at(run.start_at_ms)}." for run in waiting]
+    told += _remembered(campaign, customer)
     if not decisions and not waiting:
         told += _never_entered(campaign, customer, until_ms)
     if paused:
@@ -117,9 +123,25 @@ def _sentence(decision: Decision, emails: Mapping[str, SentEmail]) -> str:
     return f"{at(decision.at_ms)}: {did(decision)}{became}."
 
 
+def _remembered(campaign: Campaign, customer: Customer) -> list[str]:
+    """How far the trigger has come, and what waits for its time."""
+    memory = customer.memory(campaign.campaign_id)
+    told = []
+    if memory.trigger and memory.trigger_version == campaign.version:
+        standings = triggers.of(campaign.trigger).standings(memory.trigger)
+        for one in standings[-STANDINGS_MAX:]:
+            since = f", since {at(one.since_ms)}" if one.since_ms else ""
+            told.append(f"Remembered{_key(one.key)}: {one.text}{since}.")
+    held = [one.due_at_ms for one in customer.alarms if (one.kind, one.campaign_id) == (KIND, campaign.campaign_id)]
+    if held:
+        told.append(f"{len(held)} events wait until their time is past by the grace, the next until {at(min(held))}.")
+    return told
+
+
 def _never_entered(campaign: Campaign, customer: Customer, until_ms: int) -> list[str]:
     filters = listens_to(campaign)
-    said = _listed([_filter(one) for one in filters]) if filters else "changes of the customer"
+    joint = ", then " if isinstance(campaign.trigger, Absence) else ", "
+    said = joint.join(_filter(one) for one in filters) if filters else "changes of the customer"
     told = [f"Never entered. The campaign listens to {said}."]
     recent = [event for event in recent_events(customer) if event.logged_at_ms <= until_ms]
     counts = Counter(event.name for event in recent)
@@ -131,6 +153,11 @@ def _never_entered(campaign: Campaign, customer: Customer, until_ms: int) -> lis
                 f"“{one.event}” came {counts[one.event]} times, as far as is remembered, perhaps before this campaign "
                 "was put."
             )
+        elif one.where.needs_start:
+            told.append(
+                f"“{one.event}” came {counts[one.event]} times, as far as is remembered; {one.where.source} compares "
+                "it with what came before."
+            )
     told += [f"{judged.text()}." for judged in unmet(campaign, customer, until_ms=until_ms)]
     what = [f"“{name}” ({count})" for name, count in counts.most_common(NAMES_MAX)]
     told.append(f"The customer did: {', '.join(what)}." if what else "No event of the customer is remembered.")
@@ -139,10 +166,6 @@ def _never_entered(campaign: Campaign, customer: Customer, until_ms: int) -> lis
 
 def _filter(one: EventFilter) -> str:
     return f"“{one.event}” where {one.where.source}" if one.where else f"“{one.event}”"
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", then ".join(words)
 
 
 def _key(key: str) -> str:
