@@ -10,7 +10,6 @@ from typing import Annotated, Final
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from sendwhen.campaigns import campaign_folders, read_folder
 from sendwhen.campaigns.folder import CASES_NAME
@@ -128,18 +127,23 @@ def _show(answer: PlanCampaignResponse) -> None:
         out.print("  Nobody waits.")
         return
     out.print(f"  {sum(one.runs for one in answer.waiting):,} waiting{' (estimated)' if answer.estimated else ''}:")
-    out.print(_table(answer.waiting))
+    for line in _waiting_lines(answer.waiting):
+        out.print(f"  {line}", markup=False)
 
 
-def _table(waiting: Iterable[WaitingPlace]) -> Table:
-    table = Table(box=None, header_style="bold", padding=(0, 2))
-    for name in ("runs", "wait in", "of version", "finish", "move", "cancel"):
-        table.add_column(name, justify="right" if name == "runs" else "left", overflow="fold")
+def _waiting_lines(waiting: Iterable[WaitingPlace]) -> list[str]:
+    """A table that no terminal folds, so that it can be read from a file too."""
+    rows = [("runs", "wait in", "of version", "finish", "move", "cancel")]
     for one in waiting:
-        row = (f"{one.runs:,}", escape(one.place), one.version)
+        fates = ("goes on as it is", "goes on in the new version", "leaves")
         if one.decided:
-            table.add_row(*row, f"decided already: {one.decided}", "", "")
-        else:
-            moves = "goes on in the new version" if one.place_in_new_version else "[yellow]refused: no such place[/]"
-            table.add_row(*row, "goes on as it is", moves, "leaves")
-    return table
+            fates = (f"decided already: {one.decided}", "", "")
+        elif not one.place_in_new_version:
+            fates = (fates[0], "refused: no such place", fates[2])
+        rows.append((f"{one.runs:,}", one.place, one.version, *fates))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for runs, *cells in rows:
+        padded = [f"{cell:<{width}}" for cell, width in zip(cells, widths[1:], strict=True)]
+        lines.append("  ".join([f"{runs:>{widths[0]}}", *padded]).rstrip())
+    return lines
