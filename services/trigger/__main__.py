@@ -109,6 +109,7 @@ async def serve(
         emails=emails,
         shelf=ValkeyShelf(client),
         waiting=ValkeyWaiting(client),
+        tail=event_log,
         watch=AdmissionWatch(durability, admission),
         shards=shards(assignment.generation),
         meter=metrics,

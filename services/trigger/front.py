@@ -10,11 +10,13 @@ from sendwhen.chassis.metrics import Meter
 from sendwhen.v1 import trigger_service_pb2_grpc
 from services.trigger.append import Appender
 from services.trigger.applied import AppliedWatch
+from services.trigger.archive_ports import LogTail
 from services.trigger.archiver import Archiver
 from services.trigger.campaigns import Campaigns
 from services.trigger.edit_desk import EditDesk
 from services.trigger.front_ports import CampaignChecker, CampaignShelf, Emails, Shards, StoreWatch
 from services.trigger.housekeeping import Housekeeping
+from services.trigger.log_past import LogPast
 from services.trigger.log_port import Log
 from services.trigger.lookup import Lookup
 from services.trigger.servicer import SERVICE, TriggerServicer
@@ -47,6 +49,7 @@ class Front:
         emails: Emails,
         shelf: CampaignShelf,
         waiting: WaitingRecords,
+        tail: LogTail,
         watch: StoreWatch,
         shards: Shards,
         meter: Meter,
@@ -72,7 +75,9 @@ class Front:
                 checker=checker,
                 emails=emails,
                 event_log=event_log,
+                log_past=LogPast(tail, event_clock=event_clock),
                 clock=clock,
+                event_clock=event_clock,
             ),
             watch=watch,
             shards=shards,

@@ -17,10 +17,11 @@ from sendwhen.v1 import trigger_service_pb2 as pb
 from sendwhen.wire.customer import customer_message, waiting_message
 from sendwhen.wire.decision import decision_message
 from services.trigger.campaigns import Campaigns, Standing
-from services.trigger.explain import FOR_EVER_MS, explain, ground_of, near_misses, past_of, timeline, unmet
+from services.trigger.explain import FOR_EVER_MS, Past, explain, ground_of, near_misses, past_of, timeline, unmet
 from services.trigger.explain_messages import clause_message, ground_message, item_message, near_miss_message
 from services.trigger.front_messages import summary_message
 from services.trigger.front_ports import CampaignChecker, Emails, SentEmail
+from services.trigger.log_past import LogPast
 from services.trigger.log_port import Log
 from services.trigger.lookup import Lookup
 
@@ -39,14 +40,18 @@ class WhyDesk:
         checker: CampaignChecker,
         emails: Emails,
         event_log: Log,
+        log_past: LogPast,
         clock: Clock,
+        event_clock: bool,
     ) -> None:
         self._lookup = lookup
         self._campaigns = campaigns
         self._checker = checker
         self._emails = emails
         self._log = event_log
+        self._log_past = log_past
         self._clock = clock
+        self._event_clock = event_clock
         self._playing = asyncio.Semaphore(NEAR_MISSES_AT_ONCE)
 
     async def answer(self, request: pb.WhyRequest) -> pb.WhyResponse:
@@ -80,12 +85,17 @@ class WhyDesk:
         waiting = [run for run in customer.runs if run.campaign_id == campaign_id and run.start_at_ms <= until_ms]
         emails, said = await self._became(decisions)
         versions = await self._versions(partition, campaign_id, decisions)
-        past = past_of(customer, until_ms=until_ms)
+        past = await self._past(partition, customer, until_ms)
         # The clocks of log and front differ a little: what is committed has happened.
         now_ms = min(until_ms, max(self._clock.now_ms(), customer.changed_at_ms))
         async with self._playing:
             misses = await asyncio.to_thread(
-                near_misses, campaign, past, put_at_ms=standing.campaign.put_at_ms, until_ms=now_ms
+                near_misses,
+                campaign,
+                past,
+                put_at_ms=standing.campaign.put_at_ms,
+                until_ms=now_ms,
+                event_clock=self._event_clock,
             )
         sentences = explain(
             campaign, customer, decisions, waiting, emails, paused=standing.campaign.paused, until_ms=until_ms
@@ -126,6 +136,10 @@ class WhyDesk:
             items=map(item_message, timeline(customer, changed)),
             unknown=[*past_of(customer, until_ms=FOR_EVER_MS).unknown, *said],
         )
+
+    async def _past(self, partition: int, customer: Customer, until_ms: int) -> Past:
+        logged = await self._log_past.of(partition, customer)
+        return past_of(customer, until_ms=until_ms, logged=logged.events, logged_since_ms=logged.since_ms)
 
     async def _became(self, decisions: Sequence[Decision]) -> tuple[Mapping[str, SentEmail], list[str]]:
         send_ids = [decision.send_id for decision in decisions if decision.send_id]

@@ -89,6 +89,7 @@ class Running:
             emails=self.emails,
             shelf=self.shelf,
             waiting=MemoryWaiting(self.store),
+            tail=self.store,
             watch=self.watch,
             shards=NoShards(),
             meter=self.metrics,

@@ -2,8 +2,8 @@
 
 from services.trigger.explain.grounds import Ground, Judged, ground_of, unmet
 from services.trigger.explain.near_miss import NearMiss, near_misses
-from services.trigger.explain.past import Past, past_of
-from services.trigger.explain.sentences import FOR_EVER_MS, explain
+from services.trigger.explain.past import FOR_EVER_MS, Past, past_of
+from services.trigger.explain.sentences import explain
 from services.trigger.explain.timeline import Item, timeline
 
 __all__ = [

@@ -50,20 +50,22 @@ class NearMiss(msgspec.Struct, frozen=True, kw_only=True):
     shift_ms: int = 0
 
 
-def near_misses(campaign: Campaign, past: Past, *, put_at_ms: int, until_ms: int) -> tuple[NearMiss, ...]:
+def near_misses(
+    campaign: Campaign, past: Past, *, put_at_ms: int, until_ms: int, event_clock: bool = False
+) -> tuple[NearMiss, ...]:
     """The nearest miss of each kind, nearest kind first; none where the past leads to emails, or nothing helps."""
     if not past.events:
         return ()
-    return _Search(campaign, past, put_at_ms=put_at_ms, until_ms=until_ms).found()
+    return _Search(campaign, past, put_at_ms=put_at_ms, until_ms=until_ms, event_clock=event_clock).found()
 
 
 class _Search:
-    def __init__(self, campaign: Campaign, past: Past, *, put_at_ms: int, until_ms: int) -> None:
+    def __init__(self, campaign: Campaign, past: Past, *, put_at_ms: int, until_ms: int, event_clock: bool) -> None:
         self._campaign = campaign
         self._past = past
         self._put_at_ms = put_at_ms
         self._until_ms = until_ms
-        self._time = VirtualTime(compile_campaign=lambda _: campaign, fuse=fuse)
+        self._time = VirtualTime(compile_campaign=lambda _: campaign, fuse=fuse, event_clock=event_clock)
         self._base = [decision for _, decision in self._play(past)]
         self._sends = _sends(self._base)
 

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.entry import EventBatch
 from sendwhen.domain.event import Event
-from sendwhen.domain.properties import read_value
+from sendwhen.domain.properties import read_object, read_value
 from sendwhen.domain.record import recent_events
 from services.trigger.explain.words import at
 
+FOR_EVER_MS: Final = 2**62
+Timed = Sequence[tuple[int, Event]]
+"""(log time, event), oldest first."""
+
 
 class Past(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer's remembered history.
+    """A customer's known history.
 
     Attributes:
-        events: (log time, event), oldest first; the properties of ``shortened`` of them were too long to be kept.
-        attributes: As they are now: their past is not kept.
+        events: (log time, event), oldest first. One that the log still holds is whole; of others the attributes are not
+            known, and long properties are not.
+        attributes: What is taken as known before the first of the events: attributes as they are now, or nothing where
+            the log tells the whole history.
         unknown: Sentences on what is not known.
     """
 
@@ -33,30 +40,24 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     unknown: tuple[str, ...] = ()
 
     def entries(self) -> list[EventBatch]:
-        """The history as entries of a log; what is known of the customer is told with the first event."""
-        told = msgspec.json.encode(self.attributes)
+        """The history as entries of a log; what is taken as known is told with the first event."""
         return [
-            EventBatch(
-                seq=0,
-                at_ms=at_ms,
-                events=(
-                    msgspec.structs.replace(
-                        event,
-                        attributes=told if number == 0 else b"",
-                        email=self.email,
-                        user_id=self.user_id,
-                        anonymous_id=self.anonymous_id,
-                    ),
-                ),
-            )
+            EventBatch(seq=0, at_ms=at_ms, events=(self._told(event) if number == 0 else self._named(event),))
             for number, (at_ms, event) in enumerate(self.events)
         ]
 
+    def _told(self, event: Event) -> Event:
+        own = read_object(event.attributes)
+        return replace(self._named(event), attributes=msgspec.json.encode({**self.attributes, **own}))
 
-def past_of(customer: Customer, *, until_ms: int) -> Past:
-    """What a record still tells, up to an instant."""
-    recent = recent_events(customer)
-    events = tuple(
+    def _named(self, event: Event) -> Event:
+        return replace(event, email=event.email or self.email, user_id=self.user_id, anonymous_id=self.anonymous_id)
+
+
+def past_of(customer: Customer, *, until_ms: int, logged: Timed = (), logged_since_ms: int = FOR_EVER_MS) -> Past:
+    """What a record still tells, up to an instant, and the log: ``logged`` is complete from ``logged_since_ms`` on."""
+    known = {event.event_id: (at_ms, event) for at_ms, event in logged}
+    remembered = [
         (
             one.logged_at_ms,
             Event(
@@ -67,28 +68,32 @@ def past_of(customer: Customer, *, until_ms: int) -> Past:
                 properties=one.properties,
             ),
         )
-        for one in recent
-        if one.logged_at_ms <= until_ms
-    )
+        for one in recent_events(customer)
+        if one.event_id not in known
+    ]
+    everything = sorted([*known.values(), *remembered], key=lambda one: one[0])
+    events = tuple(one for one in everything if one[0] <= until_ms)
+    whole = not remembered and bool(events) and logged_since_ms <= customer.first_seen_at_ms
+    fields = {name: read_value(field.value) for name, field in customer.fields.items() if field.value}
     return Past(
         uid=customer.uid,
         user_id=customer.user_id,
         anonymous_id=customer.anonymous_ids[-1] if customer.anonymous_ids else "",
         email=customer.email,
         events=events,
-        attributes={name: read_value(field.value) for name, field in customer.fields.items() if field.value},
-        unknown=tuple(_unknown(customer, events, until_ms)),
+        attributes={} if whole else fields,
+        unknown=() if whole else tuple(_unknown(customer, events, until_ms)),
     )
 
 
-def _unknown(customer: Customer, events: tuple[tuple[int, Event], ...], until_ms: int) -> list[str]:
+def _unknown(customer: Customer, events: Timed, until_ms: int) -> list[str]:
     said = []
     if not events:
         return ["No event up to then is remembered." if customer.recent_count else "No event is remembered."]
     if events[0][0] > customer.first_seen_at_ms:
         said.append(
             f"What happened before {at(events[0][0])} is not remembered (the customer is known since "
-            f"{at(customer.first_seen_at_ms)}; the latest {len(events)} events are kept)."
+            f"{at(customer.first_seen_at_ms)}; {len(events)} events are)."
         )
     without = sum(not event.properties for _, event in events)
     if without:

@@ -17,12 +17,12 @@ from sendwhen.domain.record import recent_events
 from sendwhen.domain.run import Run
 from sendwhen.domain.trigger_kinds import Absence
 from services.trigger.explain.grounds import listens_to, unmet
+from services.trigger.explain.past import FOR_EVER_MS
 from services.trigger.explain.words import at
 from services.trigger.front_ports import SentEmail
 
 NAMES_MAX: Final = 8
 STANDINGS_MAX: Final = 5
-FOR_EVER_MS: Final = 2**62
 
 _REASON: Final = MappingProxyType(
     {
