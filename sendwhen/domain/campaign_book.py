@@ -55,6 +55,11 @@ class CampaignBook:
         """A version that is kept."""
         return self._plans.get((campaign_id, version))
 
+    def in_force(self, campaign_id: str) -> Plan | None:
+        """The version on which new runs start."""
+        row = self._current.get(campaign_id)
+        return None if row is None else self._plans[row.campaign_id, row.version]
+
     def paused(self, campaign_id: str) -> bool:
         """The campaign starts nothing and sends nothing."""
         row = self._current.get(campaign_id)
@@ -136,24 +141,24 @@ class CampaignBook:
             raise
         return (*changed, *forgotten), len(forgotten)
 
-    def pause(self, entry: CampaignPaused) -> Sequence[CampaignRow]:
-        """Pause a campaign or let it act again; rows that changed. Idempotent; unknown campaigns are left alone."""
+    def change(self, entry: CampaignPaused | CampaignArchived, at_ms: int) -> Sequence[CampaignRow]:
+        """Pause a campaign, let it act again, or end it; rows that changed. Idempotent; unknown ones are left alone."""
         row = self._current.get(entry.campaign_id)
-        if row is None or row.paused == entry.paused:
+        if row is None:
+            return ()
+        if isinstance(entry, CampaignArchived):
+            return self._archive(row, Edit(entry.seq, at_ms, "archive", ""))
+        if row.paused == entry.paused:
             return ()
         changed = replace(row, paused=entry.paused)
         self._rows[row.campaign_id, row.version] = self._current[row.campaign_id] = changed
         return (changed,)
 
-    def archive(self, entry: CampaignArchived, at_ms: int) -> Sequence[CampaignRow]:
-        """End a campaign; rows that changed. Idempotent; unknown campaigns are left alone."""
-        row = self._current.get(entry.campaign_id)
-        if row is None:
-            return ()
-        self._note(Edit(entry.seq, at_ms, "archive", ""), entry.campaign_id)
-        changed = replace(row, current=False, paused=False, edits=self._edits[entry.campaign_id])
+    def _archive(self, row: CampaignRow, edit: Edit) -> Sequence[CampaignRow]:
+        self._note(edit, row.campaign_id)
+        changed = replace(row, current=False, paused=False, edits=self._edits[row.campaign_id])
         self._rows = {**self._rows, (row.campaign_id, row.version): changed}
-        self._current = {name: one for name, one in self._current.items() if name != entry.campaign_id}
+        self._current = {name: one for name, one in self._current.items() if name != row.campaign_id}
         self._prepare()
         return (changed,)
 

@@ -13,6 +13,7 @@ from services.trigger.applied import AppliedWatch
 from services.trigger.archive_ports import LogTail
 from services.trigger.archiver import Archiver
 from services.trigger.campaigns import Campaigns
+from services.trigger.customers import CustomerDesk
 from services.trigger.edit_desk import EditDesk
 from services.trigger.front_ports import CampaignChecker, CampaignShelf, Emails, Shards, StoreWatch
 from services.trigger.housekeeping import Housekeeping
@@ -61,6 +62,7 @@ class Front:
             event_log, checker, emails, shelf, clock, partitions=partitions, event_clock=event_clock
         )
         self.appender = Appender(event_log, clock, watch, meter, partitions=partitions, event_clock=event_clock)
+        lookup = Lookup(event_log, partitions=partitions)
         self.applied = AppliedWatch(event_log)
         count = WaitingCount(waiting, event_log, checker.campaign, partitions=partitions)
         servicer = TriggerServicer(
@@ -70,7 +72,7 @@ class Front:
             campaigns=campaigns,
             edits=EditDesk(campaigns, checker, count),
             why=WhyDesk(
-                lookup=Lookup(event_log, partitions=partitions),
+                lookup=lookup,
                 campaigns=campaigns,
                 checker=checker,
                 emails=emails,
@@ -79,6 +81,7 @@ class Front:
                 clock=clock,
                 event_clock=event_clock,
             ),
+            customers=CustomerDesk(lookup, event_log, clock, event_clock=event_clock, archived=bool(settings.archive)),
             watch=watch,
             shards=shards,
             event_clock=event_clock,

@@ -12,7 +12,7 @@ from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision
 from sendwhen.domain.record import remembered_decisions
 from sendwhen.errors import Invalid, NotFound, SendwhenError, Violation
-from sendwhen.v1 import email_pb2, profile_service_pb2
+from sendwhen.v1 import email_pb2
 from sendwhen.v1 import trigger_service_pb2 as pb
 from sendwhen.wire.customer import customer_message, waiting_message
 from sendwhen.wire.decision import decision_message
@@ -23,7 +23,7 @@ from services.trigger.front_messages import summary_message
 from services.trigger.front_ports import CampaignChecker, Emails, SentEmail
 from services.trigger.log_past import LogPast
 from services.trigger.log_port import Log
-from services.trigger.lookup import Lookup
+from services.trigger.lookup import Found, Lookup
 
 NEAR_MISSES_AT_ONCE: Final = 1
 """Explanations that are played at a time: each takes up to a second of the front's processor."""
@@ -63,21 +63,21 @@ class WhyDesk:
         """
         if not request.campaign_id:
             raise Invalid.of([Violation(field="campaign_id", description="Send the campaign's id.")])
-        found = await self._find(request.id)
+        found = await self._lookup.find(request.id)
         standing = await self._campaigns.standing(request.campaign_id)
         if found is None and standing is None:
             raise NotFound("There is no customer and no campaign of these ids.", remedy="Check both for typing errors.")
         if found is None or standing is None:
             campaign = self._checker.campaign(standing.campaign.source) if standing else None
             return pb.WhyResponse(
-                customer=customer_message(found[1], partition=found[0]) if found else None,
+                customer=customer_message(found.customer, partition=found.partition) if found else None,
                 campaign=summary_message(standing) if standing else None,
-                explanation=explain(campaign, found[1] if found else None, (), (), {}, paused=False),
+                explanation=explain(campaign, found.customer if found else None, (), (), {}, paused=False),
             )
         return await self._explained(found, standing, until_ms=request.at_ms or FOR_EVER_MS)
 
-    async def _explained(self, found: tuple[int, Customer], standing: Standing, *, until_ms: int) -> pb.WhyResponse:
-        (partition, customer), campaign_id = found, standing.campaign.campaign_id
+    async def _explained(self, found: Found, standing: Standing, *, until_ms: int) -> pb.WhyResponse:
+        partition, customer, campaign_id = found.partition, found.customer, standing.campaign.campaign_id
         campaign = self._checker.campaign(standing.campaign.source)
         decisions = [
             one for one in remembered_decisions(customer) if one.campaign_id == campaign_id and one.at_ms <= until_ms
@@ -109,7 +109,7 @@ class WhyDesk:
             decisions=map(decision_message, decisions),
             waiting=map(waiting_message, waiting),
             emails=[email_pb2.Email.FromString(email.row) for email in emails.values()],
-            explanation=sentences + said,
+            explanation=sentences + said + _refused_ties(customer),
             grounds=[ground_message(ground_of(one, versions.get(one.version), customer)) for one in decisions],
             unmet=[] if decisions else map(clause_message, unmet(campaign, customer, until_ms=until_ms)),
             near_misses=map(near_miss_message, misses),
@@ -122,19 +122,19 @@ class WhyDesk:
         Raises:
             NotFound: Nobody is known by that id.
         """
-        found = await self._find(request.id)
+        found = await self._lookup.find(request.id)
         if found is None:
             raise NotFound(
                 "Nobody is known by that id.",
                 remedy="Ask by the first of user_id, anonymous_id and email that events carry.",
             )
-        partition, customer = found
+        partition, customer = found.partition, found.customer
         emails, said = await self._became(remembered_decisions(customer))
         changed = [(email, email_pb2.Email.FromString(email.row).changed_at_ms) for email in emails.values()]
         return pb.GetTimelineResponse(
             customer=customer_message(customer, partition=partition),
             items=map(item_message, timeline(customer, changed)),
-            unknown=[*past_of(customer, until_ms=FOR_EVER_MS).unknown, *said],
+            unknown=[*past_of(customer, until_ms=FOR_EVER_MS).unknown, *said, *_refused_ties(customer)],
         )
 
     async def _past(self, partition: int, customer: Customer, until_ms: int) -> Past:
@@ -159,15 +159,9 @@ class WhyDesk:
             if row.campaign_id == campaign_id and row.version in wanted and row.source
         }
 
-    async def _find(self, who: profile_service_pb2.CustomerId) -> tuple[int, Customer] | None:
-        match who.WhichOneof("id"):
-            case "uid" if who.uid:
-                return await self._lookup.by_uid(who.uid)
-            case "user_id" if who.user_id:
-                return await self._lookup.by_identity(user_id=who.user_id)
-            case "anonymous_id" if who.anonymous_id:
-                return await self._lookup.by_identity(anonymous_id=who.anonymous_id)
-            case "email" if who.email.strip():
-                return await self._lookup.by_identity(email=who.email)
-            case _:
-                raise Invalid.of([Violation(field="id", description="Send a uid, user_id, anonymous_id or email.")])
+
+def _refused_ties(customer: Customer) -> list[str]:
+    refused = customer.known_ties().refused
+    return [
+        f"What “{one.key}” did is not part of this customer's history ({one.reason}): {one.detail}" for one in refused
+    ]

@@ -15,6 +15,7 @@ from services.trigger.valkey_log import ValkeyLog
 from services.trigger.valkey_shards import ValkeyShards
 from services.trigger.valkey_waiting import ValkeyWaiting
 from tests.contract.commit_contract import CommitContract
+from tests.contract.identity_contract import IdentityContract
 from tests.contract.log_contract import LogContract
 from tests.contract.store_world import ChangeTuple, World
 from tests.contract.waiting_contract import WaitingContract
@@ -70,7 +71,7 @@ class ValkeyWorld(World):
         self._runner.close()
 
 
-class TestValkeyStore(LogContract, CommitContract, WaitingContract):
+class TestValkeyStore(LogContract, CommitContract, IdentityContract, WaitingContract):
     @pytest.fixture(autouse=True)
     def _worlds(self, valkey: ValkeyServer) -> Iterator[None]:
         self._server = valkey
