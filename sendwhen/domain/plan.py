@@ -13,10 +13,10 @@ from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Fuse, Fused
 from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.predicate import History
-from sendwhen.domain.run import TRIGGER_PHASE, Run
+from sendwhen.domain.run import EVENT_TIME, TRIGGER_PHASE, Run, on_event_time
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.source_text import written
-from sendwhen.domain.steps import BranchStep, WaitStep, WaitUntilStep
+from sendwhen.domain.steps import BranchStep, SendStep, WaitStep, WaitUntilStep
 from sendwhen.domain.tally import histories
 from sendwhen.domain.trigger_kinds import Segment
 from sendwhen.domain.triggers.watch import Watch
@@ -43,7 +43,10 @@ class Plan:
         self.starts = _by_event(self.logic.starts)
         self._ends: dict[int, dict[str, list[EventFilter]]] = {TRIGGER_PHASE: _by_event(self.logic.answers)}
         for index, step in enumerate(campaign.steps):
-            if isinstance(step, WaitStep | WaitUntilStep):
+            if isinstance(step, SendStep):
+                # Where it waits for an address, say: that is as good a wait as any.
+                self._ends[index] = _by_event(campaign.exit_on)
+            elif isinstance(step, WaitStep | WaitUntilStep):
                 self._ends[index] = _by_event((*step.exit_on, *campaign.exit_on))
         self.on_event_time = campaign.grace_ms is not None
         self.grace_ms = campaign.grace_ms or 0
@@ -86,6 +89,10 @@ class Plan:
             if holds(where.where, event, customer, start, at_ms):
                 return ANSWERED if run.phase == TRIGGER_PHASE else EXITED
         return ""
+
+    def place(self, armed: tuple[int, ...]) -> tuple[int, ...]:
+        """The place of a run in the order of armings, by which the clock tells event time apart."""
+        return (EVENT_TIME, *armed) if self.on_event_time and not on_event_time(armed) else armed
 
     def passed(self, event: EventScope, customer: CustomerScope, at_ms: int) -> tuple[bool, list[int]]:
         """Whether an event ends the campaign for the customer, and which of the trigger's filters it passes.
