@@ -74,6 +74,8 @@ class Deadlines:
                 at_ms=moment.at_ms,
             )
         resident.customer = draft
+        if not draft.exists:
+            resident.seen.replace(b"")
 
     def _run(self, draft: Customer, run: Run, moment: Moment, armed: tuple[int, ...], out: Round) -> None:
         plan = self._book.plan(run.campaign_id, run.version)

@@ -14,7 +14,7 @@ from sendwhen.domain.moment import Moment
 from sendwhen.domain.plan import Plan
 from sendwhen.domain.reentry import fired, refusal
 from sendwhen.domain.round import Round
-from sendwhen.domain.run import EVENT_TIME, Run, StartEvent, next_run_id, send_id
+from sendwhen.domain.run import EVENT_TIME, NO_ADDRESS, Run, StartEvent, next_run_id, send_id
 from sendwhen.domain.sending_rules import Category
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.span import Span
@@ -107,6 +107,8 @@ class Passage:
             step = steps[index]
             match step:
                 case SendStep():
+                    if self._awaits_address(course, index, out):
+                        return
                     self._send(course, index, step, out)
                     index += 1
                 case WaitStep():
@@ -126,10 +128,22 @@ class Passage:
                     )
         out.decide(course.customer, _decision(course, Kind.FINISHED))
 
-    def _wait(self, course: Course, index: int, due_at_ms: int, out: Round, *, latest_ms: int = 0) -> None:
+    def _awaits_address(self, course: Course, index: int, out: Round) -> bool:
+        """Let a run wait for the customer's address where the campaign says so; not twice for one email."""
+        run, wait = course.run, course.plan.campaign.sending.address_wait
+        if course.customer.email or wait is None or (run.held == NO_ADDRESS and run.phase == index):
+            return False
+        if self._not_now(course)[0]:
+            return False
+        self._wait(course, index, wait.after(course.moment.now_ms), out, held=NO_ADDRESS)
+        return True
+
+    def _wait(
+        self, course: Course, index: int, due_at_ms: int, out: Round, *, latest_ms: int = 0, held: str = ""
+    ) -> None:
         due_at_ms += course.plan.grace_ms
         armed = course.armed
-        waiting = replace(course.run, phase=index, due_at_ms=due_at_ms, armed=armed, held="", latest_ms=latest_ms)
+        waiting = replace(course.run, phase=index, due_at_ms=due_at_ms, armed=armed, held=held, latest_ms=latest_ms)
         self._open(course, waiting, out)
 
     def _repeat(self, course: Course, out: Round) -> None:
@@ -160,7 +174,9 @@ class Passage:
             return
         customer.runs = (*customer.runs, waiting)
         out.armed.append(waiting)
-        out.decide(customer, _decision(replace(course, run=waiting), Kind.WAITING, due_at_ms=waiting.due_at_ms))
+        why = (NO_ADDRESS, "It waits for an address.") if waiting.held == NO_ADDRESS else ("", "")
+        course = replace(course, run=waiting)
+        out.decide(customer, _decision(course, Kind.WAITING, why, due_at_ms=waiting.due_at_ms))
 
     def _send(self, course: Course, index: int, step: SendStep, out: Round) -> None:
         customer, run, moment, campaign = course.customer, course.run, course.moment, course.plan.campaign

@@ -16,7 +16,7 @@ from sendwhen.domain.predicate import History
 from sendwhen.domain.run import TRIGGER_PHASE, Run
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.source_text import written
-from sendwhen.domain.steps import BranchStep, WaitStep, WaitUntilStep
+from sendwhen.domain.steps import BranchStep, SendStep, WaitStep, WaitUntilStep
 from sendwhen.domain.tally import histories
 from sendwhen.domain.trigger_kinds import Segment
 from sendwhen.domain.triggers.watch import Watch
@@ -43,7 +43,10 @@ class Plan:
         self.starts = _by_event(self.logic.starts)
         self._ends: dict[int, dict[str, list[EventFilter]]] = {TRIGGER_PHASE: _by_event(self.logic.answers)}
         for index, step in enumerate(campaign.steps):
-            if isinstance(step, WaitStep | WaitUntilStep):
+            if isinstance(step, SendStep):
+                # Where it waits for an address, say: that is as good a wait as any.
+                self._ends[index] = _by_event(campaign.exit_on)
+            elif isinstance(step, WaitStep | WaitUntilStep):
                 self._ends[index] = _by_event((*step.exit_on, *campaign.exit_on))
         self.on_event_time = campaign.grace_ms is not None
         self.grace_ms = campaign.grace_ms or 0

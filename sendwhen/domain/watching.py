@@ -31,12 +31,14 @@ class Occasion(msgspec.Struct, gc=False):
         event: What came; None: time passed.
         armed: Place in the order of armings, a number for each to be added.
         armings: Numbers given so far.
+        silent: Nothing fires: what is seen is not new, only seen in another light.
     """
 
     moment: Moment
     armed: tuple[int, ...]
     event: Event | None = None
     armings: int = 0
+    silent: bool = False
 
     def next_armed(self) -> tuple[int, ...]:
         """The next place."""
@@ -128,7 +130,7 @@ class Watching:
         ):
             customer.remember(campaign.campaign_id, Memory(memory.stopped, memory.fired, seen.memory, campaign.version))
         self._set_alarm(customer, plan, seen.next_ms, occasion, out)
-        if seen.fires:
+        if seen.fires and not occasion.silent:
             self._fire(customer, plan, occasion, out)
 
     def _set_alarm(self, customer: Customer, plan: Plan, next_ms: int | None, occasion: Occasion, out: Round) -> None:

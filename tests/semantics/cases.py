@@ -52,7 +52,7 @@ OPTIONS = {
     "recency": COMMON_OPTIONS | {"of", "for"},
     "session_end": COMMON_OPTIONS | {"of", "gap"},
 }
-CONTROLS = {"tick", "set", "rule_change"}
+CONTROLS = {"tick", "set", "rule_change", "merge", "delete"}
 EXPECTED_FIELDS = {"at", "who", "start", "key", "seen_at", "value"}
 
 
