@@ -19,7 +19,7 @@ from sendwhen.domain.span import Span
 T = TypeVar("T")
 _WHOLE = re.compile(r"-?[0-9]{1,12}\Z")
 _LATER = """
-goal branch split quiet_hours cap priority holdout fresh webhook exit window if else schedule audience cases
+goal branch split quiet_hours cap priority holdout fresh webhook exit window if else schedule audience
 tests provider
 """
 LATER_WORDS = frozenset(_LATER.split())
@@ -72,14 +72,14 @@ class Reader:
         else:
             self.refuse(key, f"'{shortened(word)}' is unknown", f"Leave it out. {there}")
 
-    def list(self, node: Node, what: str, example: str) -> Sequence[Node]:
+    def list(self, node: Node, what: str, example: str, *, limit: int = LIST_LIMIT) -> Sequence[Node]:
         """The entries of a list."""
         if not isinstance(node, SequenceNode):
             self.refuse(node, f"{what} must be a list, not {_kind(node)}", f"Write {example}.")
             return ()
-        if len(node.value) > LIST_LIMIT:
-            self.refuse(node.value[LIST_LIMIT], f"{what} has more than {LIST_LIMIT} entries", "Leave some out.")
-        return tuple(node.value[:LIST_LIMIT])
+        if len(node.value) > limit:
+            self.refuse(node.value[limit], f"{what} has more than {limit} entries", "Leave some out.")
+        return tuple(node.value[:limit])
 
     def text(self, node: Node | None, what: str, example: str) -> str | None:
         """A text; None (noted) for anything else."""

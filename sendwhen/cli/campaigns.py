@@ -1,4 +1,4 @@
-"""`sendwhen campaigns …`: check, put, list, pause and resume campaigns."""
+"""`sendwhen campaigns …`: check, test, put, list, pause and resume campaigns."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sendwhen.campaigns import campaign_folders, check_lines, read_folder
+from sendwhen.campaigns import campaign_folders, check_lines
 from sendwhen.campaigns.json_schema import schema_text, schemas
+from sendwhen.cli import campaign_edits, campaign_tests
+from sendwhen.cli.campaign_edits import MIGRATIONS, Policy, campaign_line, source_of
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.targets import Targets
 from sendwhen.cli.terminal import EXIT_REFUSED, ask_sender, ask_trigger, err, instant, out, run
 from sendwhen.errors import Invalid
-from sendwhen.v1.campaign_pb2 import CampaignSource, CampaignSummary
 from sendwhen.v1.sender_service_pb2 import ReleaseHeldRequest
 from sendwhen.v1.trigger_service_pb2 import (
     ListCampaignsRequest,
@@ -24,7 +25,11 @@ from sendwhen.v1.trigger_service_pb2 import (
     SetCampaignPausedRequest,
 )
 
-app = typer.Typer(help="Check, put, list, pause and resume campaigns.", no_args_is_help=True)
+app = typer.Typer(help="Check, test, plan, put, list, pause, resume and archive campaigns.", no_args_is_help=True)
+app.command("test")(campaign_tests.play)
+app.command("plan")(campaign_edits.plan)
+app.command("archive")(campaign_edits.archive)
+app.command("history")(campaign_edits.history)
 
 Folder = Annotated[
     Path,
@@ -57,13 +62,20 @@ def schema(
 
 
 @app.command()
-def put(context: typer.Context, folder: Folder) -> None:
-    """Put campaigns into force; the same again changes nothing."""
+def put(
+    context: typer.Context,
+    folder: Folder,
+    migrate: Annotated[
+        Policy,
+        typer.Option(help="People who wait in earlier versions: finish there, move to this one, or leave (cancel)."),
+    ] = Policy.finish,
+) -> None:
+    """Put campaigns into force; the same again changes nothing. `sendwhen campaigns plan` shows what it would do."""
     targets = targets_of(context)
     refused = False
     for campaign in campaign_folders(folder):
         try:
-            answer = run(_put(targets, campaign), expected=Invalid)
+            answer = run(_put(targets, campaign, migrate), expected=Invalid)
         except Invalid as error:
             refused = True
             for violation in error.violations:
@@ -74,7 +86,7 @@ def put(context: typer.Context, folder: Folder) -> None:
         for warning in answer.warnings:
             place = f"{campaign}/{warning.file}:{warning.line}:{warning.column}"
             out.print(f"{place}: warning: {warning.problem}. {warning.remedy}", markup=False)
-        out.print(f"{_line(answer.campaign)}  {'put' if answer.changed else 'was in force already'}")
+        out.print(f"{campaign_line(answer.campaign)}  {'put' if answer.changed else 'was in force already'}")
     if refused:
         raise typer.Exit(EXIT_REFUSED)
 
@@ -87,7 +99,8 @@ def list_campaigns(context: typer.Context) -> None:
     for name in ("campaign", "trigger", "state", "version", "partitions", "since"):
         table.add_column(name)
     for campaign in answer.campaigns:
-        state = "[yellow]paused[/]" if campaign.paused else "[green]active[/]"
+        state = "[dim]archived[/]" if campaign.archived else "[green]active[/]"
+        state = "[yellow]paused[/]" if campaign.paused else state
         reached = f"{campaign.partitions_reached}/{campaign.partitions}"
         table.add_row(
             escape(campaign.campaign_id),
@@ -136,22 +149,10 @@ def _decide_held(targets: Targets, campaign: str, *, discard: bool) -> None:
 def _set_paused(targets: Targets, campaign: str, *, paused: bool) -> None:
     request = SetCampaignPausedRequest(campaign_id=campaign, paused=paused)
     answer = run(ask_trigger(targets, lambda trigger: trigger.SetCampaignPaused(request)))
-    out.print(_line(answer.campaign))
+    out.print(campaign_line(answer.campaign))
 
 
-def _line(campaign: CampaignSummary) -> str:
-    state = "paused" if campaign.paused else "active"
-    reached = f"{campaign.partitions_reached}/{campaign.partitions} partitions"
-    return f"{escape(campaign.campaign_id)}  {state}  version {campaign.version}  {reached}"
-
-
-async def _put(targets: Targets, campaign: Path) -> PutCampaignResponse:
-    found = read_folder(campaign)
-    errors = [str(problem) for problem in found.problems if not problem.warning]
-    if errors:
-        raise Invalid("\n".join(errors))
-    if not found.files:
-        raise Invalid("There is no campaign.yaml in the folder.", remedy="Write one; docs/campaigns.md shows how.")
-    request = PutCampaignRequest(source=CampaignSource(files=found.together()))
+async def _put(targets: Targets, campaign: Path, migrate: Policy) -> PutCampaignResponse:
+    request = PutCampaignRequest(source=source_of(campaign), migrate=MIGRATIONS[migrate])
     # It writes to every partition's log, and waits for templates to be durable at sender.
     return await ask_trigger(targets, lambda trigger: trigger.PutCampaign(request, timeout=60.0))

@@ -13,7 +13,7 @@ from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Fuse, Fused
 from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.predicate import History
-from sendwhen.domain.run import TRIGGER_PHASE, Run
+from sendwhen.domain.run import EVENT_TIME, TRIGGER_PHASE, Run, on_event_time
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.source_text import written
 from sendwhen.domain.steps import BranchStep, SendStep, WaitStep, WaitUntilStep
@@ -89,6 +89,10 @@ class Plan:
             if holds(where.where, event, customer, start, at_ms):
                 return ANSWERED if run.phase == TRIGGER_PHASE else EXITED
         return ""
+
+    def place(self, armed: tuple[int, ...]) -> tuple[int, ...]:
+        """The place of a run in the order of armings, by which the clock tells event time apart."""
+        return (EVENT_TIME, *armed) if self.on_event_time and not on_event_time(armed) else armed
 
     def passed(self, event: EventScope, customer: CustomerScope, at_ms: int) -> tuple[bool, list[int]]:
         """Whether an event ends the campaign for the customer, and which of the trigger's filters it passes.

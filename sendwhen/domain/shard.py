@@ -5,7 +5,8 @@ replayed from the start, or resumed from any committed state. For each entry the
 
 1. makes the customers in ``absent(entry)`` resident (``admit``), and brings what ``past_wanted`` asks for (``recall``),
 2. makes all deadlines up to the last of ``instants(entry)`` known (``expect``) and the customers in ``due_absent`` of
-   it resident; where they are many, in chunks, by ``advance`` up to an instant not beyond the first of ``instants``,
+   it resident; where they are many, in chunks, by ``advance`` up to an instant not beyond the first of ``instants``
+   (``next_due_before_ms`` tells the next that comes before the entry),
 3. calls ``apply``; and, once for many entries, ``collect``, commits, and calls ``evict``. What was resident before may
    have left then: the host asks ``absent`` and ``due_absent`` again.
 """
@@ -276,13 +277,13 @@ class Shard:
             self._wakes.arm(uid, armed)
             armed.clear()
 
-    def _apply_change(self, entry: Tick | CampaignPut | CampaignPaused | Skip) -> None:
+    def _apply_change(self, entry: Tick | CampaignPut | CampaignPaused | entries.CampaignArchived | Skip) -> None:
         match entry:
             case CampaignPut():
                 if not self._skips.whole(entry.seq):
                     self._application.put(entry, self.clock_ms, self._round)
-            case CampaignPaused():
-                self._round.rows(self._application.book.pause(entry))
+            case CampaignPaused() | entries.CampaignArchived():
+                self._round.rows(self._application.book.change(entry, self.clock_ms))
             case Tick() | Skip():
                 pass
             case _:

@@ -219,12 +219,13 @@ class Watching:
         others = tuple(one for one in customer.runs if one is not run)
         if holds(step.when, asked):
             customer.runs = others
-            course = Course(customer=customer, run=run, plan=plan, moment=occasion.moment, armed=occasion.next_armed())
+            armed = plan.place(occasion.next_armed())
+            course = Course(customer=customer, run=run, plan=plan, moment=occasion.moment, armed=armed)
             self._passage.walk(course, run.phase + 1, out)
             return
         change_ms = next_change_ms(step.when, asked)
         due_at_ms = (run.latest_ms if change_ms is None else min(run.latest_ms, change_ms)) + plan.grace_ms
         if due_at_ms != run.due_at_ms:
-            waiting = replace(run, due_at_ms=due_at_ms, armed=occasion.next_armed())
+            waiting = replace(run, due_at_ms=due_at_ms, armed=plan.place(occasion.next_armed()))
             customer.runs = (*others, waiting)
             out.armed.append(waiting)

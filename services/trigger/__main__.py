@@ -37,6 +37,7 @@ from services.trigger.valkey_installation import check_installation
 from services.trigger.valkey_lease import ValkeyLease
 from services.trigger.valkey_log import ValkeyLog
 from services.trigger.valkey_shelf import ValkeyShelf
+from services.trigger.valkey_waiting import ValkeyWaiting
 from services.trigger.yaml_checker import YamlChecker
 
 log = structlog.get_logger()
@@ -107,6 +108,8 @@ async def serve(
         checker=YamlChecker(),
         emails=emails,
         shelf=ValkeyShelf(client),
+        waiting=ValkeyWaiting(client),
+        tail=event_log,
         watch=AdmissionWatch(durability, admission),
         shards=shards(assignment.generation),
         meter=metrics,

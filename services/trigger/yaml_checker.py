@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from google.protobuf.message import DecodeError
 
 from sendwhen.campaigns import check, compile_campaign
+from sendwhen.campaigns.difference import differences, template_differences
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.trigger_kinds import kind_of
 from sendwhen.errors import Invalid
@@ -60,3 +61,11 @@ class YamlChecker:
         except DecodeError:
             raise Invalid("The stored campaign cannot be read.", remedy="Put it again.") from None
         return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)
+
+    def changes(self, before: bytes, after: bytes) -> Sequence[str]:
+        """What differs between two sources."""
+        old, new = log_pb2.CampaignVersion.FromString(before), log_pb2.CampaignVersion.FromString(after)
+        return [
+            *differences(old.source_yaml, new.source_yaml),
+            *template_differences(dict(old.template_hashes), dict(new.template_hashes)),
+        ]
