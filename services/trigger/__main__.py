@@ -102,6 +102,11 @@ async def serve(
     admission = _admission(settings, client, folder)
     metrics = Metrics()
     event_log = _log(settings, client, clock)
+    archive = (
+        ParquetArchive(settings.archive, partitions=settings.partitions, clock=settings.clock)
+        if settings.archive
+        else None
+    )
     front = Front(
         settings=settings,
         event_log=event_log,
@@ -114,7 +119,8 @@ async def serve(
         shards=shards(assignment.generation),
         meter=metrics,
         clock=clock,
-        archiver=_archiver(settings, client, event_log, clock=clock, meter=metrics),
+        archiver=_archiver(settings, client, event_log, archive, clock=clock, meter=metrics),
+        archived_past=archive,
     )
     gauges = StoreGauges(
         client,
@@ -145,13 +151,19 @@ async def serve(
 
 
 def _archiver(
-    settings: Settings, client: Redis, event_log: ValkeyLog, *, clock: Clock, meter: Metrics
+    settings: Settings,
+    client: Redis,
+    event_log: ValkeyLog,
+    archive: ParquetArchive | None,
+    *,
+    clock: Clock,
+    meter: Metrics,
 ) -> Archiver | None:
-    if not settings.archive:
+    if archive is None:
         return None
     return Archiver(
         event_log,
-        ParquetArchive(settings.archive, partitions=settings.partitions, clock=settings.clock),
+        archive,
         ValkeyLease(client),
         partitions=settings.partitions,
         clock=clock,

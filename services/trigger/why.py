@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from sendwhen.chassis.clock import Clock
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.customer import Customer
@@ -139,7 +141,8 @@ class WhyDesk:
 
     async def _past(self, partition: int, customer: Customer, until_ms: int) -> Past:
         logged = await self._log_past.of(partition, customer)
-        return past_of(customer, until_ms=until_ms, logged=logged.events, logged_since_ms=logged.since_ms)
+        past = past_of(customer, until_ms=until_ms, logged=logged.events, logged_since_ms=logged.since_ms)
+        return replace(past, unknown=(*past.unknown, logged.unread)) if logged.unread else past
 
     async def _became(self, decisions: Sequence[Decision]) -> tuple[Mapping[str, SentEmail], list[str]]:
         send_ids = [decision.send_id for decision in decisions if decision.send_id]
