@@ -102,11 +102,7 @@ async def serve(
     admission = _admission(settings, client, folder)
     metrics = Metrics()
     event_log = _log(settings, client, clock)
-    archive = (
-        ParquetArchive(settings.archive, partitions=settings.partitions, clock=settings.clock)
-        if settings.archive
-        else None
-    )
+    archive = _archive(settings)
     front = Front(
         settings=settings,
         event_log=event_log,
@@ -148,6 +144,12 @@ async def serve(
                 tasks.create_task(beside(front))
     finally:
         scrape.close()
+
+
+def _archive(settings: Settings) -> ParquetArchive | None:
+    if not settings.archive:
+        return None
+    return ParquetArchive(settings.archive, partitions=settings.partitions, clock=settings.clock)
 
 
 def _archiver(
