@@ -28,7 +28,7 @@ from services.trigger.log_port import Log
 from services.trigger.lookup import Found, Lookup
 
 NEAR_MISSES_AT_ONCE: Final = 1
-"""Explanations that are played at a time: each takes up to a second of the front's processor."""
+"""Explanations at a time that read the log and play it: each takes up to a second of the front's processor."""
 
 
 class WhyDesk:
@@ -87,10 +87,10 @@ class WhyDesk:
         waiting = [run for run in customer.runs if run.campaign_id == campaign_id and run.start_at_ms <= until_ms]
         emails, said = await self._became(decisions)
         versions = await self._versions(partition, campaign_id, decisions)
-        past = await self._past(partition, customer, until_ms)
         # The clocks of log and front differ a little: what is committed has happened.
         now_ms = min(until_ms, max(self._clock.now_ms(), customer.changed_at_ms))
         async with self._playing:
+            past = await self._past(partition, customer, until_ms)
             misses = await asyncio.to_thread(
                 near_misses,
                 campaign,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec.structs import replace
 
 from sendwhen.domain.campaign import Campaign
-from sendwhen.domain.changes import Changes
+from sendwhen.domain.changes import CampaignRow, Changes
 from sendwhen.domain.entry import CampaignArchived, CampaignPaused, Entry, EventBatch, Tick
 from sendwhen.domain.migrate import EDITS_MAX, Migrate
 from sendwhen.domain.places import phase_in, places
@@ -321,3 +322,15 @@ def test_who_is_joined_into_a_new_customer_keeps_a_run_that_is_younger_than_the_
     life.until(70)
 
     assert [minute for minute, _ in life.sent()] == [64]
+
+
+def test_rows_with_edits_are_stored_and_those_without_are_still_read() -> None:
+    story = Story(OLD, NEW)
+    edit(story, NEW, Migrate.CANCEL, 1)
+    row = next(row for row in story.shard.collect().campaigns if row.edits)
+
+    encoded = msgspec.msgpack.encode(row)
+    old = {name: value for name, value in msgspec.msgpack.decode(encoded).items() if name != "edits"}
+
+    assert msgspec.msgpack.decode(encoded, type=CampaignRow) == row
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(old), type=CampaignRow).edits == ()
