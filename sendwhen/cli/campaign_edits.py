@@ -15,6 +15,7 @@ from sendwhen.campaigns import campaign_folders, read_folder
 from sendwhen.campaigns.folder import CASES_NAME
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, instant, out, run
+from sendwhen.domain.sending_rules import SENDING_ID
 from sendwhen.errors import Invalid
 from sendwhen.v1 import campaign_pb2
 from sendwhen.v1.campaign_pb2 import CampaignSource, CampaignSummary, WaitingPlace
@@ -93,15 +94,19 @@ def campaign_line(campaign: CampaignSummary) -> str:
     """A campaign in a line."""
     state = "archived" if campaign.archived else "paused" if campaign.paused else "active"
     reached = f"{campaign.partitions_reached}/{campaign.partitions} partitions"
+    if campaign.campaign_id == SENDING_ID:
+        return f"sending policy  version {campaign.version}  {reached}"
     return f"{escape(campaign.campaign_id)}  {state}  version {campaign.version}  {reached}"
 
 
 def source_of(campaign: Path) -> CampaignSource:
-    """A campaign's files, but for its cases.
+    """A campaign's files, but for its cases; or the file of the sending policy.
 
     Raises:
         Invalid: They cannot be read.
     """
+    if campaign.is_file():
+        return CampaignSource(files={campaign.name: campaign.read_bytes()})
     found = read_folder(campaign)
     errors = [str(problem) for problem in found.problems if not problem.warning]
     if errors:

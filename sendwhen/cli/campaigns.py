@@ -9,13 +9,14 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sendwhen.campaigns import campaign_folders, check_lines
+from sendwhen.campaigns import campaign_folders, check_lines, policy_file
 from sendwhen.campaigns.json_schema import schema_text, schemas
 from sendwhen.cli import campaign_edits, campaign_tests
 from sendwhen.cli.campaign_edits import MIGRATIONS, Policy, campaign_line, source_of
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.targets import Targets
 from sendwhen.cli.terminal import EXIT_REFUSED, ask_sender, ask_trigger, err, instant, out, run
+from sendwhen.domain.sending_rules import SENDING_ID
 from sendwhen.errors import Invalid
 from sendwhen.v1.sender_service_pb2 import ReleaseHeldRequest
 from sendwhen.v1.trigger_service_pb2 import (
@@ -73,19 +74,25 @@ def put(
     """Put campaigns into force; the same again changes nothing. `sendwhen campaigns plan` shows what it would do."""
     targets = targets_of(context)
     refused = False
-    for campaign in campaign_folders(folder):
+    # The policy first, so that no campaign acts without it.
+    policy = policy_file(folder)
+    for campaign in [*([policy] if policy else []), *campaign_folders(folder)]:
+        place = campaign.parent if campaign is policy else campaign
         try:
             answer = run(_put(targets, campaign, migrate), expected=Invalid)
         except Invalid as error:
             refused = True
             for violation in error.violations:
-                err.print(f"{campaign}/{violation.field}: {violation.description}", markup=False)
+                err.print(f"{place}/{violation.field}: {violation.description}", markup=False)
             if not error.violations:
                 err.print(f"{campaign}: {error}", markup=False)
+            if campaign is policy:
+                err.print("No campaign was put: none is to act without the policy beside it.")
+                break
             continue
         for warning in answer.warnings:
-            place = f"{campaign}/{warning.file}:{warning.line}:{warning.column}"
-            out.print(f"{place}: warning: {warning.problem}. {warning.remedy}", markup=False)
+            at = f"{place}/{warning.file}:{warning.line}:{warning.column}"
+            out.print(f"{at}: warning: {warning.problem}. {warning.remedy}", markup=False)
         out.print(f"{campaign_line(answer.campaign)}  {'put' if answer.changed else 'was in force already'}")
     if refused:
         raise typer.Exit(EXIT_REFUSED)
@@ -98,7 +105,10 @@ def list_campaigns(context: typer.Context) -> None:
     table = Table(box=None, pad_edge=False)
     for name in ("campaign", "trigger", "state", "version", "partitions", "since"):
         table.add_column(name)
+    policies = [one for one in answer.campaigns if one.campaign_id == SENDING_ID]
     for campaign in answer.campaigns:
+        if campaign in policies:
+            continue
         state = "[dim]archived[/]" if campaign.archived else "[green]active[/]"
         state = "[yellow]paused[/]" if campaign.paused else state
         reached = f"{campaign.partitions_reached}/{campaign.partitions}"
@@ -111,6 +121,8 @@ def list_campaigns(context: typer.Context) -> None:
             instant(campaign.put_at_ms),
         )
     out.print(table)
+    for policy in policies:
+        out.print(f"{campaign_line(policy)}  since {instant(policy.put_at_ms)}")
 
 
 @app.command()

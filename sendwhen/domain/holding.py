@@ -9,9 +9,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sendwhen.domain.campaign_book import CampaignBook
+from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.moment import Moment
-from sendwhen.domain.passage import Course, Passage
+from sendwhen.domain.passage import Passage
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import NO_ADDRESS
 

@@ -14,11 +14,12 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from sendwhen.domain.campaign_book import CampaignBook
+from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.joined_memories import Did, instant_of, scope_of
 from sendwhen.domain.moment import Moment
-from sendwhen.domain.passage import Course, Passage
+from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import Plan
 from sendwhen.domain.record import RecentEvent
 from sendwhen.domain.round import Round
@@ -80,7 +81,7 @@ class JoinedRuns:
         scope, (moment, armed) = own.scope(), at
         for event in did:
             at_ms = instant_of(event, plan)
-            if _waited(run, plan, at_ms) and plan.awaits(run, scope_of(event), scope, at_ms):
+            if _waited(run, plan, at_ms) and plan.awaits(run, scope_of(event), scope, at_ms, self._limits):
                 own.runs = tuple(one for one in own.runs if one is not run)
                 course = Course(customer=own, run=run, plan=plan, moment=moment, armed=armed)
                 self._passage.walk(course, run.phase + 1, out)

@@ -9,6 +9,8 @@ start, with one exception: nothing fires for having been joined. Every kind of s
 | recent events | both, in the order of their log times; the latest stay |
 | decisions | likewise |
 | what campaigns remember | stopped where either was; each key's latest firing; the rest by its kind |
+| emails that caps count | both, in their order |
+| goals that are awaited | of each campaign the one after the later email |
 | alarms | both; those who watch the customer look again, and nothing fires for it |
 | open runs | both sides', each against what the other side did since (``sendwhen.domain.joined_runs``) |
 """
@@ -19,6 +21,7 @@ from msgspec.structs import replace
 
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.customer import Customer
+from sendwhen.domain.goals import joined_goals
 from sendwhen.domain.holding import Holding
 from sendwhen.domain.joined_memories import JoinedMemories
 from sendwhen.domain.joined_runs import BY_JOINING, JoinedAt, JoinedRuns, place_of
@@ -33,6 +36,7 @@ from sendwhen.domain.record import (
     remembered_decisions,
 )
 from sendwhen.domain.round import Round
+from sendwhen.domain.sent_mail import joined_sent
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.visitors import VISITOR, Visitors
 from sendwhen.domain.watching import WATCH, Occasion, Watching
@@ -66,6 +70,7 @@ class Joining:
         self._join_recent(own, did, other_did)
         out.counters.overflows += self._memories.join(own, other, (did, other_did), at.moment.now_ms)
         self._join_alarms(own, other, at, out)
+        own.sent, own.goals = joined_sent(own.sent, other.sent), joined_goals(own.goals, other.goals)
         self._runs.join(own, other, (did, other_did), at, out)
         if own.email:
             self._holding.release(own, at.moment, (BY_JOINING, at.place), out)

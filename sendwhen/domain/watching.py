@@ -7,11 +7,12 @@ from msgspec.structs import replace
 
 from sendwhen.domain.asking import Asked, holds, next_change_ms
 from sendwhen.domain.campaign_book import CampaignBook
+from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer, Memory
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.event import Event
 from sendwhen.domain.moment import Moment
-from sendwhen.domain.passage import Course, Passage
+from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import Plan
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Alarm, Run, StartEvent, run_id
@@ -59,9 +60,13 @@ class Watching:
         """Whether a look may see something: the customer was never looked at so, or changed in what can be asked."""
         if after.looked != self._book.watch_mark:
             return True
-        if event_name in self._book.tally_events or after.fields is not before.fields:
-            return bool(self._book.watching) or bool(after.runs)
-        return False
+        if not after.runs and not self._book.watching:
+            return False
+        return (
+            event_name in self._book.tally_events
+            or after.fields is not before.fields
+            or _identities(after) != _identities(before)
+        )
 
     def look(self, customer: Customer, before: Customer, occasion: Occasion, out: Round) -> None:
         """Look at a changed draft. What that leads to may change it again, and is looked at in turn, so many times."""
@@ -229,3 +234,7 @@ class Watching:
             waiting = replace(run, due_at_ms=due_at_ms, armed=plan.place(occasion.next_armed()))
             customer.runs = (*others, waiting)
             out.armed.append(waiting)
+
+
+def _identities(customer: Customer) -> tuple[object, ...]:
+    return customer.email, customer.user_id, customer.anonymous_ids

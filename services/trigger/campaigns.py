@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from sendwhen.chassis.clock import Clock
 from sendwhen.domain.migrate import Migrate
+from sendwhen.domain.sending_rules import SENDING_ID
 from sendwhen.errors import Invalid, NotFound, Precondition, Violation
 from sendwhen.wire.entry import campaign_archived_entry, campaign_paused_entry, campaign_put_entry
 from services.trigger.front_ports import (
@@ -85,13 +86,17 @@ class Campaigns:
 
     async def check(self, files: Mapping[str, bytes]) -> CheckedCampaign:
         """What these files are. Compiling takes milliseconds, so it is done beside the event loop."""
-        if "campaign.yaml" not in files or len(files) > FILES_MAX or sum(map(len, files.values())) > FILES_BYTES_MAX:
+        if (
+            not files.keys() & {"campaign.yaml", "sending.yaml"}
+            or len(files) > FILES_MAX
+            or sum(map(len, files.values())) > FILES_BYTES_MAX
+        ):
             raise Invalid.of(
                 [
                     Violation(
                         field="source.files",
-                        description=f"Send campaign.yaml and its templates, at most {FILES_MAX} files and "
-                        f"{FILES_BYTES_MAX} bytes in all.",
+                        description="Send campaign.yaml and its templates, or sending.yaml alone, at most "
+                        f"{FILES_MAX} files and {FILES_BYTES_MAX} bytes in all.",
                     )
                 ]
             )
@@ -111,7 +116,8 @@ class Campaigns:
         async with self._changing:
             before = await self.desired(checked.campaign_id)
             # Templates first: no shard may decide on one that sender does not have.
-            await self._emails.put_templates(checked.templates)
+            if checked.templates:
+                await self._emails.put_templates(checked.templates)
             changed = before is None or before.archived or before.version != checked.version
             if before is None or changed:
                 before = DesiredCampaign(
@@ -167,7 +173,7 @@ class Campaigns:
 
     async def _known(self, campaign_id: str) -> DesiredCampaign:
         campaign = await self.desired(campaign_id)
-        if campaign is None:
+        if campaign is None or campaign_id == SENDING_ID:
             raise NotFound("There is no campaign of that id.", remedy="List the campaigns to see which there are.")
         return campaign
 
@@ -181,13 +187,15 @@ class Campaigns:
         return replace(campaign, edits=(*campaign.edits, edit)[-EDITS_KEPT:])
 
     async def standings(self) -> Sequence[Standing]:
-        """All campaigns, by id."""
+        """All campaigns, by id; the sending policy among them."""
         campaigns = await self._shelf.all()
         states = await self._states()
         return [self._standing(campaign, states) for campaign in campaigns]
 
     async def standing(self, campaign_id: str) -> Standing | None:
         """One campaign; None where there is none of that id."""
+        if campaign_id == SENDING_ID:
+            return None
         return next((one for one in await self.standings() if one.campaign.campaign_id == campaign_id), None)
 
     async def reconcile(self) -> bool:

@@ -43,9 +43,26 @@ _REASON: Final = MappingProxyType(
         "superseded": "a later start took its place",
         "kept": "an earlier wait was open and stays",
         "limit": "the customer has too many open runs",
+        "goal": "the campaign's goal was reached",
+        "waited": "what was waited for did not come in time",
+        "holdout": "the customer is among those held out to be compared",
+        "cap": "the customer has had as many emails as a cap allows",
+        "quiet_hours": "it is within the quiet hours",
+        "priority": "it waits whether a campaign of higher priority wants the customer",
+        "outranked": "a campaign of higher priority wanted the customer too",
+        "version_gone": "the version that started it is not kept",
+        "failed": "deciding failed",
         "edited": "the campaign was edited, and its open runs cancelled",
         "archived": "the campaign was archived",
         "moved": "the campaign was edited, and its open runs moved to the new version",
+    }
+)
+_HELD: Final = MappingProxyType(
+    {
+        "no_address": "for an address",
+        "quiet_hours": "with an email for the end of quiet hours,",
+        "ranked": "with an email for the end of quiet hours,",
+        "priority": "with an email whether a campaign of higher priority wants the customer,",
     }
 )
 _STATE: Final = MappingProxyType(
@@ -85,7 +102,10 @@ def explain(
             "under the first of user_id, anonymous_id and email that they carry; ask by that one."
         ]
     told = [_sentence(decision, emails) for decision in decisions]
-    told += [f"Waits until {at(run.due_at_ms)}{_key(run.key)}; started at {at(run.start_at_ms)}." for run in waiting]
+    told += [
+        f"Waits{_held(run)} until {at(run.due_at_ms)}{_key(run.key)}; started at {at(run.start_at_ms)}."
+        for run in waiting
+    ]
     told += _remembered(campaign, customer)
     if not decisions and not waiting:
         told += _never_entered(campaign, customer, until_ms)
@@ -108,6 +128,9 @@ def did(decision: Decision) -> str:
         Kind.REFUSED: "did not enter",
         Kind.RESET: f"started anew, waits until {due}",
         Kind.FINISHED: "all steps are done",
+        Kind.EXITED: "left the campaign",
+        Kind.TOOK: "went on",
+        Kind.GOAL: "reached the goal",
     }[decision.kind]
     return f"{said}{_key(decision.key)}{because}"
 
@@ -121,6 +144,11 @@ def state_said(email: SentEmail | None) -> str:
 def _sentence(decision: Decision, emails: Mapping[str, SentEmail]) -> str:
     became = f"; {state_said(emails.get(decision.send_id))}" if decision.kind is Kind.SEND else ""
     return f"{at(decision.at_ms)}: {did(decision)}{became}."
+
+
+def _held(run: Run) -> str:
+    what = _HELD.get(run.held, run.held)
+    return f" {what}" if what else ""
 
 
 def _remembered(campaign: Campaign, customer: Customer) -> list[str]:
