@@ -2,7 +2,7 @@
 
 from sendwhen.cases.case import Case, Customer, Expected, Occurrence
 from sendwhen.cases.case_reader import Cases, read_cases
-from sendwhen.cases.folder import FolderResult, play_folder
+from sendwhen.cases.folder import FolderResult, case_problems, play_folder
 from sendwhen.cases.junit import junit_xml
 from sendwhen.cases.player import Outcome, Player
 from sendwhen.cases.verdict import Verdict, judge
@@ -17,6 +17,7 @@ __all__ = [
     "Outcome",
     "Player",
     "Verdict",
+    "case_problems",
     "judge",
     "junit_xml",
     "play_folder",

@@ -13,6 +13,7 @@ from sendwhen.cases.case import Case
 from sendwhen.cases.case_reader import read_cases
 from sendwhen.cases.player import Player
 from sendwhen.cases.verdict import Verdict, judge
+from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.steps import SendStep
 
 
@@ -54,8 +55,7 @@ def play_folder(folder: Path, *, clock_s: Callable[[], float], only: str = "") -
     campaign = checked.campaign
     if content is None:
         return FolderResult(folder=folder, name=campaign.campaign_id, has_cases=False)
-    templates = {step.template for step in campaign.steps if isinstance(step, SendStep)}
-    cases = read_cases(content, templates=templates)
+    cases = read_cases(content, templates=_templates(campaign))
     player = Player(checked)
     verdicts = [_played(player, case, clock_s) for case in cases.cases if only in case.name]
     return FolderResult(
@@ -65,6 +65,21 @@ def play_folder(folder: Path, *, clock_s: Callable[[], float], only: str = "") -
         verdicts=tuple(verdicts),
         problems=tuple(f"{folder}/{problem}" for problem in cases.problems),
     )
+
+
+def case_problems(folder: Path) -> tuple[str, ...]:
+    """What is wrong with the cases beside a campaign that is well itself, without playing them."""
+    found = read_folder(folder)
+    content = found.files.get(CASES_NAME)
+    campaign = None if content is None else check(found).campaign
+    if content is None or campaign is None:
+        return ()
+    cases = read_cases(content, templates=_templates(campaign))
+    return tuple(f"{folder}/{problem}" for problem in cases.problems)
+
+
+def _templates(campaign: Campaign) -> set[str]:
+    return {step.template for step in campaign.steps if isinstance(step, SendStep)}
 
 
 def _played(player: Player, case: Case, clock_s: Callable[[], float]) -> Verdict:

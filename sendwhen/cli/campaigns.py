@@ -11,6 +11,7 @@ from rich.table import Table
 
 from sendwhen.campaigns import campaign_folders, check_lines, policy_file
 from sendwhen.campaigns.json_schema import schema_text, schemas
+from sendwhen.cases import case_problems
 from sendwhen.cli import campaign_edits, campaign_tests
 from sendwhen.cli.campaign_edits import MIGRATIONS, Policy, campaign_line, source_of
 from sendwhen.cli.context import targets_of
@@ -44,9 +45,10 @@ Folder = Annotated[
 def check(folder: Folder) -> None:
     """Say what is wrong with campaigns (file:line:column, the problem, what to write). Needs no running sendwhen."""
     lines, well = check_lines(folder)
-    for line in lines:
+    of_cases = [line for campaign in campaign_folders(folder) for line in case_problems(campaign)]
+    for line in [*lines, *of_cases]:
         out.print(line, markup=False)
-    if not well:
+    if not well or of_cases:
         raise typer.Exit(EXIT_REFUSED)
 
 

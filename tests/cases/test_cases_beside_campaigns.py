@@ -233,3 +233,16 @@ def test_two_cases_that_expect_keys_and_no_keys_are_matched_whatever_their_order
     (case,) = read_cases(text.encode(), templates=TEMPLATES).cases
 
     assert judge(case, Player(check(read_folder(folder))).play(case)).passed
+
+
+def test_a_check_of_the_campaign_names_what_is_wrong_with_its_cases(folder: Path) -> None:
+    def checked() -> Result:
+        return CliRunner().invoke(app, ["campaigns", "check", str(folder)], catch_exceptions=False)
+
+    with_cases(folder, HEAD)
+    well = checked()
+    with_cases(folder, HEAD + "    until: 3d\n")
+    wrong = checked()
+
+    assert (well.exit_code, wrong.exit_code) == (0, 1)
+    assert f"{folder}/cases.yaml:6:5: 'until' is unknown. Write 'run_until'." in wrong.output
