@@ -44,17 +44,19 @@ PARTITIONS = 3
 def play(case: Case, *, restored: bool) -> tuple[list[Firing], Mapping[str, bytes]]:
     """The firings in order, and the customers' records at the end.
 
-    Several partitions play together, so that identities that are tied live apart. ``restored``: everything is written
-    and read again by a new shard between every two entries.
+    Where identities become one several partitions play together, so that these live apart; a case has one log, so their
+    clocks go alike. ``restored``: everything is written and read again by a new shard between every two entries.
     """
     names: dict[str, str] = {}
-    town = Town(_shard, partitions=PARTITIONS, restored=restored)
+    parted = any(line.get("control") in ("merge", "delete") for line in case.timeline)
+    town = Town(_shard, partitions=PARTITIONS if parted else 1, restored=restored, one_clock=True)
     for step in _steps(case, names):
         step(town)
         town.settle()
     firings = [firing for _, changes in town.changes for firing in _firings(changes, names, case.t0_ms)]
-    # Partitions fire in an order of their own; customers' firings are in the order of their instants.
-    firings.sort(key=lambda firing: firing.seen_at)
+    if parted:
+        # Partitions fire in an order of their own.
+        firings.sort(key=lambda firing: (firing.seen_at, firing.at))
     return firings, {f"{number}/{uid}": record for number, uid, record in town.records()}
 
 
