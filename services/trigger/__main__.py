@@ -102,6 +102,7 @@ async def serve(
     admission = _admission(settings, client, folder)
     metrics = Metrics()
     event_log = _log(settings, client, clock)
+    archive = _archive(settings)
     front = Front(
         settings=settings,
         event_log=event_log,
@@ -114,7 +115,8 @@ async def serve(
         shards=shards(assignment.generation),
         meter=metrics,
         clock=clock,
-        archiver=_archiver(settings, client, event_log, clock=clock, meter=metrics),
+        archiver=_archiver(settings, client, event_log, archive, clock=clock, meter=metrics),
+        archived_past=archive,
     )
     gauges = StoreGauges(
         client,
@@ -144,14 +146,26 @@ async def serve(
         scrape.close()
 
 
-def _archiver(
-    settings: Settings, client: Redis, event_log: ValkeyLog, *, clock: Clock, meter: Metrics
-) -> Archiver | None:
+def _archive(settings: Settings) -> ParquetArchive | None:
     if not settings.archive:
+        return None
+    return ParquetArchive(settings.archive, partitions=settings.partitions, clock=settings.clock)
+
+
+def _archiver(
+    settings: Settings,
+    client: Redis,
+    event_log: ValkeyLog,
+    archive: ParquetArchive | None,
+    *,
+    clock: Clock,
+    meter: Metrics,
+) -> Archiver | None:
+    if archive is None:
         return None
     return Archiver(
         event_log,
-        ParquetArchive(settings.archive, partitions=settings.partitions, clock=settings.clock),
+        archive,
         ValkeyLease(client),
         partitions=settings.partitions,
         clock=clock,

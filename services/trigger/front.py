@@ -10,7 +10,7 @@ from sendwhen.chassis.metrics import Meter
 from sendwhen.v1 import trigger_service_pb2_grpc
 from services.trigger.append import Appender
 from services.trigger.applied import AppliedWatch
-from services.trigger.archive_ports import LogTail
+from services.trigger.archive_ports import ArchivedPast, LogTail
 from services.trigger.archiver import Archiver
 from services.trigger.campaigns import Campaigns
 from services.trigger.customers import CustomerDesk
@@ -56,6 +56,7 @@ class Front:
         meter: Meter,
         clock: Clock,
         archiver: Archiver | None = None,
+        archived_past: ArchivedPast | None = None,
     ) -> None:
         partitions, event_clock = settings.partitions, settings.clock == "events"
         self.campaigns = campaigns = Campaigns(
@@ -77,7 +78,7 @@ class Front:
                 checker=checker,
                 emails=emails,
                 event_log=event_log,
-                log_past=LogPast(tail, event_clock=event_clock),
+                log_past=LogPast(tail, event_clock=event_clock, archive=archived_past),
                 clock=clock,
                 event_clock=event_clock,
             ),

@@ -1,4 +1,4 @@
-"""A customer's events as the log still holds them: whole, with what each told of the customer."""
+"""A customer's events as the log still holds them, and the archive: whole, with what each told of the customer."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.entry import EventBatch
 from sendwhen.domain.event import Event
+from sendwhen.errors import SendwhenError
 from sendwhen.wire.entry import entry_of
-from services.trigger.archive_ports import LogTail
+from services.trigger.archive_ports import Archived, ArchivedPast, LogTail
 from services.trigger.ports import RawEntry
 
+FOR_EVER_MS: Final = 2**62
 PAGE: Final = 50
 ENTRIES_MAX: Final = 5_000
 BYTES_MAX: Final = 32 * 1024 * 1024
@@ -26,25 +29,38 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         events: (log time, event), oldest first.
         since_ms: Log time from which on nothing is missing; a far instant where nothing could be read.
+        unread: Why the archive was not read; "" where it was, or there is none.
     """
 
     events: tuple[tuple[int, Event], ...] = ()
-    since_ms: int = 2**62
+    since_ms: int = FOR_EVER_MS
+    unread: str = ""
 
 
 class LogPast:
     """Looks through the end of a partition's log."""
 
-    def __init__(self, tail: LogTail, *, event_clock: bool) -> None:
+    def __init__(self, tail: LogTail, *, event_clock: bool, archive: ArchivedPast | None = None) -> None:
         self._tail = tail
+        self._archive = archive
         self._event_clock = event_clock
 
     async def of(self, partition: int, customer: Customer) -> Logged:
         """Events of a customer up to what is committed. Raises StoreLost."""
         after, position = await self._range(partition)
+        logged = await self._logged(partition, customer, after, position)
+        if self._archive is None:
+            return logged
+        try:
+            archived = await self._archive.customer(partition, customer.uid)
+        except SendwhenError as error:
+            return replace(logged, unread=f"The archive could not be read: {error}")
+        return _together(archived, logged, after, event_clock=self._event_clock)
+
+    async def _logged(self, partition: int, customer: Customer, after: int, position: int) -> Logged:
         names = _names(customer)
         found: list[tuple[int, Event]] = []
-        since_ms = 2**62
+        since_ms = FOR_EVER_MS
         while after < position:
             page = await self._tail.entries(partition, after, position, PAGE)
             if not page:
@@ -75,6 +91,17 @@ class LogPast:
             for event in entry.events:
                 if isinstance(event, Event) and event.uid == uid:
                     yield (event.occurred_at_ms if self._event_clock else entry.at_ms), event
+
+
+def _together(archived: Archived, logged: Logged, after: int, *, event_clock: bool) -> Logged:
+    known = {
+        event.event_id: (event.occurred_at_ms if event_clock else at_ms, event) for at_ms, event in archived.events
+    }
+    known |= {event.event_id: (at_ms, event) for at_ms, event in logged.events}
+    # From the first entry on and without a gap between the two, nothing is missing at all.
+    whole = archived.first_seq == 1 and archived.last_seq >= after
+    events = tuple(sorted(known.values(), key=lambda one: one[0]))
+    return Logged(events=events, since_ms=0 if whole else logged.since_ms)
 
 
 def _names(customer: Customer) -> list[bytes]:

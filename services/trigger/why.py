@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from sendwhen.chassis.clock import Clock
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.customer import Customer
@@ -26,7 +28,7 @@ from services.trigger.log_port import Log
 from services.trigger.lookup import Found, Lookup
 
 NEAR_MISSES_AT_ONCE: Final = 1
-"""Explanations that are played at a time: each takes up to a second of the front's processor."""
+"""Explanations at a time that read the log and play it: each takes up to a second of the front's processor."""
 
 
 class WhyDesk:
@@ -85,10 +87,10 @@ class WhyDesk:
         waiting = [run for run in customer.runs if run.campaign_id == campaign_id and run.start_at_ms <= until_ms]
         emails, said = await self._became(decisions)
         versions = await self._versions(partition, campaign_id, decisions)
-        past = await self._past(partition, customer, until_ms)
         # The clocks of log and front differ a little: what is committed has happened.
         now_ms = min(until_ms, max(self._clock.now_ms(), customer.changed_at_ms))
         async with self._playing:
+            past = await self._past(partition, customer, until_ms)
             misses = await asyncio.to_thread(
                 near_misses,
                 campaign,
@@ -139,7 +141,8 @@ class WhyDesk:
 
     async def _past(self, partition: int, customer: Customer, until_ms: int) -> Past:
         logged = await self._log_past.of(partition, customer)
-        return past_of(customer, until_ms=until_ms, logged=logged.events, logged_since_ms=logged.since_ms)
+        past = past_of(customer, until_ms=until_ms, logged=logged.events, logged_since_ms=logged.since_ms)
+        return replace(past, unknown=(*past.unknown, logged.unread)) if logged.unread else past
 
     async def _became(self, decisions: Sequence[Decision]) -> tuple[Mapping[str, SentEmail], list[str]]:
         send_ids = [decision.send_id for decision in decisions if decision.send_id]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec.structs import replace
 
 from sendwhen.domain.campaign import Campaign
-from sendwhen.domain.changes import Changes
+from sendwhen.domain.changes import CampaignRow, Changes
 from sendwhen.domain.entry import CampaignArchived, CampaignPaused, Entry, EventBatch, Tick
 from sendwhen.domain.migrate import EDITS_MAX, Migrate
 from sendwhen.domain.places import phase_in, places
@@ -27,6 +28,7 @@ from tests.builders import (
     on,
     put,
 )
+from tests.domain.identities import Life
 from tests.domain.keeping import Host
 
 HOUR, DAY = WaitStep(duration_ms=HOUR_MS), WaitStep(duration_ms=DAY_MS)
@@ -293,3 +295,42 @@ def test_an_edit_of_one_campaign_leaves_the_others_alone() -> None:
     story.tick(2 * HOUR_MS)
 
     assert [send.template for send in story.shard.collect().sends] == ["other"]
+
+
+def test_a_visitor_who_waits_and_becomes_a_customer_elsewhere_follows_the_edit_once() -> None:
+    life = Life(OLD)
+    life.does(0, "Product Added", anon="v", email="v@example.invalid")
+    life.everywhere(lambda seq: CampaignArchived(seq=seq, at_ms=T0_MS + 60_000, campaign_id="abandoned-cart"))
+    life.does(2, "Signed In", anon="v", user="ada")
+    life.until(90)
+
+    decided = [decision for _, changes in life.changes for _, decision in changes.decisions]
+    assert [one.reason for one in decided if one.reason] == ["archived"]
+    assert life.sent() == []
+
+
+def test_who_is_joined_into_a_new_customer_keeps_a_run_that_is_younger_than_the_edit() -> None:
+    life = Life(OLD, NEW)
+    for campaign, minute in ((OLD, 1), (NEW, 2), (OLD, 3)):
+        life.everywhere(
+            lambda seq, campaign=campaign, minute=minute: replace(
+                put(campaign, seq=seq, at_ms=T0_MS + minute * 60_000), migrate=Migrate.CANCEL
+            )
+        )
+    life.does(4, "Product Added", anon="v", email="v@example.invalid")
+    life.does(5, "Signed In", anon="v", user="ada")
+    life.until(70)
+
+    assert [minute for minute, _ in life.sent()] == [64]
+
+
+def test_rows_with_edits_are_stored_and_those_without_are_still_read() -> None:
+    story = Story(OLD, NEW)
+    edit(story, NEW, Migrate.CANCEL, 1)
+    row = next(row for row in story.shard.collect().campaigns if row.edits)
+
+    encoded = msgspec.msgpack.encode(row)
+    old = {name: value for name, value in msgspec.msgpack.decode(encoded).items() if name != "edits"}
+
+    assert msgspec.msgpack.decode(encoded, type=CampaignRow) == row
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(old), type=CampaignRow).edits == ()

@@ -49,10 +49,8 @@ class Town:
         partitions: int = 3,
         restored: bool = False,
         repeat: bool = False,
-        one_clock: bool = False,
     ) -> None:
-        """``make_shard(partition, partitions)``; ``one_clock``: what happens in one partition ticks in the others."""
-        self._one_clock = one_clock
+        """``make_shard(partition, partitions)``."""
         self._make, self._restored, self.repeat = make_shard, restored, repeat
         self.partitions = partitions
         self.quarters = [Quarter(number, make_shard(number, partitions)) for number in range(partitions)]
@@ -71,7 +69,7 @@ class Town:
     def happens(self, event: Event, at_ms: int) -> None:
         """An event is logged where it belongs, and applied."""
         key = routing_key(user_id=event.user_id, anonymous_id=event.anonymous_id, email=event.email)
-        number = self._others_tick(key, at_ms)
+        number = routing_hash(key) % self.partitions
         self.apply(number, EventBatch(seq=self.quarters[number].seq + 1, at_ms=at_ms, events=(event,)))
 
     def tick(self, at_ms: int) -> None:
@@ -108,17 +106,9 @@ class Town:
             self.apply(target, Transfers(seq=seq, at_ms=self.at_ms if at_ms is None else at_ms, items=(item,)))
 
     def _transfer(self, key: str, transfer: Transfer, at_ms: int) -> None:
-        number = self._others_tick(key, at_ms)
+        number = routing_hash(key) % self.partitions
         entry = Transfers(seq=self.quarters[number].seq + 1, at_ms=at_ms, items=(Delivered(transfer=transfer),))
         self.apply(number, entry)
-
-    def _others_tick(self, key: str, at_ms: int) -> int:
-        """The partition of a key; the clocks of all others have moved."""
-        number = routing_hash(key) % self.partitions
-        for quarter in self.quarters if self._one_clock else ():
-            if quarter.number != number:
-                self.apply(quarter.number, Tick(seq=quarter.seq + 1, at_ms=at_ms))
-        return number
 
     # --- one entry ---
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from msgspec.structs import replace
 
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.partition import customer_uid
+from sendwhen.errors import Unavailable
 from sendwhen.v1 import event_pb2
 from sendwhen.wire.entry import event_entry, tick_entry
+from services.trigger.archive_ports import Archived
 from services.trigger.explain import past_of
 from services.trigger.log_past import ENTRIES_MAX, LogPast
 from services.trigger.log_port import Append
+from services.trigger.parquet_archive import ParquetArchive
 from tests.fakes.fixed_clock import FixedClock
 from tests.fakes.memory_store import MemoryStore
 from tests.services.trigger.test_near_misses import CART, campaign_of, lived
@@ -81,3 +86,30 @@ def test_a_history_that_the_log_holds_as_a_whole_leaves_nothing_unknown() -> Non
     assert part.unknown
     assert part.attributes == {"consent": True}
     assert [event.event_id for _, event in part.events] == ["e0", "e1"]
+
+
+class AwayArchive:
+    async def customer(self, partition: int, uid: str) -> Archived:
+        raise Unavailable("The folder is away.")
+
+
+async def test_the_archive_tells_what_the_log_has_let_go(tmp_path: Path) -> None:
+    store = await a_store(
+        event_entry([an_event("1"), an_event("2", "bob")], 0), tick_entry(), event_entry([an_event("3")], 0)
+    )
+    archive = ParquetArchive(str(tmp_path), partitions=1, clock="wall")
+    entries = await store.entries(0, 0, 3, 100)
+    await archive.append(0, entries[:2], gap=False)
+    for seq in (1, 2):
+        del store.partitions[0].log[seq]
+
+    logged = await LogPast(store, event_clock=False, archive=archive).of(0, ANN)
+    away = await LogPast(store, event_clock=False, archive=AwayArchive()).of(0, ANN)
+
+    assert [(at_ms, event.event_id) for at_ms, event in logged.events] == [
+        (1_700_000_001_000, "1"),
+        (1_700_000_003_000, "3"),
+    ]
+    assert (logged.since_ms, logged.unread) == (0, "")
+    assert [event.event_id for _, event in away.events] == ["3"]
+    assert away.unread == "The archive could not be read: The folder is away."
