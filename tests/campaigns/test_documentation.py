@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sendwhen.campaigns import check
+from sendwhen.campaigns import check, check_policy
+from sendwhen.campaigns.catalogue_reader import read_catalogue
 from sendwhen.campaigns.liquid_environment import sandbox
 from sendwhen.campaigns.templates import check_part
 from tests.campaigns.document import Example, drawings, examples
@@ -36,6 +37,13 @@ def test_the_drawings_show_the_cases() -> None:
     for drawing, would_be in drawings():
         assert drawing == would_be, "python -m tests.campaigns.document draws anew"
         assert max(map(len, drawing.split("\n"))) <= 125
+
+
+def test_files_beside_the_folders_are_well() -> None:
+    (events,) = re.findall(r"```yaml events\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert read_catalogue(events.encode()).flaws == ()
+    (sending,) = re.findall(r"```yaml sending\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert check_policy(sending.encode()).policy
 
 
 def test_there_are_campaigns_and_templates_in_the_document() -> None:
