@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sendwhen.campaigns.language import (
     CEL,
+    CLOCK,
     DURATION,
     EVENT,
     FILTER,
@@ -27,7 +28,7 @@ from sendwhen.campaigns.language import (
 
 _KINDS = (
     "match", "sequence", "absence", "quiet_then", "count", "sum", "average", "distinct", "nth", "recency",
-    "session_end", "segment", "attribute_change",
+    "session_end", "segment", "attribute_change", "date",
 )  # fmt: skip
 TRIGGER = MapWords(
     what="'trigger'",
@@ -45,6 +46,7 @@ TRIGGER = MapWords(
         session_end=(to("session_end"), "Fires when nothing of a kind came for a while."),
         segment=(to("segment"), "Fires when a customer begins or ceases to be one of whom something holds."),
         attribute_change=(to("attribute_change"), "Fires when an attribute of the customer changes."),
+        date=(to("date"), "Fires on a date of the customer, or so many days beside it."),
     ),
     one_of=_KINDS,
 )
@@ -150,6 +152,17 @@ ATTRIBUTE_CHANGE = MapWords(
     ),
     required=("attribute",),
 )
+DATE = MapWords(
+    what="'date'",
+    words=words_of(
+        attribute=(TEXT, "The attribute that holds the date."),
+        offset=({"type": "string", "pattern": "^[+-]?[0-9]{1,3}d$"}, "So many days later, or (-7d) earlier."),
+        at=(CLOCK, "The local time of the day; 09:00 where nothing is written."),
+        zone=(TEXT, "The zone in which it is that time: Europe/Berlin, or customer.time_zone."),
+        repeat=(choice("yearly", "never"), "On every anniversary, or on the date alone."),
+    ),
+    required=("attribute",),
+)
 TRIGGER_MAPS: Mapping[str, MapWords] = {
     "trigger": TRIGGER,
     "sequence": SEQUENCE,
@@ -169,5 +182,6 @@ TRIGGER_MAPS: Mapping[str, MapWords] = {
     "session_end": SESSION_END,
     "segment": SEGMENT,
     "attribute_change": ATTRIBUTE_CHANGE,
+    "date": DATE,
 }
 """By the names that ``to`` refers to."""

@@ -68,9 +68,13 @@ def tick_entry() -> bytes:
     return log_pb2.LogEntry(tick=log_pb2.TickEntry()).SerializeToString()
 
 
-def campaign_source(*, version: str, source_yaml: bytes, template_hashes: Mapping[str, str]) -> bytes:
+def campaign_source(
+    *, version: str, source_yaml: bytes, template_hashes: Mapping[str, str], segments_yaml: bytes = b""
+) -> bytes:
     """A version of a campaign, complete, as CampaignPut.source and CampaignRow.source carry it."""
-    message = log_pb2.CampaignVersion(version=version, source_yaml=source_yaml, template_hashes=template_hashes)
+    message = log_pb2.CampaignVersion(
+        version=version, source_yaml=source_yaml, template_hashes=template_hashes, segments_yaml=segments_yaml
+    )
     return message.SerializeToString(deterministic=True)
 
 

@@ -44,7 +44,12 @@ COMPILED_MAX = 1_024
 def compiled(source: bytes) -> Campaign:
     """The campaign of a serialised sendwhen.v1.CampaignVersion; the latest 1,024 are remembered."""
     version = log_pb2.CampaignVersion.FromString(source)
-    return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)
+    return compile_campaign(
+        version.source_yaml,
+        dict(version.template_hashes),
+        version=version.version,
+        segments_yaml=version.segments_yaml,
+    )
 
 
 def fused(conditions: Sequence[Condition]) -> Fused:

@@ -37,7 +37,12 @@ class Poisoned(Exception):
 def compiled(source: bytes) -> Campaign:
     """A campaign as shards compile it."""
     version = CampaignVersion.FromString(source)
-    return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)
+    return compile_campaign(
+        version.source_yaml,
+        dict(version.template_hashes),
+        version=version.version,
+        segments_yaml=version.segments_yaml,
+    )
 
 
 def poisonous_fuse(conditions: Sequence[Condition]) -> Fused:
