@@ -34,8 +34,10 @@ def test_a_trigger_and_a_guard_use_definitions_by_name() -> None:
     found = checked("{segment: {enter: lapsed}}", guard="guard: {segment: vip}")
 
     trigger = found.campaign.trigger
-    assert isinstance(trigger, Segment) and trigger.name == "lapsed"
-    assert isinstance(trigger.when, Not) and isinstance(trigger.when.part, History)
+    assert isinstance(trigger, Segment)
+    assert trigger.name == "lapsed"
+    assert isinstance(trigger.when, Not)
+    assert isinstance(trigger.when.part, History)
     assert isinstance(found.campaign.guard, Condition)
 
 
@@ -64,9 +66,8 @@ def test_a_stored_source_stands_by_itself_and_older_ones_without_segments_still_
 
 
 def test_definitions_use_each_other_whatever_their_order_and_are_carried_along() -> None:
-    segments = (
-        b"segments: {gold: {all: [{segment: vip}, {not: {segment: muted}}]}, vip: customer.spend > 100, muted: list}"
-    )
+    gold = b"{all: [{segment: vip}, {not: {segment: muted}}]}"
+    segments = b"segments: {gold: %s, vip: customer.spend > 100, muted: list}" % gold
 
     found = checked("{segment: {enter: gold}}", segments)
 
@@ -90,15 +91,14 @@ def test_definitions_use_each_other_whatever_their_order_and_are_carried_along()
         (b"segment: {a: list}", ["1:1 'segment' is unknown"]),
         (b"segments: {a: now > 5}", ["1:15 'now' is not known here: what holds must change with the customer, or at an "
                                      "instant that is known before"]),
-        (b"segments: {a: event.properties.x > 5}", ["1:25 'event' is not known here"]),
+        (b"segments: {a: event.properties.x > 5}", ["1:31 'event' is not known here"]),
         (b"segments: {a: {event: A}}", ["1:15 A count of events needs 'at_least' or 'at_most'"]),
-        (b"segments: {a: [", ["1:16 This is not YAML (did not find expected node content)"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_its_place(segments: bytes, said: list[str]) -> None:
     found = problems(segments)
 
-    assert [one.split(" (expected")[0] for one in found][: len(said)] == said or found[0].startswith("1:16")
+    assert [one.split(" (expected")[0] for one in found][: len(said)] == said
 
 
 def test_a_flaw_in_the_file_is_said_once_for_a_folder_of_campaigns(tmp_path: Path) -> None:
