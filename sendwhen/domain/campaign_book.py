@@ -12,6 +12,7 @@ from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch
 from sendwhen.domain.plan import Listeners, Plan
 from sendwhen.domain.predicate import History
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.triggers.attribute_change import AttributeChangeLogic
 
 FOR_EVER_MS = 2**62
 _Version = tuple[str, str]
@@ -25,8 +26,8 @@ class CampaignBook:
         on_event_time: By event name, the campaigns on event time in force that it may concern.
         least_grace_ms: The shortest grace of a version kept; None where none is on event time.
         enders: Names of events that may end a run of any version kept.
-        watching: Campaigns in force whose trigger looks at the customer; watch_mark: names them all with their
-            versions, "" for none.
+        watching: Campaigns in force whose trigger looks at the customer; watch_mark: names those with
+            something to see at first sight, "" for none.
         tallies: Names of all counts that versions kept ask for.
         tally_events: By event name, the counts of all versions kept that events of this name may add to.
     """
@@ -154,7 +155,9 @@ class CampaignBook:
             for name in (plan.event_names if plan.on_event_time else plan.event_names_that_end_runs())
         )
         self.watching = tuple((plan, plan.watch) for plan in current if plan.watch is not None)
-        marks = " ".join(f"{plan.campaign.campaign_id}/{plan.campaign.version}" for plan, _ in self.watching)
+        # Who only compares before with after has nothing to see at first.
+        first = [plan.campaign for plan, watch in self.watching if not isinstance(watch, AttributeChangeLogic)]
+        marks = " ".join(f"{campaign.campaign_id}/{campaign.version}" for campaign in first)
         self.watch_mark = blake2b(marks.encode(), digest_size=6).hexdigest() if marks else ""
         counts = {history.tally: history for plan in self._plans.values() for history in plan.histories()}
         self.tallies = frozenset(counts)

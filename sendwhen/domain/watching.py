@@ -91,7 +91,7 @@ class Watching:
 
         Nobody enters anything for having been in before.
         """
-        if customer.looked == self._book.watch_mark:
+        if not customer.first_seen_at_ms or customer.looked == self._book.watch_mark:
             return False
         self.look(customer, replace(customer), Occasion(moment, (moment.seq, moment.now_ms, 1, place)), out)
         return True

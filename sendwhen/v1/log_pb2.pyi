@@ -7,16 +7,18 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class LogEntry(_message.Message):
-    __slots__ = ("events", "tick", "campaign", "skip")
+    __slots__ = ("events", "tick", "campaign", "skip", "review")
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     TICK_FIELD_NUMBER: _ClassVar[int]
     CAMPAIGN_FIELD_NUMBER: _ClassVar[int]
     SKIP_FIELD_NUMBER: _ClassVar[int]
+    REVIEW_FIELD_NUMBER: _ClassVar[int]
     events: EventEntry
     tick: TickEntry
     campaign: CampaignEntry
     skip: SkipEntry
-    def __init__(self, events: _Optional[_Union[EventEntry, _Mapping]] = ..., tick: _Optional[_Union[TickEntry, _Mapping]] = ..., campaign: _Optional[_Union[CampaignEntry, _Mapping]] = ..., skip: _Optional[_Union[SkipEntry, _Mapping]] = ...) -> None: ...
+    review: ReviewEntry
+    def __init__(self, events: _Optional[_Union[EventEntry, _Mapping]] = ..., tick: _Optional[_Union[TickEntry, _Mapping]] = ..., campaign: _Optional[_Union[CampaignEntry, _Mapping]] = ..., skip: _Optional[_Union[SkipEntry, _Mapping]] = ..., review: _Optional[_Union[ReviewEntry, _Mapping]] = ...) -> None: ...
 
 class EventEntry(_message.Message):
     __slots__ = ("events", "front_received_at_us")
@@ -29,6 +31,12 @@ class EventEntry(_message.Message):
 class TickEntry(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class ReviewEntry(_message.Message):
+    __slots__ = ("uids",)
+    UIDS_FIELD_NUMBER: _ClassVar[int]
+    uids: bytes
+    def __init__(self, uids: _Optional[bytes] = ...) -> None: ...
 
 class CampaignEntry(_message.Message):
     __slots__ = ("campaign_id", "put", "paused")

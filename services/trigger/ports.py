@@ -15,6 +15,7 @@ import msgspec
 
 from sendwhen.domain.changes import CampaignRow, Changes, DeadLetter
 from sendwhen.errors import Invalid, Unavailable
+from services.trigger.review_port import ReviewCustomers, ReviewStore
 
 
 class StoreLost(Unavailable):
@@ -208,7 +209,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     rows: Mapping[int, tuple[OutboxRow, ...]]
 
 
-StoreRequest = Claim | Read | Load | Due | Commit | AppendTick | MarkTrying
+StoreRequest = Claim | Read | Load | Due | Commit | AppendTick | MarkTrying | ReviewCustomers
 ShardRequest = StoreRequest | Release
 
 
@@ -259,7 +260,7 @@ class SenderRefused(Invalid):
     """Sender will never take these rows, or one of them."""
 
 
-class ShardStore(Protocol):
+class ShardStore(ReviewStore, Protocol):
     """The store as a shard uses it, one method for each request. Every method raises StoreLost."""
 
     def claim(self, request: Claim) -> Mapping[int, Claimed | Refusal]:

@@ -38,7 +38,9 @@ from services.trigger.ports import (
     StoreLost,
     Why,
 )
+from services.trigger.review_port import ReviewCustomers, Reviewed
 from services.trigger.store_clock import StoreClock
+from services.trigger.store_due import due_range, due_rows
 from services.trigger.store_library import store_library
 from services.trigger.valkey_commit import TICK_BODY, commit_arguments, nonce
 from services.trigger.valkey_connection import TIMEOUT_S, Command, ValkeyConnection
@@ -154,19 +156,19 @@ class ValkeyShards:
         self._check_claimed(request.up_to_ms)
         at_most = request.customers_max
         replies = self._call(
-            _range(partition, "-inf", up_to_ms, "LIMIT", 0, at_most + 1)
+            due_range(partition, "-inf", up_to_ms, "LIMIT", 0, at_most + 1)
             for partition, up_to_ms in request.up_to_ms.items()
         )
         answers: dict[int, DueAnswer] = {}
         for (partition, up_to_ms), reply in zip(request.up_to_ms.items(), replies, strict=True):
-            rows = _due_rows(reply)
+            rows = due_rows(reply)
             complete_to_ms = up_to_ms
             if len(rows) > at_most:
                 cut_ms = rows[-1][0]
                 rows = [row for row in rows if row[0] < cut_ms]
                 complete_to_ms = cut_ms - 1
                 if not rows:
-                    rows = _due_rows(self._call([_range(partition, cut_ms, cut_ms)])[0])
+                    rows = due_rows(self._call([due_range(partition, cut_ms, cut_ms)])[0])
                     complete_to_ms = cut_ms
             answers[partition] = DueAnswer(customers=tuple(rows), complete_to_ms=complete_to_ms)
         return answers
@@ -205,6 +207,16 @@ class ValkeyShards:
         fence = (request.epoch, request.owner, request.seq)
         (reply,) = self._call([("FCALL", self._functions.mark_trying, 1, head, *fence)])
         return _REFUSALS[reply[0]] if reply[0] else int(reply[1])
+
+    def review(self, request: ReviewCustomers) -> Reviewed | None:
+        """See the port."""
+        self._check_claimed((request.partition,))
+        head = store_keys.head(request.partition)
+        fence = (request.epoch, request.owner, request.mark, request.customers_max)
+        own_time = "1" if self._events_clock else ""
+        entry = (self._clock.now_ms(), nonce(), own_time)
+        ((refused, customers, done),) = self._call([("FCALL", self._functions.review, 1, head, *fence, *entry)])
+        return None if refused else Reviewed(customers=customers, done=done == 1)
 
     def read_outbox(self, request: ReadOutbox) -> tuple[OutboxRow, ...]:
         """See the port."""
@@ -284,11 +296,3 @@ def _entry(row: Any) -> RawEntry:
     return RawEntry(
         seq=int(entry_id[:-2]), at_ms=int(fields[3]), appended_at_us=int(fields[5]), nonce=fields[1], body=fields[11]
     )
-
-
-def _range(partition: int, low: Any, high: int, *more: Any) -> Command:
-    return ("ZRANGE", store_keys.due(partition), low, high, "BYSCORE", *more, "WITHSCORES")
-
-
-def _due_rows(reply: list[bytes]) -> list[tuple[int, str]]:
-    return [(int(score), uid.decode()) for uid, score in zip(reply[::2], reply[1::2], strict=True)]

@@ -158,3 +158,16 @@ def test_a_place_in_the_order_does_not_grow_with_the_years() -> None:
     [alarm] = story.customer().alarms
     assert len(story.days()) == 40
     assert len(alarm.armed) < 20
+
+
+def test_a_customer_who_was_known_before_the_put_is_reached_by_a_review_alone() -> None:
+    campaign = on_date()
+    story = Watched(campaign, put_now=0)
+    story.is_told(day("2024-01-01"), birthday="1990-06-05")
+    story.put(campaign, day("2024-02-01"))
+    story.review(day("2024-02-02"))
+    story.review(day("2024-02-03"))
+
+    story.tick(day("2024-12-31"))
+
+    assert instants(story) == ["2024-06-05T09:00"]

@@ -317,3 +317,32 @@ def test_a_record_that_was_looked_at_is_marked_and_a_new_put_makes_it_be_looked_
 
     assert story.customer().looked not in ("", looked)
     assert story.days() == [0]
+
+
+def test_a_review_takes_note_and_then_time_alone_brings_the_customer_in() -> None:
+    lapsed = entering(counted("visit", most=0, days=10))
+    counting = a_match("visit", guard=counted("visit", most=0, days=10))
+    story = Watched(counting, lapsed, put_now=1)
+    story.does("visit", 0)
+    story.put(lapsed, 1)
+
+    story.review(2)
+    story.tick(9)
+    assert story.days() == []
+
+    story.tick(10)
+    assert story.days() == [10]
+
+
+def test_a_review_of_who_is_in_or_unknown_brings_nobody_in() -> None:
+    campaign = entering(at_least("spend", 100))
+    story = Watched(campaign, put_now=0)
+    story.is_told(0, spend=120)
+    story.put(campaign, 1)
+
+    story.review(2, "ada", "nobody")
+    story.is_told(3, spend=90)
+    story.is_told(4, spend=100)
+
+    assert story.days() == [4]
+    assert story.kept_customers() == 1
