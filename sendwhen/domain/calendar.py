@@ -56,6 +56,13 @@ def instant_ms(value: object) -> int | None:
     return at_ms if _FIRST_MS <= at_ms < _LAST_MS else None
 
 
+def instant_text(at_ms: int) -> str:
+    """RFC 3339 text of an instant, in UTC; milliseconds only where there are some."""
+    at = _EPOCH + at_ms * _MILLISECOND
+    text = at.isoformat(timespec="milliseconds" if at_ms % 1_000 else "seconds")
+    return text.replace("+00:00", "Z")
+
+
 @lru_cache(maxsize=1_024)
 def zone_named(name: str) -> zoneinfo.ZoneInfo | None:
     """The time zone of an IANA name; None where there is none."""

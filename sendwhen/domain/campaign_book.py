@@ -9,9 +9,11 @@ from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import CampaignRow
 from sendwhen.domain.condition import Fuse
 from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Unreadable
+from sendwhen.domain.facts import MOVING
 from sendwhen.domain.plan import Listeners, Plan
 from sendwhen.domain.predicate import History
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.tally import texts_of
 from sendwhen.domain.triggers.attribute_change import AttributeChangeLogic
 
 FOR_EVER_MS = 2**62
@@ -28,6 +30,7 @@ class CampaignBook:
         enders: Names of events that may end a run of any version kept.
         watching: Campaigns in force whose trigger looks at the customer; watch_mark: names those with
             something to see at first sight, "" for none.
+        asks_for_moving_facts: Somebody who watches a customer asks for what every event may change.
         tallies: Names of all counts that versions kept ask for.
         tally_events: By event name, the counts of all versions kept that events of this name may add to.
     """
@@ -161,6 +164,8 @@ class CampaignBook:
         self.watch_mark = blake2b(marks.encode(), digest_size=6).hexdigest() if marks else ""
         counts = {history.tally: history for plan in self._plans.values() for history in plan.histories()}
         self.tallies = frozenset(counts)
+        texts = {text for plan in self._plans.values() for when in plan.watched() for text in texts_of(when)}
+        self.asks_for_moving_facts = any(fact in text for text in texts for fact in MOVING)
         self.tally_events: dict[str, list[History]] = {}
         for _, history in sorted(counts.items()):
             self.tally_events.setdefault(history.of.event, []).append(history)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
+from sendwhen.domain import facts
 from sendwhen.domain.asking import Asked, holds, next_change_ms, said
 from sendwhen.domain.campaign import Reentry
 from sendwhen.domain.campaign_book import CampaignBook
@@ -261,6 +262,7 @@ def _context(customer: Customer, run: Run) -> bytes:
     attributes: dict[str, object] = {
         name: msgspec.Raw(field.value) for name, field in customer.fields.items() if field.value
     }
+    attributes |= facts.in_words(customer)
     attributes["email"] = customer.email
     attributes["user_id"] = customer.user_id or None
     attributes["anonymous_id"] = customer.anonymous_ids[-1] if customer.anonymous_ids else None

@@ -57,7 +57,8 @@ class Watching:
         """Whether a look may see something: the customer was never looked at so, or changed in what can be asked."""
         if after.looked != self._book.watch_mark:
             return True
-        if event_name in self._book.tally_events or after.fields is not before.fields:
+        changed = after.fields is not before.fields or after.commerce is not before.commerce
+        if changed or event_name in self._book.tally_events or self._book.asks_for_moving_facts:
             return bool(self._book.watching) or bool(after.runs)
         return False
 
