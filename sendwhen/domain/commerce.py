@@ -80,13 +80,10 @@ def write(state: Commerce) -> bytes:
     return _encode(state) if state != NOTHING else b""
 
 
-def applied(packed: bytes, name: str, properties: Callable[[], Mapping[str, Any]], at_ms: int) -> tuple[bytes, int]:
-    """The packed state after an event, and how many limits overflowed. What is not usable in it is passed over."""
-    act = _EVENTS.get(name)
-    if act is None:
-        return packed, 0
+def applied(packed: bytes, name: str, properties: Mapping[str, Any], at_ms: int) -> tuple[bytes, int]:
+    """The packed state after an event of EVENTS, and how many limits overflowed. What is not usable is passed over."""
     before = read(packed)
-    after = act(before, properties(), at_ms)
+    after = EVENTS[name](before, properties, at_ms)
     overflows = max(0, len(after.lines) - CART_LINES_LIMIT)
     if overflows:
         after = replace(after, lines=after.lines[:CART_LINES_LIMIT])
@@ -205,7 +202,7 @@ def _refunded(state: Commerce, said: Mapping[str, Any], _at_ms: int) -> Commerce
 
 _LINE_TEXTS = ("variant", "name", "brand", "category", "coupon", "url", "image_url")
 _VALUES = ("total", "revenue", "value", "subtotal")
-_EVENTS: Final[Mapping[str, Callable[[Commerce, Mapping[str, Any], int], Commerce]]] = MappingProxyType(
+EVENTS: Final[Mapping[str, Callable[[Commerce, Mapping[str, Any], int], Commerce]]] = MappingProxyType(
     {
         **dict.fromkeys(("Product Added", "Added Product", "Wishlist Product Added to Cart"), _added),
         **dict.fromkeys(("Product Removed", "Removed Product"), _removed),
@@ -216,6 +213,7 @@ _EVENTS: Final[Mapping[str, Callable[[Commerce, Mapping[str, Any], int], Commerc
         "Order Refunded": _refunded,
     }
 )
+"""Names of events that say something of it."""
 
 
 def _known(state: Commerce, said: Mapping[str, Any]) -> Order | None:

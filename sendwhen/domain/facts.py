@@ -6,7 +6,8 @@ those of ``sendwhen.campaigns.customer_schema``; an attribute of the same name d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sendwhen.domain import commerce
@@ -23,9 +24,11 @@ MOVING = ("first_seen", "last_seen", "sessions", "last_actions")
 SESSION_GAP_MS = 30 * 60_000
 """A session begins with an event so long after the one before."""
 ACTIONS_LIMIT = 5
-"""Latest actions kept with a customer; the oldest goes."""
+"""Latest actions that are shown; the oldest goes."""
 _ACTION_NAME_BYTES = 64
 _TIME_BYTES = 6
+_ACTIONS_BYTES = 160
+"""Room for the latest actions: as many as are shown, fewer where names are long."""
 
 
 def keep_up(customer: Customer, event: Event, at_ms: int) -> int:
@@ -33,18 +36,13 @@ def keep_up(customer: Customer, event: Event, at_ms: int) -> int:
     if not customer.sessions or at_ms - customer.last_seen_at_ms >= SESSION_GAP_MS:
         customer.sessions += 1
         customer.session_at_ms = at_ms
-    name = event.name.encode("utf-8", "replace")[:_ACTION_NAME_BYTES]
-    actions = customer.actions
-    if actions and actions[0] == ACTIONS_LIMIT:
-        actions = actions[2 + actions[1] + _TIME_BYTES :]
-        count = ACTIONS_LIMIT
-    else:
-        count = actions[0] + 1 if actions else 1
-        actions = actions[1:]
-    customer.actions = b"%c%b%c%b%b" % (count, actions, len(name), name, at_ms.to_bytes(_TIME_BYTES, "big"))
-    customer.commerce, overflows = commerce.applied(
-        customer.commerce, event.name, lambda: read_object(event.properties), at_ms
-    )
+    actions = customer.actions + _named(event.name) + at_ms.to_bytes(_TIME_BYTES, "big")
+    while len(actions) > _ACTIONS_BYTES:
+        actions = actions[1 + actions[0] + _TIME_BYTES :]
+    customer.actions = actions
+    if event.name not in commerce.EVENTS:
+        return 0
+    customer.commerce, overflows = commerce.applied(customer.commerce, event.name, read_object(event.properties), at_ms)
     return overflows
 
 
@@ -53,9 +51,8 @@ def join(own: Customer, other: Customer) -> None:
     own.commerce = commerce.joined(own.commerce, other.commerce)
     own.sessions += other.sessions
     own.session_at_ms = max(own.session_at_ms, other.session_at_ms)
-    both = sorted([*_actions(own.actions), *_actions(other.actions)], key=lambda action: action[1])[-ACTIONS_LIMIT:]
-    packed = b"".join(b"%c%b%b" % (len(name), name, at_ms.to_bytes(_TIME_BYTES, "big")) for name, at_ms in both)
-    own.actions = b"%c%b" % (len(both), packed) if both else b""
+    both = sorted([*_actions(own.actions), *_actions(other.actions)], key=lambda action: action[1])
+    own.actions = _packed(both[-ACTIONS_LIMIT:])
 
 
 class CustomerView(dict[str, Any]):
@@ -118,16 +115,28 @@ def _sessions(customer: Customer) -> dict[str, Any]:
 def _last_actions(customer: Customer) -> list[dict[str, Any]]:
     return [
         {"event": name.decode("utf-8", "ignore"), "at": instant_text(at_ms)}
-        for name, at_ms in reversed(list(_actions(customer.actions)))
+        for name, at_ms in reversed(_actions(customer.actions))
     ]
 
 
-def _actions(packed: bytes) -> Iterable[tuple[bytes, int]]:
-    at = 1
+@lru_cache(maxsize=4_096)
+def _named(name: str) -> bytes:
+    encoded = name.encode("utf-8", "replace")[:_ACTION_NAME_BYTES]
+    return bytes([len(encoded)]) + encoded
+
+
+def _packed(actions: Sequence[tuple[bytes, int]]) -> bytes:
+    return b"".join(b"%c%b%b" % (len(name), name, at_ms.to_bytes(_TIME_BYTES, "big")) for name, at_ms in actions)
+
+
+def _actions(packed: bytes) -> Sequence[tuple[bytes, int]]:
+    """The latest, oldest first."""
+    actions, at = [], 0
     while at < len(packed):
         end = at + 1 + packed[at]
-        yield packed[at + 1 : end], int.from_bytes(packed[end : end + _TIME_BYTES], "big")
+        actions.append((packed[at + 1 : end], int.from_bytes(packed[end : end + _TIME_BYTES], "big")))
         at = end + _TIME_BYTES
+    return actions[-ACTIONS_LIMIT:]
 
 
 def _number(value: float) -> float:
