@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from sendwhen.campaigns.catalogue import CATALOGUE_NAME, Catalogue
-from sendwhen.campaigns.customer_schema import DERIVED, IDENTITY
+from sendwhen.campaigns.customer_schema import DERIVED
 from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
 from sendwhen.campaigns.shapes import ANY, NUMBERS, Kind, Shape, family, named
 from sendwhen.campaigns.yaml_document import plain_value
@@ -31,7 +31,7 @@ def attribute_flaws(root: Node, catalogue: Catalogue) -> Iterator[Flaw]:
     for step in maps(entry(root, "steps")):
         assigned = entry(step, "set")
         for key, value in assigned.value if isinstance(assigned, MappingNode) else ():
-            if key.value in DERIVED or key.value in IDENTITY:
+            if key.value in DERIVED:
                 problem = f"'{shortened(str(key.value))}' follows from what the customer does and cannot be set"
                 yield Flaw(offset(key), problem, "Choose another name.")
             else:

@@ -46,7 +46,7 @@ TRIGGER = MapWords(
         session_end=(to("session_end"), "Fires when nothing of a kind came for a while."),
         segment=(to("segment"), "Fires when a customer begins or ceases to be one of whom something holds."),
         attribute_change=(to("attribute_change"), "Fires when an attribute of the customer changes."),
-        date=(to("date"), "Fires on a date of the customer, or so many days beside it."),
+        date=(to("date"), "Fires on a date that an attribute of the customer gives."),
     ),
     one_of=_KINDS,
 )

@@ -197,7 +197,7 @@ class _Walk:
                 return shape.fields[segment]
             if segment in _OF_ANY:
                 return INTEGER if segment == "size" else ANY
-            if is_root and (whose in ("event", "start") or whose.startswith("steps.")):
+            if is_root and (whose in ("event", "start") or whose.rpartition(".")[0] == "steps"):
                 self._no_root_field(offset, whose, segment)
             elif is_root and whose == "steps":
                 self._no_step(offset, segment, shape.fields)

@@ -41,7 +41,7 @@ def _starts(campaign: Campaign) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if isinstance(trigger, Sequence):
         return (trigger.steps[0].of.event,), tuple(dict.fromkeys(step.of.event for step in trigger.steps))
     if isinstance(trigger, Absence):
-        return (trigger.start[-1].event,), tuple(dict.fromkeys(each.event for each in trigger.start))
+        return tuple(each.event for each in trigger.start[-1:]), tuple(dict.fromkeys(e.event for e in trigger.start))
     found: tuple[str, ...] = ()
     if isinstance(trigger, Match):
         found = (trigger.match.event,)

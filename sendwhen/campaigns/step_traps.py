@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ruamel.yaml.nodes import MappingNode, Node
 
-from sendwhen.campaigns.durations import duration_ms, duration_text
+from sendwhen.campaigns.durations import UNITS_MS, duration_ms, duration_text, months_and_rest
 from sendwhen.campaigns.problem import Flaw, shortened
 from sendwhen.campaigns.yaml_places import at, elements, entry, maps, offset, text
 
@@ -30,8 +30,8 @@ def _list_traps(steps: Node | None, *, outermost: bool = False) -> Iterator[Flaw
     listed = elements(steps)
     for number, step in enumerate(listed):
         if _ends(step) and number + 1 < len(listed):
-            why = "leaves the campaign" if entry(step, "exit") is not None else "leaves it whichever way it goes"
-            problem = f"Nothing after this comes to pass: the step before {why}"
+            why = "leaves the campaign" + ("" if entry(step, "exit") is not None else ", whichever way it goes")
+            problem = f"This is never reached: the step before it {why}"
             yield Flaw(offset(listed[number + 1]), problem, "Move it before the exit, or remove it.", True)
             break
         yield from _arms(entry(step, "branch"))
@@ -67,10 +67,10 @@ def _arms(branch: Node | None) -> Iterator[Flaw]:
             continue
         said = _written(asked)
         if said in seen:
-            problem = "This asks the same as an arm before it, which is taken instead"
-            yield Flaw(offset(asked), problem, "Ask something else, or remove the arm.", True)
+            problem = "This asks the same as a way before it, which is taken instead"
+            yield Flaw(offset(asked), problem, "Ask something else, or remove the way.", True)
         elif "true" in seen:
-            yield Flaw(offset(asked), "An arm before this one is always taken", "Write it as the 'else'.", True)
+            yield Flaw(offset(asked), "A way before this one is always taken", "Write it as the 'else'.", True)
         seen[said] = offset(asked)
 
 
@@ -95,7 +95,7 @@ def _behind(steps: Node | None, delay_ms: int, answered: frozenset[str]) -> Iter
 def _recent(asked: Node | None, delay_ms: int, answered: frozenset[str]) -> Iterator[Flaw]:
     for question in maps(asked):
         event, within = entry(question, "event"), entry(question, "within_last")
-        within_ms = duration_ms(text(within)) or 0
+        within_ms = _ms(within)
         denied = text(entry(question, "at_most")) == "0" or at(asked, "not") is question
         if event is None or within is None or not denied or text(event) in answered or not 0 < within_ms < delay_ms:
             continue
@@ -108,7 +108,14 @@ def _recent(asked: Node | None, delay_ms: int, answered: frozenset[str]) -> Iter
 
 
 def _wait_ms(step: Node) -> int:
-    return duration_ms(text(entry(step, "wait"))) or 0
+    wait = entry(step, "wait")
+    return _ms(entry(wait, "for") or wait)
+
+
+def _ms(node: Node | None) -> int:
+    """A length of time, at the least where months are in it."""
+    months, rest = months_and_rest(text(node))
+    return (duration_ms(rest) or 0) + months * 28 * UNITS_MS["d"]
 
 
 def _sends_apart(steps: Node | None) -> list[tuple[Node, int]]:
@@ -127,7 +134,7 @@ def _sends_apart(steps: Node | None) -> list[tuple[Node, int]]:
 
 def _cap(root: Node, steps: Node | None) -> Iterator[Flaw]:
     cap = at(root, "send", "cap")
-    per_ms, at_most = duration_ms(text(entry(cap, "per"))) or 0, text(entry(cap, "at_most"))
+    per_ms, at_most = _ms(entry(cap, "per")), text(entry(cap, "at_most"))
     if not at_most.isdigit() or not per_ms:
         return
     sends = _sends_apart(steps)
@@ -140,7 +147,7 @@ def _cap(root: Node, steps: Node | None) -> Iterator[Flaw]:
 
 def _goal(root: Node, steps: Node | None) -> Iterator[Flaw]:
     within = at(root, "goal", "within")
-    within_ms = duration_ms(text(within)) or 0
+    within_ms = _ms(within)
     longest = max((since for _, since in _sends_apart(steps)[1:]), default=0)
     if within is not None and 0 < within_ms < longest:
         problem = f"Who reaches the goal later than {duration_text(within_ms)} after an email is not counted, though "

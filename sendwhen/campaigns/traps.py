@@ -22,7 +22,7 @@ from sendwhen.campaigns.yaml_document import offset_within
 from sendwhen.campaigns.yaml_places import at, elements, entry, maps, offset, text
 from sendwhen.domain.campaign import Campaign, Reentry
 from sendwhen.domain.sending_rules import Category
-from sendwhen.domain.trigger_kinds import Absence, AttributeChange, DateOf, Match, Recency, SessionEnd, Trigger
+from sendwhen.domain.trigger_kinds import DAY_MS, Absence, AttributeChange, DateOf, Match, Recency, SessionEnd, Trigger
 
 EMAIL_EVENTS = frozenset(
     (
@@ -59,7 +59,7 @@ def _contradictions(document_text: str, uses: Uses) -> Iterator[Flaw]:
 def _delay_ms(trigger: Trigger) -> int:
     """How long after the start a trigger fires, as far as that is known."""
     if isinstance(trigger, Absence):
-        return trigger.duration.fixed_ms
+        return trigger.duration.fixed_ms + trigger.duration.months * 28 * DAY_MS
     if isinstance(trigger, Recency):
         return trigger.since.ms
     return trigger.gap.ms if isinstance(trigger, SessionEnd) else 0

@@ -27,7 +27,7 @@ def _read_match(node: Node, filters: FilterReader) -> Match | None:
     return None if event is None else Match(match=event)
 
 
-_KINDS: Final[Mapping[str, ReadTrigger]] = MappingProxyType(
+KINDS: Final[Mapping[str, ReadTrigger]] = MappingProxyType(
     {
         "match": _read_match,
         "sequence": read_sequence,
@@ -39,6 +39,7 @@ _KINDS: Final[Mapping[str, ReadTrigger]] = MappingProxyType(
         "session_end": read_session_end,
     }
 )
+"""Readers of triggers on events, by their words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,11 @@ class TriggerReader:
         if node is None:
             return None
         watches = self.watches.readers()
-        kinds = self.words.map(node, (*_KINDS, *watches), what="'trigger'")
+        kinds = self.words.map(node, (*KINDS, *watches), what="'trigger'")
         if len(kinds) > 1:
             self.words.refuse(node, "A campaign has one trigger", f"Keep {listed(kinds)}.")
         for kind, inside in kinds.items():
-            return watches[kind](inside) if kind in watches else _KINDS[kind](inside, self.filters)
+            return watches[kind](inside) if kind in watches else KINDS[kind](inside, self.filters)
         if isinstance(node, MappingNode) and not node.value:
-            self.words.refuse(node, f"'trigger' needs one of {listed((*_KINDS, *watches))}", "Add one of them.")
+            self.words.refuse(node, f"'trigger' needs one of {listed((*KINDS, *watches))}", "Add one of them.")
         return None

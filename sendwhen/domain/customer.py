@@ -54,6 +54,25 @@ class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
 NO_MEMORY = Memory()
 
 
+class AwaitedGoal(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The email to which a campaign's goal would be attributed.
+
+    Attributes:
+        version: The campaign's, which says what the goal is.
+        emailed_at_ms: The email's logical instant. until_ms: the goal counts before it.
+        withheld: It was not sent, because the customer is held out.
+    """
+
+    version: str
+    run_id: str
+    key: str
+    send_id: str
+    start_at_ms: int
+    emailed_at_ms: int
+    until_ms: int
+    withheld: bool = False
+
+
 class Customer(msgspec.Struct, array_like=True, gc=False):
     """One customer, as of entry ``seq``.
 
@@ -72,6 +91,8 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
         sessions, session_at_ms: How many, and when the latest began. actions: the latest ones, packed
             (``sendwhen.domain.facts``).
         past_chunks: How many chunks of older events were cut off (``sendwhen.domain.past``).
+        sent: Packed instants of the latest emails, by what a cap counts (``sendwhen.domain.sent_mail``).
+        goals: The latest email of each campaign that has a goal, until the goal comes or its time is over.
     """
 
     uid: str
@@ -94,6 +115,8 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     tallies: Mapping[str, bytes] = {}
     looked: str = ""
     past_chunks: int = 0
+    sent: Mapping[str, bytes] = {}
+    goals: Mapping[str, AwaitedGoal] = {}
     commerce: bytes = b""
     sessions: int = 0
     session_at_ms: int = 0
@@ -171,6 +194,19 @@ def learn(customer: Customer, event: Event, *, seq: int, at_ms: int, limits: Sha
         overflows += _learn_fields(customer, event, seq, limits)
     _remember_event(customer, event, at_ms, limits)
     return overflows
+
+
+def tell(customer: Customer, name: str, value: bytes, *, at_ms: int, seq: int, source: str, limits: ShardLimits) -> int:
+    """Set one attribute (JSON; null removes it), as if told at that instant; how many limits overflowed."""
+    known = customer.fields.get(name)
+    if known is not None and (known.occurred_at_ms, known.seq) > (at_ms, seq):
+        return 0
+    if len(value) > limits.field_bytes or (known is None and len(customer.fields) >= limits.fields):
+        return 1
+    told = b"" if value == b"null" else value
+    if known is None or known.value != told:
+        customer.fields = {**customer.fields, name: Field(told, at_ms, seq, source)}
+    return 0
 
 
 def _learn_fields(customer: Customer, event: Event, seq: int, limits: ShardLimits) -> int:

@@ -49,7 +49,7 @@ class CampaignEntry(_message.Message):
     def __init__(self, campaign_id: _Optional[str] = ..., put: _Optional[_Union[CampaignVersion, _Mapping]] = ..., paused: _Optional[bool] = ...) -> None: ...
 
 class CampaignVersion(_message.Message):
-    __slots__ = ("version", "source_yaml", "template_hashes", "segments_yaml")
+    __slots__ = ("version", "source_yaml", "template_hashes", "sending_policy", "segments_yaml")
     class TemplateHashesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -60,12 +60,14 @@ class CampaignVersion(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SOURCE_YAML_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_HASHES_FIELD_NUMBER: _ClassVar[int]
+    SENDING_POLICY_FIELD_NUMBER: _ClassVar[int]
     SEGMENTS_YAML_FIELD_NUMBER: _ClassVar[int]
     version: str
     source_yaml: bytes
     template_hashes: _containers.ScalarMap[str, str]
+    sending_policy: bool
     segments_yaml: bytes
-    def __init__(self, version: _Optional[str] = ..., source_yaml: _Optional[bytes] = ..., template_hashes: _Optional[_Mapping[str, str]] = ..., segments_yaml: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, version: _Optional[str] = ..., source_yaml: _Optional[bytes] = ..., template_hashes: _Optional[_Mapping[str, str]] = ..., sending_policy: _Optional[bool] = ..., segments_yaml: _Optional[bytes] = ...) -> None: ...
 
 class SkipEntry(_message.Message):
     __slots__ = ("seq", "index", "reason")
