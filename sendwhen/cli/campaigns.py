@@ -13,10 +13,11 @@ from sendwhen.campaigns import campaign_folders, check_lines, policy_file, read_
 from sendwhen.campaigns.json_schema import schema_text, schemas
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.targets import Targets
-from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, instant, out, run
+from sendwhen.cli.terminal import EXIT_REFUSED, ask_sender, ask_trigger, err, instant, out, run
 from sendwhen.domain.sending_rules import SENDING_ID
 from sendwhen.errors import Invalid
 from sendwhen.v1.campaign_pb2 import CampaignSource, CampaignSummary
+from sendwhen.v1.sender_service_pb2 import ReleaseHeldRequest
 from sendwhen.v1.trigger_service_pb2 import (
     ListCampaignsRequest,
     PutCampaignRequest,
@@ -73,6 +74,9 @@ def put(context: typer.Context, folder: Folder) -> None:
                 err.print(f"{place}/{violation.field}: {violation.description}", markup=False)
             if not error.violations:
                 err.print(f"{campaign}: {error}", markup=False)
+            if campaign is policy:
+                err.print("No campaign was put: none is to act without the policy beside it.")
+                break
             continue
         for warning in answer.warnings:
             at = f"{place}/{warning.file}:{warning.line}:{warning.column}"
@@ -118,6 +122,27 @@ def pause(context: typer.Context, campaign: Annotated[str, typer.Argument(help="
 def resume(context: typer.Context, campaign: Annotated[str, typer.Argument(help="Its id.")]) -> None:
     """Let a paused campaign act again, from now on."""
     _set_paused(targets_of(context), campaign, paused=False)
+
+
+@app.command()
+def release(context: typer.Context, campaign: Annotated[str, typer.Argument(help="Its id.")]) -> None:
+    """Let go what is held of a campaign beyond its volume for the day; the bound is lifted for the rest of the day."""
+    _decide_held(targets_of(context), campaign, discard=False)
+
+
+@app.command()
+def discard(context: typer.Context, campaign: Annotated[str, typer.Argument(help="Its id.")]) -> None:
+    """Discard what is held of a campaign beyond its volume for the day; the bound stays."""
+    _decide_held(targets_of(context), campaign, discard=True)
+
+
+def _decide_held(targets: Targets, campaign: str, *, discard: bool) -> None:
+    request = ReleaseHeldRequest(campaign_id=campaign, discard=discard)
+    emails, more = 0, True
+    while more:
+        answer = run(ask_sender(targets, lambda sender: sender.ReleaseHeld(request, timeout=60.0)))
+        emails, more = emails + answer.emails, answer.more
+    out.print(f"{escape(campaign)}  {emails:,} emails {'discarded' if discard else 'released'}")
 
 
 def _set_paused(targets: Targets, campaign: str, *, paused: bool) -> None:

@@ -67,7 +67,7 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
         delayed: A wait lies between the event and this email.
         traceparent, event_id, event_name, received_at_us: Of the event that led here (for a delayed one: that started
             it).
-        volume_per_day: See Sending; 0: no bound.
+        volume_per_day: As the campaign's Sending says; 0: no bound.
         entry_seq: Entry in which it was decided. front_received_at_us, appended_at_us: of that entry, for traces.
     """
 

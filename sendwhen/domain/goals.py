@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.condition import EventScope
-from sendwhen.domain.customer import Customer
+from sendwhen.domain.customer import AwaitedGoal, Customer
 from sendwhen.domain.decision import Decision, Kind
-from sendwhen.domain.mailing import HOLDOUT
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.plan import holds
 from sendwhen.domain.round import Round
 from sendwhen.domain.span import Span
+
+HOLDOUT = "holdout"
+"""Reason of what is said of customers who are held out."""
+
+
+def await_goal(customer: Customer, campaign_id: str, awaited: AwaitedGoal, goals_max: int) -> int:
+    """Let an email be the one to which the campaign's goal would be attributed; how many others went for it."""
+    known = customer.goals.items()
+    now_ms = awaited.emailed_at_ms
+    others = {name: one for name, one in known if name != campaign_id and now_ms < one.until_ms}
+    forgotten = max(0, len(others) + 1 - goals_max)
+    customer.goals = {**dict(list(others.items())[forgotten:]), campaign_id: awaited}
+    return forgotten
 
 
 def reach_goals(customer: Customer, event: EventScope, book: CampaignBook, moment: Moment, out: Round) -> None:

@@ -11,6 +11,7 @@ from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.course import Course, open_run
 from sendwhen.domain.customer import AwaitedGoal
 from sendwhen.domain.decision import Kind, Send
+from sendwhen.domain.goals import HOLDOUT, await_goal
 from sendwhen.domain.local_clock import quiet_until_ms
 from sendwhen.domain.ranking import PRIORITY, RANKED, ranking_ends_ms
 from sendwhen.domain.round import Round
@@ -22,7 +23,7 @@ from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.shares import held_out
 from sendwhen.domain.steps import SendStep
 
-QUIET, NO_ADDRESS, HOLDOUT = "quiet_hours", "no_address", "holdout"
+QUIET, NO_ADDRESS = "quiet_hours", "no_address"
 
 
 class Outcome(Enum):
@@ -46,7 +47,7 @@ class Mailing:
     def __init__(self, *, book: CampaignBook, send_key: bytes, limits: ShardLimits, event_clock: bool) -> None:
         self._book = book
         self._send_key = send_key
-        self._runs_max = limits.runs
+        self._limits = limits
         self._event_clock = event_clock
 
     def send(self, course: Course, index: int, step: SendStep, out: Round, *, ranked: bool = False) -> Outcome:
@@ -64,7 +65,7 @@ class Mailing:
         if isinstance(verdict, _Hold):
             run, due_at_ms, armed = course.run, verdict.due_at_ms, course.armed
             held = replace(run, phase=index, due_at_ms=due_at_ms, armed=armed, held=verdict.held, latest_ms=0)
-            open_run(course, held, self._runs_max, out, (verdict.reason, verdict.detail))
+            open_run(course, held, self._limits.runs, out, (verdict.reason, verdict.detail))
             return Outcome.HELD
         if verdict is not None:
             self.skip(course, index, step, verdict, out)
@@ -77,7 +78,7 @@ class Mailing:
         name = send_id(self._send_key, run=course.run.run_id, step=index)
         out.decide(course.customer, course.decision(Kind.SKIPPED, why, send=name, template=step.template))
         if why[0] == HOLDOUT:
-            self._await_goal(course, name, withheld=True)
+            self._await_goal(course, name, out, withheld=True)
 
     def not_now(self, course: Course) -> tuple[str, str] | None:
         """Reason and detail why what is due is skipped, whoever the customer is."""
@@ -143,22 +144,23 @@ class Mailing:
         detail = cap_reached(course.customer, course.plan.campaign, self._book.policy, course.moment.now_ms)
         return ("cap", detail) if detail else None
 
-    def _await_goal(self, course: Course, name: str, *, withheld: bool) -> None:
-        campaign, customer, run, now_ms = course.plan.campaign, course.customer, course.run, course.moment.now_ms
-        if campaign.goal is not None:
-            until_ms = campaign.goal.within.after(now_ms)
-            awaited = AwaitedGoal(
-                campaign.version, run.run_id, run.key, name, run.start_at_ms, now_ms, until_ms, withheld
-            )
-            customer.goals = {**customer.goals, campaign.campaign_id: awaited}
+    def _await_goal(self, course: Course, name: str, out: Round, *, withheld: bool) -> None:
+        campaign, run, now_ms = course.plan.campaign, course.run, course.moment.now_ms
+        if campaign.goal is None:
+            return
+        until_ms = campaign.goal.within.after(now_ms)
+        awaited = AwaitedGoal(campaign.version, run.run_id, run.key, name, run.start_at_ms, now_ms, until_ms, withheld)
+        out.counters.overflows += await_goal(course.customer, campaign.campaign_id, awaited, self._limits.goals)
 
     def _decide(self, course: Course, index: int, step: SendStep, out: Round) -> None:
         customer, run, moment, campaign = course.customer, course.run, course.moment, course.plan.campaign
         name = send_id(self._send_key, run=run.run_id, step=index)
         because = f"Because {course.plan.logic.because(run)}."
         out.decide(customer, course.decision(Kind.SEND, ("", because), send=name, template=step.template))
-        count_email(customer, campaign, self._book.policy, moment.now_ms)
-        self._await_goal(course, name, withheld=False)
+        out.counters.overflows += count_email(
+            customer, campaign, self._book.policy, moment.now_ms, self._limits.cap_counts
+        )
+        self._await_goal(course, name, out, withheld=False)
         start = run.start
         lateness_ms = None if self._event_clock else campaign.max_lateness_ms
         out.sends.append(

@@ -28,14 +28,23 @@ def cap_reached(customer: Customer, campaign: Campaign, policy: SendingPolicy, n
     return ""
 
 
-def count_email(customer: Customer, campaign: Campaign, policy: SendingPolicy, now_ms: int) -> None:
-    """Count one for every cap that there is; transactional emails pass by caps, and count all the same."""
+def count_email(customer: Customer, campaign: Campaign, policy: SendingPolicy, now_ms: int, counts_max: int) -> int:
+    """Count one for every cap that there is; how many counts were forgotten for it.
+
+    Transactional emails pass by caps, and count all the same.
+    """
     counted = {}
     for scope, cap in _caps(campaign, policy):
         instants = customer.sent.get(scope, b"") + now_ms.to_bytes(_INSTANT_BYTES, "big")
         counted[scope] = instants[-cap.at_most * _INSTANT_BYTES :]
-    if counted:
-        customer.sent = {**customer.sent, **counted}
+    if not counted:
+        return 0
+    # The latest counted last, so that what goes first is what no cap may ask for any more.
+    customer.sent = {**{scope: kept for scope, kept in customer.sent.items() if scope not in counted}, **counted}
+    forgotten = max(0, len(customer.sent) - counts_max)
+    if forgotten:
+        customer.sent = dict(list(customer.sent.items())[forgotten:])
+    return forgotten
 
 
 def joined_sent(one: Mapping[str, bytes], other: Mapping[str, bytes]) -> dict[str, bytes]:

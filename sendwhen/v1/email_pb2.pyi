@@ -31,6 +31,8 @@ class EmailState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EMAIL_STATE_GAVE_UP: _ClassVar[EmailState]
     EMAIL_STATE_SUPPRESSED: _ClassVar[EmailState]
     EMAIL_STATE_EXPIRED: _ClassVar[EmailState]
+    EMAIL_STATE_HELD: _ClassVar[EmailState]
+    EMAIL_STATE_DISCARDED: _ClassVar[EmailState]
 CATEGORY_UNSPECIFIED: Category
 CATEGORY_MARKETING: Category
 CATEGORY_TRANSACTIONAL: Category
@@ -48,6 +50,8 @@ EMAIL_STATE_IN_DOUBT: EmailState
 EMAIL_STATE_GAVE_UP: EmailState
 EMAIL_STATE_SUPPRESSED: EmailState
 EMAIL_STATE_EXPIRED: EmailState
+EMAIL_STATE_HELD: EmailState
+EMAIL_STATE_DISCARDED: EmailState
 
 class SendIntent(_message.Message):
     __slots__ = ("send_id", "run_id", "campaign_id", "campaign_version", "step", "template", "template_hash", "category", "in_doubt", "customer_uid", "to_address", "customer_seq", "partition", "decided_at_ms", "due_at_ms", "expires_at_ms", "key", "reason", "context_json", "trace", "delayed", "start_at_ms", "volume_per_day")

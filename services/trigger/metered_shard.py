@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from sendwhen.chassis.metric import Histogram
 from sendwhen.chassis.metrics import Meter
 from sendwhen.domain.changes import Changes
+from sendwhen.domain.decision import Decision, Kind
+from sendwhen.domain.goals import HOLDOUT
 from services.trigger.ports import (
     AppendTick,
     Claim,
@@ -31,11 +33,11 @@ from services.trigger.ports import (
     Refusal,
     SenderLost,
     SenderRefused,
-    ShardStore,
     StoreLost,
 )
 from services.trigger.review_port import ReviewCustomers, Reviewed
 from services.trigger.shard_driver import Sender
+from services.trigger.store_port import ShardStore
 
 
 class MeteredShardStore(ShardStore):
@@ -45,6 +47,8 @@ class MeteredShardStore(ShardStore):
         self._store = store
         self._metrics = metrics
         self._read_at_s: float | None = None
+        self._begun: Commit | None = None
+        self._begun_at_s = 0.0
 
     def claim(self, request: Claim) -> Mapping[int, Claimed | Refusal]:
         """See ShardStore."""
@@ -78,15 +82,31 @@ class MeteredShardStore(ShardStore):
             # From the read's answer to the first commit after it; loads of cold customers are in it.
             self._metrics.observe("sendwhen_decision_duration_seconds", time.perf_counter() - self._read_at_s)
             self._read_at_s = None
+        if request.begun:
+            self._begun, self._begun_at_s = request, time.perf_counter()
+            with self._losses():
+                return self._store.commit(request)
         with self._losses(), self._timed("sendwhen_commit_duration_seconds"):
             answer = self._store.commit(request)
+        self._outcome(request, answer)
+        return answer
+
+    def await_commit(self) -> Mapping[int, Refusal | None]:
+        """See ShardStore."""
+        with self._losses():
+            answer = self._store.await_commit()
+        self._metrics.observe("sendwhen_commit_duration_seconds", time.perf_counter() - self._begun_at_s)
+        if self._begun is not None:
+            self._outcome(self._begun, answer)
+        return answer
+
+    def _outcome(self, request: Commit, answer: Mapping[int, Refusal | None]) -> None:
         for part in request.rounds:
             refusal = answer.get(part.partition)
             if refusal is None:
                 self._committed(part.changes)
             else:
                 self._metrics.count("sendwhen_commits_fenced_total", why=refusal.why.value)
-        return answer
 
     def append_tick(self, request: AppendTick) -> bool | Refusal:
         """See ShardStore."""
@@ -149,12 +169,18 @@ class MeteredShardStore(ShardStore):
         for letter in changes.dead_letters:
             metrics.count("sendwhen_dead_letters_total", reason=letter.reason)
         # Gathered first: many events lead to a decision, and a count costs more than deciding.
-        decided = Counter((decision.campaign_id, decision.kind.value) for _, decision in changes.decisions)
+        decided = Counter((decision.campaign_id, _kind(decision)) for _, decision in changes.decisions)
         for (campaign, kind), times in decided.items():
             metrics.count("sendwhen_decisions_total", times, campaign=campaign, kind=kind)
         for send in changes.sends:
             if send.delayed:
                 metrics.observe("sendwhen_timer_lateness_seconds", max(0, send.at_ms - send.due_at_ms) / 1_000)
+
+
+def _kind(decision: Decision) -> str:
+    """Goals after emails that were withheld are counted apart, to be compared."""
+    held_out = decision.kind is Kind.GOAL and decision.reason == HOLDOUT
+    return f"{decision.kind.value}_{HOLDOUT}" if held_out else decision.kind.value
 
 
 class MeteredSender(Sender):

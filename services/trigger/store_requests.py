@@ -6,16 +6,17 @@ from typing import assert_never
 
 from services.trigger.ports import (
     AppendTick,
+    AwaitCommit,
     Claim,
     Commit,
     Due,
     Load,
     MarkTrying,
     Read,
-    ShardStore,
     StoreRequest,
 )
 from services.trigger.review_port import ReviewCustomers
+from services.trigger.store_port import ShardStore
 
 
 def carry_out(store: ShardStore, request: StoreRequest) -> object:
@@ -32,6 +33,8 @@ def carry_out(store: ShardStore, request: StoreRequest) -> object:
             answer = store.load(request)
         case Commit():
             answer = store.commit(request)
+        case AwaitCommit():
+            answer = store.await_commit()
         case Due():
             answer = store.due(request)
         case Claim():

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -40,8 +41,9 @@ from services.trigger.ports import (
 )
 from services.trigger.review_port import ReviewCustomers, Reviewed
 from services.trigger.store_clock import StoreClock
-from services.trigger.store_due import due_range, due_rows
+from services.trigger.store_due import due_answers
 from services.trigger.store_library import store_library
+from services.trigger.store_review import reviewed
 from services.trigger.valkey_commit import TICK_BODY, commit_arguments, nonce
 from services.trigger.valkey_connection import TIMEOUT_S, Command, ValkeyConnection
 from services.trigger.valkey_library import is_already_loaded
@@ -75,6 +77,7 @@ class ValkeyShards:
         self._commands: ValkeyConnection | None = None
         self._reader: ValkeyConnection | None = None
         self._claimed: set[int] = set()
+        self._begun: Sequence[int] = ()
 
     @property
     def clock_difference_ms(self) -> int:
@@ -154,31 +157,15 @@ class ValkeyShards:
     def due(self, request: Due) -> Mapping[int, DueAnswer]:
         """See the port."""
         self._check_claimed(request.up_to_ms)
-        at_most = request.customers_max
-        replies = self._call(
-            due_range(partition, "-inf", up_to_ms, "LIMIT", 0, at_most + 1)
-            for partition, up_to_ms in request.up_to_ms.items()
-        )
-        answers: dict[int, DueAnswer] = {}
-        for (partition, up_to_ms), reply in zip(request.up_to_ms.items(), replies, strict=True):
-            rows = due_rows(reply)
-            complete_to_ms = up_to_ms
-            if len(rows) > at_most:
-                cut_ms = rows[-1][0]
-                rows = [row for row in rows if row[0] < cut_ms]
-                complete_to_ms = cut_ms - 1
-                if not rows:
-                    rows = due_rows(self._call([due_range(partition, cut_ms, cut_ms)])[0])
-                    complete_to_ms = cut_ms
-            answers[partition] = DueAnswer(customers=tuple(rows), complete_to_ms=complete_to_ms)
-        return answers
+        return due_answers(request, self._call)
 
     def commit(self, request: Commit) -> Mapping[int, Refusal | None]:
         """See the port. One pipeline; the store syncs once for all of it."""
-        self._check_claimed(round_.partition for round_ in request.rounds)
+        partitions = [round_.partition for round_ in request.rounds]
+        self._check_claimed(partitions)
         given_ms = None if self._events_clock else self._clock.now_ms()
         expire_ms = 0 if self._events_clock else IDS_EXPIRE_MS
-        replies = self._call(
+        commands = [
             (
                 "FCALL",
                 self._functions.commit,
@@ -187,41 +174,48 @@ class ValkeyShards:
                 *commit_arguments(round_, given_ms=given_ms, ids_expire_ms=expire_ms),
             )
             for round_ in request.rounds
-        )
-        return {round_.partition: _REFUSALS.get(reply) for round_, reply in zip(request.rounds, replies, strict=True)}
+        ]
+        if not request.begun:
+            return _outcomes(partitions, self._call(commands))
+        self._begun = partitions
+        assert self._commands is not None
+        with self._closing():
+            self._commands.begin(commands)
+        return {}
+
+    def await_commit(self) -> Mapping[int, Refusal | None]:
+        """See the port."""
+        self._check_claimed(self._begun)
+        assert self._commands is not None
+        with self._closing():
+            return _outcomes(self._begun, self._commands.finish())
 
     def append_tick(self, request: AppendTick) -> bool | Refusal:
         """See the port. On the events' own time a tick leaves the time as it is."""
         self._check_claimed((request.partition,))
         head = store_keys.head(request.partition)
         fence = (request.epoch, request.owner, request.after_seq)
-        own_time = "1" if self._events_clock else ""
-        entry = (self._clock.now_ms(), nonce(), TICK_BODY, own_time)
+        entry = (self._clock.now_ms(), nonce(), TICK_BODY, "1" if self._events_clock else "")
         (reply,) = self._call([("FCALL", self._functions.tick, 1, head, *fence, *entry)])
         return _REFUSALS.get(reply, True)
 
     def mark_trying(self, request: MarkTrying) -> int | Refusal:
         """See the port."""
         self._check_claimed((request.partition,))
-        head = store_keys.head(request.partition)
-        fence = (request.epoch, request.owner, request.seq)
-        (reply,) = self._call([("FCALL", self._functions.mark_trying, 1, head, *fence)])
+        about = (store_keys.head(request.partition), request.epoch, request.owner, request.seq)
+        (reply,) = self._call([("FCALL", self._functions.mark_trying, 1, *about)])
         return _REFUSALS[reply[0]] if reply[0] else int(reply[1])
 
     def review(self, request: ReviewCustomers) -> Reviewed | None:
         """See the port."""
         self._check_claimed((request.partition,))
-        head = store_keys.head(request.partition)
-        fence = (request.epoch, request.owner, request.mark, request.customers_max)
-        own_time = "1" if self._events_clock else ""
-        entry = (self._clock.now_ms(), nonce(), own_time)
-        ((refused, customers, done),) = self._call([("FCALL", self._functions.review, 1, head, *fence, *entry)])
-        return None if refused else Reviewed(customers=customers, done=done == 1)
+        now_ms = None if self._events_clock else self._clock.now_ms()
+        return reviewed(request, self._call, self._functions.review, now_ms)
 
     def read_outbox(self, request: ReadOutbox) -> tuple[OutboxRow, ...]:
         """See the port."""
-        start = f"{request.after_ordinal + 1}-0"
-        (rows,) = self._call([("XRANGE", store_keys.outbox(request.partition), start, "+", "COUNT", request.rows_max)])
+        outbox, start = store_keys.outbox(request.partition), f"{request.after_ordinal + 1}-0"
+        (rows,) = self._call([("XRANGE", outbox, start, "+", "COUNT", request.rows_max)])
         return tuple(
             OutboxRow(ordinal=int(row_id.partition(b"-")[0]), lineage=fields[1].decode(), intent=fields[3])
             for row_id, fields in rows
@@ -229,10 +223,9 @@ class ValkeyShards:
 
     def delete_outbox(self, request: DeleteOutbox) -> None:
         """See the port."""
-        head = store_keys.head(request.partition)
         letter = () if request.letter is None else (msgspec.msgpack.encode(request.letter),)
-        name = self._functions.acknowledge_outbox
-        self._call([("FCALL", name, 1, head, request.up_to_ordinal, request.lineage, *letter)])
+        about = (store_keys.head(request.partition), request.up_to_ordinal, request.lineage, *letter)
+        self._call([("FCALL", self._functions.acknowledge_outbox, 1, *about)])
 
     # --- connections ---
 
@@ -245,8 +238,13 @@ class ValkeyShards:
     def _on(self, connection: ValkeyConnection, commands: Sequence[Command], *, waits_s: float = 0.0) -> list[Any]:
         if not commands:
             return []
-        try:
+        with self._closing():
             return connection.call(commands, waits_s=waits_s)
+
+    @contextmanager
+    def _closing(self) -> Iterator[None]:
+        try:
+            yield
         except StoreLost:
             self.close()
             raise
@@ -276,6 +274,10 @@ class ValkeyShards:
         sent_ms = self._clock.now_ms()
         ((seconds, micros),) = self._call([("TIME",)])
         self._store_clock.heard(sent_ms=sent_ms, store_ms=int(seconds) * 1_000 + int(micros) // 1_000)
+
+
+def _outcomes(partitions: Sequence[int], replies: Sequence[Any]) -> dict[int, Refusal | None]:
+    return {partition: _REFUSALS.get(reply) for partition, reply in zip(partitions, replies, strict=True)}
 
 
 def _claimed(reply: list[Any]) -> Claimed:

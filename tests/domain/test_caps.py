@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sendwhen.domain.sent_mail import joined_sent
+from sendwhen.domain.shard_limits import ShardLimits
 from tests.domain.stage import Stage, campaign
 
 CAPPED = "send: {cap: {at_most: 2, per: 1d}}"
@@ -121,3 +122,15 @@ def test_the_counts_of_customers_who_are_one_are_joined() -> None:
 
     assert joined == joined_sent(other, one)
     assert [joined["all"][at : at + 8][-1] for at in (0, 8, 16)] == [1, 3, 5]
+
+
+def test_the_count_that_was_not_added_to_for_longest_is_forgotten_beyond_the_limit() -> None:
+    capped = "send: {cap: {at_most: 1, per: 7d}}"
+    texts = [campaign("[{send: hello}]", name=name, sending=capped).replace("go}", name + "}") for name in "abc"]
+    stage = Stage(*texts, limits=ShardLimits(cap_counts=2))
+
+    for at, event in (("0s", "a"), ("1s", "b"), ("2s", "c"), ("3s", "a")):
+        stage.happens(at, event)
+
+    assert stage.told() == ["0s a send hello", "1s b send hello", "2s c send hello", "3s a send hello"]
+    assert list(stage.customer().sent) == ["campaign:c", "campaign:a"]

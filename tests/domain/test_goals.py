@@ -173,3 +173,25 @@ def test_the_volume_of_a_day_goes_out_with_the_email() -> None:
     stage.happens("0s")
 
     assert stage.sends()[0].volume_per_day == 500
+
+
+def test_the_goal_of_who_emailed_longest_ago_is_forgotten_beyond_the_limit() -> None:
+    names = ("a", "b", "c")
+    texts = [campaign("[{send: hello}]", GOAL, name=name).replace("event: go", f"event: {name}") for name in names]
+    stage = Stage(*texts, limits=ShardLimits(goals=2))
+
+    for name in names:
+        stage.happens("1h", name)
+    stage.happens("2h", "bought", total=1)
+
+    assert [line for line in stage.told() if "goal" in line] == ["2h b goal", "2h c goal"]
+
+
+def test_goals_whose_time_is_over_are_forgotten_with_the_next_email() -> None:
+    other = campaign("[{send: hello}]", GOAL, name="other").replace("event: go", "event: look")
+    stage = Stage(campaign("[{send: hello}]", GOAL), other)
+
+    stage.happens("0s")
+    stage.happens("5d", "look")
+
+    assert list(stage.customer().goals) == ["other"]

@@ -26,11 +26,11 @@ def campaign_text(campaign_id: str, rule: Mapping[str, Any]) -> bytes:
         raise Unsupported(f"clock {rule['clock']}")
     if "per" in rule:
         campaign["per"] = _property("event", rule["per"])
-    if "guard_at_fire" in rule:
+    if "guard_at_fire" in rule and rule["kind"] != "delay":
         campaign["guard"] = _guard(rule["guard_at_fire"])
     if "stop_after" in rule:
         campaign["stop_after"] = _filters(rule["stop_after"])
-    campaign["steps"] = [{"send": TEMPLATE}]
+    campaign["steps"] = _steps(rule)
     if "reentry" in rule:
         campaign["reentry"] = _reentry(rule["reentry"])
     campaign["send"] = {"category": "transactional"}
@@ -47,11 +47,28 @@ def campaign_text(campaign_id: str, rule: Mapping[str, Any]) -> bytes:
     return text.getvalue().encode()
 
 
+def _steps(rule: Mapping[str, Any]) -> list[dict[str, Any]]:
+    send: list[dict[str, Any]] = [{"send": TEMPLATE}]
+    if rule["kind"] == "delay":
+        if "guard_at_fire" in rule:
+            send = [{"branch": [{"if": _guard(rule["guard_at_fire"]), "then": send}]}]
+        return [{"wait": _duration(rule["for"])}, *send]
+    if rule["kind"] == "wait_until":
+        until = rule["until"]
+        step: dict[str, Any] = {"wait_until": _filter(until) if "event" in until else {"if": _guard(until)}}
+        if "max" in rule:
+            step["at_most"] = _duration(rule["max"])
+        if "at_max" in rule:
+            step["otherwise"] = rule["at_max"]
+        return [step, *send]
+    return send
+
+
 def _trigger(rule: Mapping[str, Any]) -> dict[str, Any]:
     kind = rule["kind"]
     if kind in {"count", "sum", "average", "distinct"}:
         return {kind: _threshold(rule)}
-    return {kind: _KINDS[kind](rule)}
+    return {_WORDS.get(kind, kind): _KINDS[kind](rule)}
 
 
 def _absence(rule: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,11 +146,17 @@ _KINDS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
         "for": _duration(rule["for"]),
         "then": _filter(rule["then"]),
     },
+    "delay": lambda rule: _filter(rule["start"]),
+    "wait_until": lambda rule: _filter(rule["start"]),
     "nth": lambda rule: {"of": _filter(rule["of"]), "ordinal": rule["ordinal"]},
     "recency": lambda rule: {"of": _filter(rule["of"]), "for": _duration(rule["for"])},
     "session_end": lambda rule: {"of": _filter(rule["of"]), "gap": _duration(rule["gap"])},
 }
 """By kind, what stands under its word."""
+
+
+_WORDS = {"delay": "match", "wait_until": "match"}
+"""By kind, its word, where it has another."""
 
 
 def _filters(given: Any) -> list[dict[str, Any]]:
@@ -171,8 +194,10 @@ def _property(root: str, name: str) -> str:
     return f"{root}.properties.{name}" if _NAME.match(name) else f"{root}.properties[{json.dumps(name)}]"
 
 
-def _guard(given: Mapping[str, Any]) -> str:
+def _guard(given: Mapping[str, Any]) -> Any:
     words = set(given)
+    if words == {"no_event", "within_last"}:
+        return {"event": given["no_event"], "at_most": 0, "within_last": _duration(given["within_last"])}
     place = f"customer[{json.dumps(given.get('attr'))}]"
     if _NAME.match(str(given.get("attr", ""))):
         place = f"customer.{given['attr']}"

@@ -38,6 +38,8 @@ OPTIONS = {
     **dict.fromkeys(("sum", "average", "distinct"), WINDOW_OPTIONS | {"prop"}),
     "nth": COMMON_OPTIONS | {"of", "ordinal"},
     "recency": COMMON_OPTIONS | {"of", "for"},
+    "delay": COMMON_OPTIONS | {"start", "for"},
+    "wait_until": COMMON_OPTIONS | {"start", "until", "max", "at_max"},
     "session_end": COMMON_OPTIONS | {"of", "gap"},
 }
 CONTROLS = {"tick", "set", "rule_change"}
