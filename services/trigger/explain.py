@@ -17,6 +17,7 @@ from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.properties import read_object
 from sendwhen.domain.record import recent_events
 from sendwhen.domain.run import Run
+from services.trigger.explain_watching import never_fired
 from services.trigger.front_ports import SentEmail
 
 NAMES_MAX: Final = 8
@@ -99,7 +100,7 @@ def explain(
         for run in waiting
     ]
     if not decisions and not waiting:
-        told += _never_entered(campaign, customer)
+        told += never_fired(campaign, customer) or _never_entered(campaign, customer)
     if paused:
         told.append("The campaign is paused: nothing starts, and what falls due is skipped.")
     return told
