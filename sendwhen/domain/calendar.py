@@ -18,7 +18,6 @@ _LAST_YEAR = 9_999
 _FIRST_MS, _LAST_MS = -62_104_060_800_000, 253_370_764_800_000
 Day = date
 Zone = zoneinfo.ZoneInfo
-UTC_ZONE = zoneinfo.ZoneInfo("UTC")
 
 
 def plus_months(at_ms: int, months: int, zone: zoneinfo.ZoneInfo | None = None) -> int:

@@ -198,8 +198,8 @@ class CampaignBook:
         self.goal_events = frozenset(goal.of.event for goal in goals if goal is not None)
         self.watching = tuple((plan, plan.watch) for plan in current if plan.watch is not None)
         # Who only compares before with after has nothing to see at first.
-        first = [plan.campaign for plan, watch in self.watching if not isinstance(watch, AttributeChangeLogic)]
-        marks = " ".join(f"{campaign.campaign_id}/{campaign.version}" for campaign in first)
+        first = [plan for plan, watch in self.watching if not isinstance(watch, AttributeChangeLogic)]
+        marks = " ".join(f"{plan.campaign.campaign_id} {plan.trigger_text}" for plan in first)
         self.watch_mark = blake2b(marks.encode(), digest_size=6).hexdigest() if marks else ""
         counts = {history.tally: history for plan in self._plans.values() for history in plan.histories()}
         self.tallies = frozenset(counts)
