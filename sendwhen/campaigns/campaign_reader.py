@@ -52,6 +52,7 @@ class CampaignReader:
         segments: Definitions that there are.
         words: Collects the problems.
         used: Templates that steps name, with the node that does.
+        used_segments: Segments that the text names.
         uses: What the text refers to, for the catalogue.
     """
 
@@ -60,6 +61,7 @@ class CampaignReader:
     segments: Mapping[str, When] = field(default_factory=dict)
     words: Reader = field(default_factory=Reader)
     used: dict[str, Node] = field(default_factory=dict)
+    used_segments: set[str] = field(default_factory=set)
     uses: Uses = field(default_factory=Uses)
 
     def read(self) -> Campaign | None:
@@ -69,7 +71,7 @@ class CampaignReader:
         entries = self.words.map(
             self.document.root, _WORDS, required=("campaign", "trigger", "steps"), what="A campaign"
         )
-        whens = WhenReader(filters, self.words, self.segments)
+        whens = WhenReader(filters, self.words, self.segments, self.used_segments)
         watches = WatchTriggerReader(whens, self.words)
         trigger = TriggerReader(filters, watches, self.words).read(entries.get("trigger"))
         watches.refuse_key(entries.get("per"), trigger)

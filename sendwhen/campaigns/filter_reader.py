@@ -21,6 +21,8 @@ EVENT = ("event", "customer", "now")
 """Roots where an event comes and nothing was before."""
 EVENT_AND_START = ("event", "start", "customer", "now")
 """Roots where an event comes while a run is open."""
+OF_CUSTOMER = ("customer",)
+"""Roots where nothing but the customer is known: what holds then changes only with the customer."""
 AT_FIRE_TIME = ("start", "customer", "now")
 """Roots where time has passed."""
 OF_CUSTOMER = ("customer",)

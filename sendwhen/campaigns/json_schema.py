@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sendwhen.campaigns.language import MapWords, Schema
+from sendwhen.campaigns.language import WHEN, MapWords, Schema
 from sendwhen.campaigns.language_policy import POLICY_MAPS
-from sendwhen.campaigns.language_table import MAPS
+from sendwhen.campaigns.language_table import CONDITIONS, MAPS
 from sendwhen.campaigns.shapes import WORDS
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -69,9 +69,29 @@ def catalogue_schema() -> dict[str, Any]:
     }
 
 
+def segments_schema() -> dict[str, Any]:
+    """Of segments.yaml."""
+    about = "What must hold of the customer, or list: steps put customers on it and take them off."
+    named = {"type": "object", "additionalProperties": {**_resolved(WHEN), "description": about}}
+    return {
+        "$schema": _DRAFT,
+        "title": "sendwhen: segments.yaml",
+        "type": "object",
+        "properties": {"segments": {**named, "description": "Definitions by name, which campaigns use."}},
+        "required": ["segments"],
+        "additionalProperties": False,
+        "definitions": {name: _map(words) for name, words in CONDITIONS.items()},
+    }
+
+
 def schemas() -> Mapping[str, dict[str, Any]]:
     """All of them, by what they are of."""
-    return {"campaign": campaign_schema(), "events": catalogue_schema(), "sending": policy_schema()}
+    return {
+        "campaign": campaign_schema(),
+        "events": catalogue_schema(),
+        "segments": segments_schema(),
+        "sending": policy_schema(),
+    }
 
 
 def schema_text(schema: Mapping[str, Any]) -> str:

@@ -15,11 +15,13 @@ from sendwhen.campaigns.problem import shortened
 from sendwhen.campaigns.when_reader import WhenReader
 from sendwhen.campaigns.words import Reader
 from sendwhen.campaigns.yaml_document import plain_value
+from sendwhen.domain.local_moment import LocalTime
 from sendwhen.domain.predicate import When
 from sendwhen.domain.trigger_kinds import AttributeChange, DateOf, Edge, Segment, Trigger, kind_of
 
 OFFSET_DAYS_LIMIT = 400
 """Days that a date's trigger may lie before or after the date."""
+_NINE = 9 * 60
 _DAYS = re.compile(r"[+-]?([0-9]{1,4})d\Z")
 
 
@@ -80,9 +82,10 @@ class WatchTriggerReader:
         known = ("attribute", "offset", "at", "zone", "repeat")
         entries = self.words.map(node, known, required=("attribute",), what="'date'")
         name = self.words.text(entries.get("attribute"), "attribute", "birthday")
-        at = LocalTimeReader(self.whens.filters, self.words).read(
-            entries.get("at"), entries.get("zone"), "at", default="09:00", roots=OF_CUSTOMER
-        )
+        times = LocalTimeReader(self.whens.filters, self.words)
+        expression, zone = times.zone(entries.get("zone"))
+        minute = times.minute(entries.get("at"), "at")
+        at = LocalTime(minute=_NINE if minute is None else minute, zone=expression, fallback_zone=zone)
         offset_days = self._days(entries.get("offset"))
         yearly = self.words.choice(entries.get("repeat"), "repeat", {"yearly": True, "never": False}, False)
         return None if name is None else DateOf(attribute=name, offset_days=offset_days, at=at, yearly=yearly)

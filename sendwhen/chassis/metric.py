@@ -20,6 +20,7 @@ Counter = Literal[
     "sendwhen_late_events_total",
     "sendwhen_timers_fired_total",
     "sendwhen_ticks_total",
+    "sendwhen_customers_reviewed_total",
     "sendwhen_decisions_total",
     "sendwhen_commits_fenced_total",
     "sendwhen_claims_total",

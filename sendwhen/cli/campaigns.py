@@ -48,7 +48,7 @@ def check(folder: Folder) -> None:
 @app.command()
 def schema(
     of: Annotated[
-        str, typer.Option(help="campaign (campaign.yaml), events (events.yaml) or sending (sending.yaml).")
+        str, typer.Option(help="campaign, events, segments or sending: of which file, without its .yaml.")
     ] = "campaign",
 ) -> None:
     """Print the JSON Schema with which editors complete and check campaigns while they are written."""

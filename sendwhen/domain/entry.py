@@ -70,4 +70,12 @@ class Skip(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Entry = EventBatch | Tick | CampaignPut | CampaignPaused | Skip
+class Review(msgspec.Struct, frozen=True, kw_only=True):
+    """Customers who were known before a campaign that watches customers was put: it is to look at them now."""
+
+    seq: int
+    at_ms: int
+    uids: tuple[str, ...]
+
+
+Entry = EventBatch | Tick | CampaignPut | CampaignPaused | Skip | Review

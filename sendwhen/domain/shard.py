@@ -20,16 +20,14 @@ from sendwhen.domain.application import Application
 from sendwhen.domain.campaign_book import Compile
 from sendwhen.domain.changes import CampaignRow, Changes
 from sendwhen.domain.condition import Fuse
-from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Skip, Tick, Unreadable
+from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Review, Skip, Tick, Unreadable
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.skips import Skips
 from sendwhen.domain.wakes import Wakes
 from sendwhen.errors import Precondition
-
-WHOLE_ENTRY = -1
-_SKIPS_NONE: frozenset[tuple[int, int]] = frozenset()
 
 
 class Shard:
@@ -68,7 +66,7 @@ class Shard:
         position: int,
         clock_ms: int,
         campaigns: Sequence[CampaignRow],
-        skips: Collection[tuple[int, int]] = _SKIPS_NONE,
+        skips: Collection[tuple[int, int]] = (),
     ) -> None:
         """Forget everything and start from a committed state.
 
@@ -80,7 +78,7 @@ class Shard:
         """
         self.position = position
         self.clock_ms = clock_ms
-        self._skips = set(skips)
+        self._skips = Skips(skips)
         self._wakes = Wakes(known_to_ms=clock_ms, limits=self._limits)
         self._residents = self._wakes.residents
         self._dirty: dict[str, Resident] = {}
@@ -89,16 +87,23 @@ class Shard:
         self._application.book.restore(campaigns)
 
     @property
+    def watch_mark(self) -> str:
+        """Names all that campaigns in force would have seen of a customer at once; "" where there is nothing."""
+        return self._application.book.watch_mark
+
+    @property
     def known_to_ms(self) -> int:
         """All deadlines up to here are known, those of customers who are not resident included."""
         return self._wakes.known_to_ms
 
     def leave_out(self, seq: int, index: int) -> None:
         """Learn of one more event to be left out, before its entry is applied."""
-        self._skips.add((seq, index))
+        self._skips.add(seq, index)
 
     def absent(self, entry: Entry) -> tuple[str, ...]:
         """Customers that the entry needs and who are not resident, each once, in order."""
+        if isinstance(entry, Review):
+            return self._residents.absent(dict.fromkeys(entry.uids))
         if not isinstance(entry, EventBatch):
             return ()
         live = self._residents.live
@@ -201,7 +206,7 @@ class Shard:
 
     def _apply_events(self, batch: EventBatch) -> None:
         out, apply, live, event_clock = self._round, self._application.event, self._residents.live, self._event_clock
-        left_out, before_ms = self._left_out(batch), self.clock_ms
+        left_out, before_ms = self._skips.of(batch.seq, len(batch.events)), self.clock_ms
         moment = None if event_clock else self._move_to(max(before_ms, batch.at_ms), batch, before_ms)
         for index, event in enumerate(batch.events):
             if isinstance(event, Unreadable):
@@ -218,13 +223,6 @@ class Shard:
                 self._touched(uid, resident)
         if self._application.book.least_grace_ms is not None:
             self._fire(self.clock_ms, self.clock_ms, batch, self.clock_ms)
-
-    def _left_out(self, batch: EventBatch) -> Collection[int]:
-        if not self._skips:
-            return ()
-        if (batch.seq, WHOLE_ENTRY) in self._skips:
-            return range(len(batch.events))
-        return [index for index in range(len(batch.events)) if (batch.seq, index) in self._skips]
 
     def _set_aside(self, seq: int, index: int, event: Unreadable) -> None:
         self._round.set_aside(
@@ -266,13 +264,22 @@ class Shard:
             self._wakes.arm(uid, armed)
             armed.clear()
 
-    def _apply_change(self, entry: Tick | CampaignPut | CampaignPaused | Skip) -> None:
+    def _review(self, entry: Review) -> None:
+        moment = Moment.of(entry, now_ms=self.clock_ms, at_ms=self.clock_ms)
+        for place, uid in enumerate(dict.fromkeys(entry.uids)):
+            resident = self._resident(uid)
+            if self._application.review(resident, place, moment, self._round):
+                self._touched(uid, resident)
+
+    def _apply_change(self, entry: Tick | CampaignPut | CampaignPaused | Skip | Review) -> None:
         match entry:
             case CampaignPut():
-                if (entry.seq, WHOLE_ENTRY) not in self._skips:
+                if not self._skips.whole(entry.seq):
                     self._application.put(entry, self.clock_ms, self._round)
             case CampaignPaused():
                 self._round.rows(self._application.book.pause(entry))
+            case Review():
+                self._review(entry)
             case Tick() | Skip():
                 pass
             case _:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from google.protobuf.message import DecodeError
 
-from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Skip, Tick, Unreadable
+from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Review, Skip, Tick, Unreadable
 from sendwhen.v1 import log_pb2
 from sendwhen.wire.event import events_of
 
 
-def entry_of(seq: int, at_ms: int, appended_at_us: int, body: bytes) -> Entry:
+def entry_of(seq: int, at_ms: int, appended_at_us: int, body: bytes) -> Entry:  # noqa: PLR0911  one for each kind
     """The entry that ``body`` holds. What holds none, or a kind of a newer version, is a batch of one Unreadable."""
     try:
         message = log_pb2.LogEntry.FromString(body)
@@ -33,6 +33,9 @@ def entry_of(seq: int, at_ms: int, appended_at_us: int, body: bytes) -> Entry:
         case "skip":
             skip = message.skip
             return Skip(seq=seq, at_ms=at_ms, skipped_seq=skip.seq, index=skip.index, reason=skip.reason)
+        case "review":
+            uids = tuple(message.review.uids.decode("ascii", "replace").split(","))
+            return Review(seq=seq, at_ms=at_ms, uids=uids)
         case _:
             return _unreadable(seq, at_ms, appended_at_us, body)
 
@@ -68,9 +71,13 @@ def tick_entry() -> bytes:
     return log_pb2.LogEntry(tick=log_pb2.TickEntry()).SerializeToString()
 
 
-def campaign_source(*, version: str, source_yaml: bytes, template_hashes: Mapping[str, str]) -> bytes:
+def campaign_source(
+    *, version: str, source_yaml: bytes, template_hashes: Mapping[str, str], segments_yaml: bytes = b""
+) -> bytes:
     """A version of a campaign, complete, as CampaignPut.source and CampaignRow.source carry it."""
-    message = log_pb2.CampaignVersion(version=version, source_yaml=source_yaml, template_hashes=template_hashes)
+    message = log_pb2.CampaignVersion(
+        version=version, source_yaml=source_yaml, template_hashes=template_hashes, segments_yaml=segments_yaml
+    )
     return message.SerializeToString(deterministic=True)
 
 
@@ -91,6 +98,11 @@ def campaign_paused_entry(campaign_id: str, *, paused: bool) -> bytes:
     """The body of an entry that pauses a campaign or lets it act again."""
     entry = log_pb2.CampaignEntry(campaign_id=campaign_id, paused=paused)
     return log_pb2.LogEntry(campaign=entry).SerializeToString()
+
+
+def review_entry(uids: Sequence[str]) -> bytes:
+    """The body of an entry that lets campaigns look at customers. The store's functions write the same."""
+    return log_pb2.LogEntry(review=log_pb2.ReviewEntry(uids=",".join(uids).encode())).SerializeToString()
 
 
 def skip_entry(*, skipped_seq: int, index: int, reason: str) -> bytes:

@@ -19,6 +19,7 @@ from sendwhen.domain.properties import read_object
 from sendwhen.domain.record import recent_events
 from sendwhen.domain.run import Run
 from sendwhen.domain.trigger_kinds import Absence
+from services.trigger.explain_watching import never_fired
 from services.trigger.front_ports import SentEmail
 
 NAMES_MAX: Final = 8
@@ -104,7 +105,7 @@ def explain(
     ]
     told += _remembered(campaign, customer)
     if not decisions and not waiting:
-        told += _never_entered(campaign, customer)
+        told += never_fired(campaign, customer) or _never_entered(campaign, customer)
     if paused:
         told.append("The campaign is paused: nothing starts, and what falls due is skipped.")
     return told

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from sendwhen.domain.changes import DeadLetter
 from sendwhen.domain.decision import Send
-from sendwhen.domain.entry import Entry, EventBatch, Unreadable
+from sendwhen.domain.entry import Entry, EventBatch, Review, Unreadable
 from sendwhen.domain.shard import Shard
 from services.trigger.ports import Claimed, OutboxRow, PartitionCommit, RawEntry
 
@@ -89,13 +89,17 @@ class HostedPartition:
         while self.waiting and events < events_max:
             arrived = self.waiting[0]
             entry = self.decoded(arrived)
-            size = len(entry.events) if isinstance(entry, EventBatch) else 1
+            size = _size(entry)
             if found and events + size > events_max:
                 break
             self.waiting.popleft()
             found.append((arrived, entry))
             events += size
         return found, events
+
+    def last_instant(self, entries: Sequence[tuple[Arrived, Entry]]) -> int:
+        """To which the clock moves by these."""
+        return max(self.shard.instants(entry)[-1] for _, entry in entries)
 
     def decoded(self, arrived: Arrived) -> Entry:
         """The entry; what raises on decoding is a batch of one unreadable event."""
@@ -180,3 +184,9 @@ class HostedPartition:
         body = arrived.raw.body
         payload = body if letter.index == WHOLE_ENTRY else self._ports.payload(body, letter.index)
         return msgspec.structs.replace(letter, payload=payload)
+
+
+def _size(entry: Entry) -> int:
+    if isinstance(entry, EventBatch):
+        return len(entry.events)
+    return len(entry.uids) if isinstance(entry, Review) else 1

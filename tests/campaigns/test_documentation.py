@@ -12,6 +12,7 @@ from sendwhen.campaigns.catalogue_reader import read_catalogue
 from sendwhen.campaigns.language_table import STEP
 from sendwhen.campaigns.language_triggers import TRIGGER
 from sendwhen.campaigns.liquid_environment import sandbox
+from sendwhen.campaigns.segments import read_segments
 from sendwhen.campaigns.templates import check_part
 from tests.campaigns.document import Example, drawings, examples
 from tests.campaigns.played_case import checked as checked_files
@@ -50,6 +51,8 @@ def test_the_drawings_show_the_cases() -> None:
 def test_files_beside_the_folders_are_well() -> None:
     (events,) = re.findall(r"```yaml events\n(.*?)```", DOCUMENT, re.DOTALL)
     assert read_catalogue(events.encode()).flaws == ()
+    (segments,) = re.findall(r"```yaml segments\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert read_segments(segments.encode()).flaws == ()
     (sending,) = re.findall(r"```yaml sending\n(.*?)```", DOCUMENT, re.DOTALL)
     assert check_policy(sending.encode()).policy
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from sendwhen.domain.changes import CustomerChange
 from sendwhen.domain.entry import Entry, EventBatch, Skip, Unreadable
-from sendwhen.domain.shard import WHOLE_ENTRY, Shard
+from sendwhen.domain.shard import Shard
+from sendwhen.domain.skips import WHOLE_ENTRY
 from tests.domain.keeping import Host
 from tests.fakes.memory_partition import MemoryPartition
 from tests.simulation.history import Committed, History, Violated

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendwhen.domain.decision import Decision, Kind, Send
-from sendwhen.domain.entry import CampaignPaused, CampaignPut, EventBatch, Skip, Tick, Unreadable
+from sendwhen.domain.entry import CampaignPaused, CampaignPut, EventBatch, Review, Skip, Tick, Unreadable
 from sendwhen.domain.event import Event
 from sendwhen.domain.partition import customer_uid, routing_key
 from sendwhen.domain.sending_rules import Category, InDoubt
@@ -17,6 +17,7 @@ from sendwhen.wire.entry import (
     campaign_source,
     entry_of,
     event_entry,
+    review_entry,
     skip_entry,
     tick_entry,
 )
@@ -190,3 +191,9 @@ def test_a_decision_comes_back(kind: Kind, word: str, number: int) -> None:
     )
     message = decision_message(decision)
     assert decision_of(type(message).FromString(message.SerializeToString())) == decision
+
+
+def test_a_review_names_its_customers_in_order() -> None:
+    uids = ("a" * 24, "b" * 24)
+
+    assert entry_of(7, 70, 0, review_entry(uids)) == Review(seq=7, at_ms=70, uids=uids)
