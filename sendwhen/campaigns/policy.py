@@ -43,7 +43,7 @@ def check_policy(source: bytes) -> CheckedPolicy:
         return CheckedPolicy(problems=_placed(document.text, document.flaws), policy=None, version="")
     words = Reader()
     times = LocalTimeReader(FilterReader(document, words), words)
-    entries = words.map(document.root, POLICY.known, what=POLICY.what)
+    entries = words.words_of(document.root, POLICY)
     rules = RuleReader(times, words)
     everything, by_category = _caps(entries.get("caps"), rules, words)
     policy = SendingPolicy(
