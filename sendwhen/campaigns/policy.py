@@ -10,7 +10,7 @@ from ruamel.yaml.nodes import Node
 
 from sendwhen.campaigns.filter_reader import FilterReader
 from sendwhen.campaigns.folder import POLICY_NAME
-from sendwhen.campaigns.language_policy import POLICY
+from sendwhen.campaigns.language_table import POLICY
 from sendwhen.campaigns.local_time_reader import LocalTimeReader
 from sendwhen.campaigns.problem import Flaw, Problem, place
 from sendwhen.campaigns.rule_reader import RuleReader
