@@ -13,12 +13,15 @@ import pyarrow.compute as pc
 from sendwhen.archive.archive import Archive
 from sendwhen.archive.columns import EVENT, ORDER
 from sendwhen.archive.manifest import Segment
+from sendwhen.errors import NotFound
 
 UNIT_ROWS: Final = 500_000
 """Rows of a work unit, about: what one worker holds in memory at a time."""
 UNITS_MAX: Final = 4_096
 """Of one partition."""
 EVENTS_CLOCK: Final = "events"
+COMPACTIONS_MAX: Final = 3
+"""So often files may be rewritten while a unit is read."""
 _DIGITS: Final = 8
 _SPACE: Final = 16**_DIGITS
 _COLUMNS: Final = (
@@ -84,11 +87,24 @@ def _first_ms(segment: Segment, clock: str) -> int:
     return segment.first_occurred_at_ms if clock == EVENTS_CLOCK else segment.first_at_ms
 
 
-def events_of(archive: Archive, unit: Unit, *, clock: str, to_ms: int) -> pa.Table:
-    """The unit's events before an instant, sorted by customer, then as logged.
+def events_of(archive: Archive, unit: Unit, *, clock: str, to_ms: int) -> pa.Table | None:
+    """The unit's events before an instant, sorted by customer, then as logged; None where there are none.
 
     The column ``time_ms`` says when each was logged. Events that were set aside when it happened are left out.
+
+    Raises:
+        NotFound: A file is missing.
     """
+    for _ in range(COMPACTIONS_MAX):
+        try:
+            return _events_of(archive, unit, clock=clock, to_ms=to_ms)
+        except NotFound:
+            # Compaction has put another file in the place of those that the manifest named when we read it.
+            continue
+    return _events_of(archive, unit, clock=clock, to_ms=to_ms)
+
+
+def _events_of(archive: Archive, unit: Unit, *, clock: str, to_ms: int) -> pa.Table | None:
     parts: list[pa.Table] = []
     skips: set[tuple[int, int]] = set()
     time = "occurred_at_ms" if clock == EVENTS_CLOCK else "at_ms"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Final
 
 from sendwhen.backtest.variant import Variant, campaign_of
 from sendwhen.campaigns import fuse
+from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import Changes
 from sendwhen.domain.entry import CampaignPut, EventBatch, Tick
 from sendwhen.domain.event import Event
@@ -33,6 +35,8 @@ class VirtualTime:
         self._variant = variant
         self._from_ms = from_ms
         self._last_ms = to_ms - 1
+        tried = (campaign_of(put.source) for put in variant.puts)
+        self._on_event_time = any(isinstance(one, Campaign) and one.grace_ms is not None for one in tried)
         self._shard = Shard(
             partition=0,
             send_key=_SEND_KEY,
@@ -52,21 +56,36 @@ class VirtualTime:
         apply, next_due_ms = shard.apply, shard.next_due_ms
         seq, from_ms = 0, self._from_ms
         in_force = False
-        for at_ms, event in events:
+        for at_ms, together in self._entries(events):
             if at_ms >= from_ms and not in_force:
                 seq, in_force = self._put(seq), True
             # A tick at each deadline, as if somebody always watched the clock: no outage of back then makes it late.
             while (due_ms := next_due_ms()) is not None and due_ms <= at_ms:
                 seq += 1
                 apply(Tick(seq=seq, at_ms=due_ms))
+            if self._on_event_time:
+                seq += 1
+                apply(Tick(seq=seq, at_ms=at_ms - 1))
             seq += 1
-            apply(EventBatch(seq=seq, at_ms=at_ms, events=(event,)))
+            apply(EventBatch(seq=seq, at_ms=at_ms, events=together))
         if not in_force:
             seq = self._put(seq)
         while (due_ms := next_due_ms()) is not None and due_ms <= self._last_ms:
             seq += 1
             apply(Tick(seq=seq, at_ms=due_ms))
         return shard.collect()
+
+    def _entries(self, events: Sequence[Timed]) -> Iterable[tuple[int, tuple[Event, ...]]]:
+        """Each event by itself; on event time, those of one millisecond together, with a tick before them.
+
+        There the clock before an entry says what comes too late, and others' traffic must not.
+        """
+        if not self._on_event_time:
+            return ((at_ms, (event,)) for at_ms, event in events)
+        return (
+            (at_ms, tuple(event for _, event in together))
+            for at_ms, together in groupby(events, key=lambda timed: timed[0])
+        )
 
     def _put(self, seq: int) -> int:
         for put in self._variant.puts:

@@ -9,7 +9,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from sendwhen.campaigns.filter_reader import AT_FIRE_TIME, EVENT, EVENT_AND_START, FilterReader
 from sendwhen.campaigns.local_time_reader import LocalTimeReader
-from sendwhen.campaigns.problem import shortened
+from sendwhen.campaigns.problem import Flaw, shortened
 from sendwhen.campaigns.rule_reader import RuleReader
 from sendwhen.campaigns.sending_reader import SendingReader
 from sendwhen.campaigns.step_reader import StepReader
@@ -22,7 +22,7 @@ from sendwhen.campaigns.words import Reader
 from sendwhen.campaigns.yaml_document import Document
 from sendwhen.domain.campaign import Campaign, Goal, Reentry
 from sendwhen.domain.predicate import When
-from sendwhen.domain.trigger_kinds import DAY_MS
+from sendwhen.domain.trigger_kinds import DAY_MS, Absence, AttributeChange, DateOf, Segment, Trigger
 
 _WORDS = (
     "campaign",
@@ -79,7 +79,7 @@ class CampaignReader:
         rules = RuleReader(LocalTimeReader(filters, self.words), self.words)
         parts = {
             "campaign_id": self._id(entries.get("campaign")) or "",
-            "grace_ms": self._grace(entries.get("event_time")),
+            "grace_ms": self._grace(entries.get("event_time"), trigger),
             "per": filters.expression(entries.get("per"), EVENT),
             "guard": whens.read(entries.get("guard"), AT_FIRE_TIME),
             "stop_after": filters.filters(entries.get("stop_after"), EVENT, "stop_after"),
@@ -91,6 +91,9 @@ class CampaignReader:
             "max_event_age_ms": self._limit(entries.get("max_event_age"), "max_event_age"),
             "max_lateness_ms": self._limit(entries.get("max_lateness"), "max_lateness"),
         }
+        if reentry is Reentry.ONCE and isinstance(trigger, Absence) and trigger.repeat is not None:
+            problem, remedy = "A campaign that acts once does not repeat", "Leave out 'repeat', or write always."
+            self.words.flaws.append(Flaw(entries["reentry"].start_mark.index, problem, remedy, warning=True))
         if trigger is None or any(not flaw.warning for flaw in self.words.flaws):
             return None
         return Campaign(version="", trigger=trigger, reentry=reentry, cooldown_ms=cooldown_ms, **parts)  # type: ignore[arg-type]  # each part is of its field's type
@@ -112,9 +115,13 @@ class CampaignReader:
         entries = self.words.map(node, ("cooldown",), required=("cooldown",), what="'reentry'")
         return Reentry.COOLDOWN, self.words.duration(entries.get("cooldown"), "cooldown") or 0
 
-    def _grace(self, node: Node | None) -> int | None:
+    def _grace(self, node: Node | None, trigger: Trigger | None) -> int | None:
         if node is None:
             return None
+        if isinstance(trigger, AttributeChange | Segment | DateOf):
+            self.words.refuse(
+                node, "'event_time' goes with triggers that listen to events", "Leave it out, or write another trigger."
+            )
         entries = self.words.map(node, ("grace",), required=("grace",), what="'event_time'")
         return self.words.duration(entries.get("grace"), "grace")
 

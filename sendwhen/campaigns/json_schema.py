@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sendwhen.campaigns.language import WHEN, MapWords, Schema
+from sendwhen.campaigns.language_policy import POLICY_MAPS
 from sendwhen.campaigns.language_table import CONDITIONS, MAPS
 from sendwhen.campaigns.shapes import WORDS
 
@@ -15,11 +16,20 @@ _DRAFT = "http://json-schema.org/draft-07/schema#"
 
 def campaign_schema() -> dict[str, Any]:
     """Of campaign.yaml."""
+    return _document("campaign.yaml", "campaign", MAPS)
+
+
+def policy_schema() -> dict[str, Any]:
+    """Of sending.yaml."""
+    return _document("sending.yaml", "policy", POLICY_MAPS)
+
+
+def _document(file: str, root: str, maps: Mapping[str, MapWords]) -> dict[str, Any]:
     return {
         "$schema": _DRAFT,
-        "title": "sendwhen: campaign.yaml",
-        **_map(MAPS["campaign"]),
-        "definitions": {name: _map(words) for name, words in MAPS.items() if name != "campaign"},
+        "title": f"sendwhen: {file}",
+        **_map(maps[root]),
+        "definitions": {name: _map(words) for name, words in maps.items() if name != root},
     }
 
 
@@ -76,7 +86,12 @@ def segments_schema() -> dict[str, Any]:
 
 def schemas() -> Mapping[str, dict[str, Any]]:
     """All of them, by what they are of."""
-    return {"campaign": campaign_schema(), "events": catalogue_schema(), "segments": segments_schema()}
+    return {
+        "campaign": campaign_schema(),
+        "events": catalogue_schema(),
+        "segments": segments_schema(),
+        "sending": policy_schema(),
+    }
 
 
 def schema_text(schema: Mapping[str, Any]) -> str:

@@ -78,6 +78,7 @@ ABSENCE = MapWords(
         unless=(FILTERS, "Events that answer the wait; [] where only time counts."),
         for_=(either(SPAN, to("for")), "How long it waits."),
         on_restart=(choice("reset", "keep", "parallel"), "What a further start does while the wait is open."),
+        at_latest=(SPAN, "However often it is reset, the wait ends so long after the first start."),
         repeat=(to("repeat"), "Fire again each time the wait passes once more."),
     ),
     required=("start", "unless", "for"),
@@ -85,8 +86,11 @@ ABSENCE = MapWords(
 START = MapWords(
     what="'start'",
     words=words_of(
-        sequence=(FILTERS, "Events in this order, the last of which starts the wait."),
-        within=(DURATION, "From the first to the last."),
+        sequence=(
+            list_of(either(_STEP, to("not_between"))),
+            "Events in this order, the last of which starts the wait.",
+        ),
+        within=(SPAN, "From the first to the last."),
     ),
     required=("sequence",),
 )
@@ -101,7 +105,7 @@ FOR = MapWords(
 )
 REPEAT = MapWords(
     what="'repeat'",
-    words=words_of(at_most=(whole(2, 1000), "So many firings in all."), within=(SPAN, "None later than this.")),
+    words=words_of(at_most=(whole(2, 100), "So many firings in all."), within=(SPAN, "None later than this.")),
 )
 QUIET_THEN = MapWords(
     what="'quiet_then'",
@@ -118,7 +122,7 @@ _WINDOW = {
 }
 COUNT = MapWords(
     what="'count'",
-    words=words_of(of=_OF, at_least=(whole(1, 10_000), "The bound."), **_WINDOW),
+    words=words_of(of=_OF, at_least=(whole(1, 512), "The bound."), **_WINDOW),
     required=("of", "at_least"),
 )
 

@@ -157,7 +157,9 @@ class _Scan(HTMLParser):
             self._between += [(start + word.start(), start + word.end()) for word in self._word.finditer(data)]
         else:
             where = f"in <{self._open[-1].name}>" if self._open else "outside <mjml>"
-            self._note(start, f"Liquid cannot stand {where}", "Put it into an element that is inside.")
+            first = next(self._word.finditer(data))
+            remedy = "Put it into an element that is inside, or around the whole."
+            self._note(start + first.start(), f"Liquid cannot stand {where}", remedy)
 
     def handle_decl(self, decl: str) -> None:  # noqa: ARG002  HTMLParser's own
         """No document type: it could define entities."""

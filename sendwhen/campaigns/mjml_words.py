@@ -27,15 +27,18 @@ INSIDE: Mapping[str, tuple[str, ...]] = {
     "mj-group": ("mj-column", "mj-raw"),
     "mj-column": _IN_COLUMN,
     "mj-hero": _IN_COLUMN,
-    "mj-social": ("mj-social-element", "mj-raw"),
-    "mj-navbar": ("mj-navbar-link", "mj-raw"),
-    "mj-accordion": ("mj-accordion-element", "mj-raw"),
+    "mj-social": ("mj-social-element",),
+    "mj-navbar": ("mj-navbar-link",),
+    "mj-accordion": ("mj-accordion-element",),
     "mj-accordion-element": ("mj-accordion-title", "mj-accordion-text"),
     "mj-carousel": ("mj-carousel-image",),
 }
 """Elements by the element that they may stand in. What mj-attributes and mj-html-attributes hold is not listed."""
-WITHOUT_RAW = ("mjml", "mj-attributes", "mj-html-attributes", "mj-carousel", "mj-accordion-element")
-"""Elements in which Liquid cannot stand between others."""
+WITHOUT_RAW = (
+    "mjml", "mj-head", "mj-attributes", "mj-html-attributes", "mj-carousel", "mj-accordion", "mj-accordion-element",
+    "mj-navbar", "mj-social",
+)
+"""Elements in which Liquid cannot stand between others: the compiler takes no mj-raw there, or moves it away."""
 _SIDES = tuple(
     f"{inner}{name}{side}"
     for inner in ("", "inner-") for name in ("padding", "border") for side in ("", "-top", "-right", "-bottom", "-left")

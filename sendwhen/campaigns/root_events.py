@@ -29,17 +29,21 @@ class RootEvents:
 def root_events(campaign: Campaign) -> RootEvents:
     """Those of a campaign."""
     start, keyed = _starts(campaign)
-    if not isinstance(campaign.trigger, Sequence):
+    sequence = campaign.trigger.sequence if isinstance(campaign.trigger, Absence) else campaign.trigger
+    if not isinstance(sequence, Sequence):
         return RootEvents(start=start, event=start, keyed=keyed)
-    steps = campaign.trigger.steps
-    named = {step.name: step.of.event for step in steps if step.name}
-    return RootEvents(start=start, event=(steps[-1].of.event,), keyed=keyed, steps=named)
+    named = {step.name: step.of.event for step in sequence.steps if step.name}
+    return RootEvents(start=start, event=(sequence.steps[-1].of.event,), keyed=keyed, steps=named)
 
 
 def _starts(campaign: Campaign) -> tuple[tuple[str, ...], tuple[str, ...]]:
     trigger = campaign.trigger
     if isinstance(trigger, Sequence):
         return (trigger.steps[0].of.event,), tuple(dict.fromkeys(step.of.event for step in trigger.steps))
+    if isinstance(trigger, Absence) and trigger.sequence is not None:
+        # Its steps compare with the first event, what comes later with the last.
+        names = [step.of.event for step in trigger.sequence.steps]
+        return tuple(dict.fromkeys((names[0], names[-1]))), tuple(dict.fromkeys(names))
     if isinstance(trigger, Absence):
         return tuple(each.event for each in trigger.start[-1:]), tuple(dict.fromkeys(e.event for e in trigger.start))
     found: tuple[str, ...] = ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.condition import EventScope
 from sendwhen.domain.customer import AwaitedGoal, Customer
@@ -23,6 +25,16 @@ def await_goal(customer: Customer, campaign_id: str, awaited: AwaitedGoal, goals
     forgotten = max(0, len(others) + 1 - goals_max)
     customer.goals = {**dict(list(others.items())[forgotten:]), campaign_id: awaited}
     return forgotten
+
+
+def joined_goals(one: Mapping[str, AwaitedGoal], other: Mapping[str, AwaitedGoal]) -> dict[str, AwaitedGoal]:
+    """What two customers who are one await: of each campaign the goal after the later email."""
+    joined = dict(one)
+    for campaign_id, awaited in other.items():
+        known = joined.get(campaign_id)
+        if known is None or (known.emailed_at_ms, known.send_id) < (awaited.emailed_at_ms, awaited.send_id):
+            joined[campaign_id] = awaited
+    return joined
 
 
 def reach_goals(customer: Customer, event: EventScope, book: CampaignBook, moment: Moment, out: Round) -> None:

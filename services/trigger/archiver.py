@@ -14,6 +14,7 @@ from sendwhen.archive.erasure import CLOSES_AFTER_MS, COMPACTS_AT_MS, DAY_MS
 from sendwhen.chassis.clock import Clock
 from sendwhen.chassis.days import day_of
 from sendwhen.chassis.metrics import Meter
+from sendwhen.errors import Unavailable
 from services.trigger.archive_ports import Lease, LogArchive, LogTail, Mark, Standing
 from services.trigger.ports import RawEntry
 
@@ -54,25 +55,28 @@ class Archiver:
         self._tidied_day = ""
 
     async def archive(self) -> int:
-        """Archive what is closed in every partition, and trim behind it; how many entries were archived."""
-        if not await self._lease.hold():
-            self._known = None
+        """Archive what is closed in every partition, and trim behind it; how many entries were archived.
+
+        Raises:
+            Unavailable: The store or the archive is away.
+        """
+        if not await self._held():
             return 0
-        written, oldest_us = 0, 0
+        written = 0
+        waiting_us: list[int] = []
         for partition in self._partitions:
-            if self._known is not None and written and not await self._lease.hold():
+            try:
+                entries, since_us = await self._partition(partition)
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001  one partition that cannot be archived must not keep the others' logs
+                log.error("archive.failed", partition=partition, problem=str(error) or type(error).__name__)
                 self._known = None
-                return written
-            mark = await self._last(partition)
-            mark, entries, waiting_us = await self._partition(partition, mark)
-            self._keep(partition, mark)
+                continue
             written += entries
-            oldest_us = min(filter(None, (oldest_us, waiting_us)), default=0)
-            gone = await self._tail.trim(partition, mark.last_seq)
-            if gone:
-                self._meter.count("sendwhen_log_trimmed_entries_total", gone)
-        behind_s = max(0.0, self._clock.now_ms() / 1_000 - oldest_us / 1_000_000) if oldest_us else 0.0
-        self._meter.set("sendwhen_archive_behind_seconds", behind_s)
+            waiting_us += [since_us] if since_us else []
+        behind_s = self._clock.now_ms() / 1_000 - min(waiting_us) / 1_000_000 if waiting_us else 0.0
+        self._meter.set("sendwhen_archive_behind_seconds", max(0.0, behind_s))
         if written:
             self._meter.count("sendwhen_archived_entries_total", written)
         return written
@@ -97,25 +101,40 @@ class Archiver:
                 return
         self._tidied_day = today
 
-    async def _partition(self, partition: int, mark: Mark) -> tuple[Mark, int, int]:
-        """Archive one partition; its last range, how many entries were added, and since when the next one waits."""
-        written = 0
+    async def _partition(self, partition: int) -> tuple[int, int]:
+        """Archive and trim one partition; how many entries were added, and since when the next one waits (0: none)."""
+        mark = await self._last(partition)
+        written, waiting_us = 0, 0
         while True:
             standing = await self._tail.standing(partition, mark.last_seq)
             if mark.last_seq and self._parted(standing, mark):
                 mark = await self._go_back(partition)
                 continue
             if not self._closed(standing):
-                return mark, written, standing.next_appended_at_us
+                waiting_us = standing.next_appended_at_us
+                break
             entries = await self._range(partition, mark.last_seq, standing.position)
-            if not entries:
-                return mark, written, 0
+            # Asked before each file, because many of them take longer than a lease.
+            if not entries or not await self._held():
+                break
             gap = entries[0].seq != mark.last_seq + 1
             if gap and mark.last_seq:
                 log.error("archive.gap_found", partition=partition, after=mark.last_seq, before=entries[0].seq)
             await self._archive.append(partition, entries, gap=gap)
             mark = Mark(first_seq=entries[0].seq, last_seq=entries[-1].seq, nonce=entries[-1].nonce)
+            self._keep(partition, mark)
             written += len(entries)
+        gone = await self._tail.trim(partition, mark.last_seq)
+        if gone:
+            self._meter.count("sendwhen_log_trimmed_entries_total", gone)
+        return written, waiting_us
+
+    async def _held(self) -> bool:
+        """We are the archivist; where we are not, what we know of the archive is worth nothing."""
+        if await self._lease.hold():
+            return True
+        self._known = None
+        return False
 
     def _closed(self, standing: Standing) -> bool:
         if not standing.next_appended_at_us:

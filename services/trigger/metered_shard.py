@@ -174,7 +174,8 @@ class MeteredShardStore(ShardStore):
             metrics.count("sendwhen_decisions_total", times, campaign=campaign, kind=kind)
         for send in changes.sends:
             if send.delayed:
-                metrics.observe("sendwhen_timer_lateness_seconds", max(0, send.at_ms - send.due_at_ms) / 1_000)
+                late_ms = max(0, send.at_ms - send.due_at_ms - send.grace_ms)
+                metrics.observe("sendwhen_timer_lateness_seconds", late_ms / 1_000)
 
 
 def _kind(decision: Decision) -> str:

@@ -38,7 +38,7 @@ class Addresses(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found += [value or "" for name, value in attrs if name in {"src", "href", "xlink:href", "action"}]
-        if tag not in {"meta", "line", "rect", "polyline", "br"}:
+        if tag not in {"meta", "line", "polyline"}:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from sendwhen.campaigns import check, check_policy
 from sendwhen.campaigns.catalogue_reader import read_catalogue
+from sendwhen.campaigns.language_table import STEP
+from sendwhen.campaigns.language_triggers import TRIGGER
 from sendwhen.campaigns.liquid_environment import sandbox
 from sendwhen.campaigns.segments import read_segments
 from sendwhen.campaigns.templates import check_part
@@ -32,6 +34,12 @@ def test_campaigns_in_the_document_are_well(example: Example) -> None:
 def test_campaigns_in_the_document_do_what_is_drawn(example: Example) -> None:
     assert example.case
     assert played(checked_files(example.files()), example.case) == expected(example.case)
+
+
+def test_every_kind_of_trigger_and_of_step_is_shown_with_what_comes_of_it() -> None:
+    shown = "".join(example.campaign for example in DOCUMENTED if example.case)
+    assert [kind for kind in TRIGGER.known if f"\n  {kind}:" not in shown] == []
+    assert [kind for kind in STEP.one_of if not re.search(rf"[-{{] ?{kind}:", shown)] == []
 
 
 def test_the_drawings_show_the_cases() -> None:

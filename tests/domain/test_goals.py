@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sendwhen.domain.customer import AwaitedGoal
+from sendwhen.domain.goals import joined_goals
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.shares import held_out
 from tests.builders import uid_of
@@ -195,3 +197,11 @@ def test_goals_whose_time_is_over_are_forgotten_with_the_next_email() -> None:
     stage.happens("5d", "look")
 
     assert list(stage.customer().goals) == ["other"]
+
+
+def test_of_two_customers_who_are_one_the_later_email_counts() -> None:
+    early = AwaitedGoal("v", "r", "", "s1", 0, 1, 9)
+    late = AwaitedGoal("v", "r", "", "s2", 0, 2, 9)
+
+    assert joined_goals({"a": early, "b": late}, {"a": late, "c": early}) == {"a": late, "b": late, "c": early}
+    assert joined_goals({"a": late}, {"a": early}) == {"a": late}

@@ -10,13 +10,17 @@ from services.trigger.ports import RawEntry
 
 
 class MemoryArchive:
-    """Ranges of entries. ``is_away``: every request fails; ``loses_answers``: an append is done and fails."""
+    """Ranges of entries.
+
+    ``is_away``: every request fails; ``loses_answers``: an append is done and fails; ``refused``: a partition.
+    """
 
     def __init__(self) -> None:
         self.ranges: dict[int, list[list[RawEntry]]] = {}
         self.tidied: list[tuple[int, str]] = []
         self.is_away = False
         self.loses_answers = False
+        self.refused = -1
 
     async def marks(self, partition: int) -> Sequence[Mark]:
         self._check()
@@ -27,6 +31,8 @@ class MemoryArchive:
 
     async def append(self, partition: int, entries: Sequence[RawEntry], *, gap: bool) -> None:
         self._check()
+        if partition == self.refused:
+            raise Precondition("This partition is not taken.")
         ranges = self.ranges.setdefault(partition, [])
         last = ranges[-1][-1].seq if ranges else None
         fresh = [entry for entry in entries if last is None or entry.seq > last]
@@ -58,10 +64,12 @@ class MemoryArchive:
 
 
 class MemoryLease:
-    """Ours while nobody else has it."""
+    """Ours while nobody else has it; ``lasts``: so many times more."""
 
     def __init__(self) -> None:
         self.is_others = False
+        self.lasts = 1_000_000
 
     async def hold(self) -> bool:
-        return not self.is_others
+        self.lasts -= 1
+        return not self.is_others and self.lasts >= 0

@@ -11,6 +11,7 @@ from sendwhen.domain.condition import CustomerScope, EventScope
 from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.run import Run, StartEvent
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.span import Span
 from sendwhen.domain.trigger_kinds import OnRestart
 
 
@@ -68,6 +69,19 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     put_at_ms: int
 
 
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """How far a trigger has come for one key, for explanations.
+
+    Attributes:
+        text: A clause without a full stop.
+        since_ms: When that began, or last changed; 0: nobody knows.
+    """
+
+    key: str
+    text: str
+    since_ms: int = 0
+
+
 class TriggerLogic(Protocol):
     """One trigger of one version of a campaign."""
 
@@ -91,6 +105,11 @@ class TriggerLogic(Protocol):
         """Its wait says that none of ``starts`` came: one that may start nothing (paused, too old) ends it."""
         ...
 
+    @property
+    def at_latest(self) -> Span | None:
+        """So long after the first start it fires, however often later ones reset it; None: no bound."""
+        ...
+
     def progress(self, memory: bytes, hit: Hit, limits: ShardLimits) -> Progress:
         """Move on by a hit, from what was remembered; no more is remembered than the limits allow."""
         ...
@@ -107,6 +126,10 @@ class TriggerLogic(Protocol):
         """Why it fires, in words that follow "because"."""
         ...
 
+    def standings(self, memory: bytes) -> Sequence[Standing]:
+        """What is remembered, in words; ``memory`` is not b""."""
+        ...
+
     def join(self, own: bytes, other: bytes) -> bytes:
         """The memory of two customers who turn out to be one; neither is b""."""
         ...
@@ -118,6 +141,7 @@ class AtOnce:
     answers: tuple[EventFilter, ...] = ()
     on_restart = OnRestart.PARALLEL
     waits_for_itself = False
+    at_latest: Span | None = None
 
     def due_at_ms(self, hit: Hit) -> int | None:
         """At once."""
@@ -127,12 +151,17 @@ class AtOnce:
         """Never."""
         return None
 
+    def standings(self, memory: bytes) -> Sequence[Standing]:  # noqa: ARG002 - nothing that words would help with
+        """Nothing."""
+        return ()
+
 
 class Waiting:
     """What triggers have in common of which one event opens a wait and nothing else is remembered."""
 
     answers: tuple[EventFilter, ...] = ()
     waits_for_itself = True
+    at_latest: Span | None = None
 
     def progress(self, memory: bytes, hit: Hit, limits: ShardLimits) -> Progress:  # noqa: ARG002 - nothing to remember
         """Every event opens the wait or begins it anew."""
@@ -141,6 +170,10 @@ class Waiting:
     def due_again_at_ms(self, run: Run, due_at_ms: int) -> int | None:  # noqa: ARG002 - never
         """Never."""
         return None
+
+    def standings(self, memory: bytes) -> Sequence[Standing]:  # noqa: ARG002 - nothing is remembered
+        """Nothing."""
+        return ()
 
     def join(self, own: bytes, other: bytes) -> bytes:  # noqa: ARG002 - nothing is remembered
         """Nothing."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.run import Run
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.trigger_kinds import Nth
-from sendwhen.domain.triggers.logic import AtOnce, Hit, Progress
+from sendwhen.domain.triggers.logic import AtOnce, Hit, Progress, Standing
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, int]).decode
@@ -35,6 +37,10 @@ class NthLogic(AtOnce):
     def because(self, run: Run) -> str:
         """Why it fires."""
         return f"“{run.start.name}” happened for the {_ordinal(self._ordinal)} time"
+
+    def standings(self, memory: bytes) -> Sequence[Standing]:
+        """How many came."""
+        return [Standing(key, f"{count} of {self._ordinal} came") for key, count in _decode(memory).items()]
 
     def join(self, own: bytes, other: bytes) -> bytes:
         """Counts add up. An ordinal that is reached by that is over: what is past fires nothing."""

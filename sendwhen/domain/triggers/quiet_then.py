@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.run import Run
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.trigger_kinds import QuietThen
-from sendwhen.domain.triggers.logic import AtOnce, Hit, Progress
+from sendwhen.domain.triggers.logic import AtOnce, Hit, Progress, Standing
 
 THEN, NOISE = 0, 1
 
@@ -65,6 +67,13 @@ class QuietThenLogic(AtOnce):
     def because(self, run: Run) -> str:
         """Why it fires."""
         return f"“{run.start.name}” came after a time without “{self._noise}”"
+
+    def standings(self, memory: bytes) -> Sequence[Standing]:
+        """Since when it is quiet."""
+        return [
+            Standing(key, f"no “{self._noise}” and no email", last_ms)
+            for key, last_ms in _decode(memory).since_ms.items()
+        ]
 
     def join(self, own: bytes, other: bytes) -> bytes:
         """The later of each."""

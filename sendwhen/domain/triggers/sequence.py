@@ -12,7 +12,7 @@ from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.run import Run, StartEvent
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.trigger_kinds import Sequence as SequenceTrigger
-from sendwhen.domain.triggers.logic import AtOnce, Begun, Hit, Progress, holds
+from sendwhen.domain.triggers.logic import AtOnce, Begun, Hit, Progress, Standing, holds
 
 
 class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -87,6 +87,15 @@ class SequenceLogic(AtOnce):
         """Why it fires."""
         names = [f"“{step.of.event}”" + (f" {step.times} times" if step.times > 1 else "") for step in self._steps]
         return ", then ".join(names) + " came"
+
+    def standings(self, memory: bytes) -> Sequence[Standing]:
+        """What each that was begun waits for."""
+        told = []
+        for one in _decode(memory):
+            step = self._steps[one.step]
+            came = f", {one.done} of {step.times} came" if one.done and not one.complete else ""
+            told.append(Standing(one.key, f"a sequence waits for “{step.of.event}”{came}", one.first_at_ms))
+        return told
 
     def join(self, own: bytes, other: bytes) -> bytes:
         """All that was begun by either, oldest first."""

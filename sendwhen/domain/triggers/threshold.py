@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from math import ceil, fsum, isfinite
 from typing import Any
@@ -13,7 +14,7 @@ from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.run import Run
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.trigger_kinds import Fire, Measure, Threshold
-from sendwhen.domain.triggers.logic import AtOnce, Hit, Progress
+from sendwhen.domain.triggers.logic import AtOnce, Hit, Progress, Standing
 
 
 class Window(msgspec.Struct, array_like=True, gc=False):
@@ -71,21 +72,31 @@ class ThresholdLogic(AtOnce):
         window = Window(hit.key, self._since(hit.at_ms)) if place is None else windows.pop(place)
         before = self._reached(window)
         self._add(window, hit.at_ms, value)
+        windows.append(window)
+        overflows = _shorten(windows, limits.window_events)
         measured = self._measured(window)
         assert measured is not None
-        complete = measured >= self._trigger.at_least and (not before or self._trigger.fire is Fire.CONSUME)
-        if not (complete and self._trigger.fire is Fire.CONSUME):
-            windows.append(window)
-        overflows = _shorten(windows, limits.window_events)
-        return Progress(
-            _encode(windows) if windows else b"", complete, overflows, value=float(measured) if complete else None
-        )
+        consumes = self._trigger.fire is Fire.CONSUME
+        complete = measured >= self._trigger.at_least and (consumes or not before)
+        if complete and consumes:
+            windows.pop()
+        memory = _encode(windows) if windows else b""
+        return Progress(memory, complete, overflows, value=float(measured) if complete else None)
 
     def because(self, run: Run) -> str:
         """Why it fires."""
         noun = _NOUN[self._measure].format(name=run.start.name)
         reached = "" if run.value is None else f", being {run.value:g}"
         return f"{noun} reached {self._trigger.at_least:g}{reached}"
+
+    def standings(self, memory: bytes) -> Sequence[Standing]:
+        """What was measured with the last event."""
+        told = []
+        for window in _decode(memory):
+            noun, measured = _NOUN[self._measure].format(name=self._trigger.of.event), self._measured(window)
+            latest_ms = window.at_ms[-1] if window.at_ms else 0
+            told.append(Standing(window.key, f"{noun} was {measured or 0:g} of {self._trigger.at_least:g}", latest_ms))
+        return told
 
     def join(self, own: bytes, other: bytes) -> bytes:
         """Everything that counts for either."""

@@ -119,6 +119,33 @@ async def test_the_log_goes_only_behind_the_archive() -> None:
     assert list(desk.store.partitions[0].log) == [5]
 
 
+async def test_a_partition_that_cannot_be_archived_keeps_its_own_log_and_no_other() -> None:
+    desk = Desk()
+    for partition in range(3):
+        await desk.append(4, partition=partition)
+        Owner(desk.world, partition=partition).commit(4, clock_ms=desk.store.clock.now_ms())
+    desk.later(2 * 3_600_000)
+    desk.archive.refused = 1
+
+    assert await desk.archiver.archive() == 8
+
+    assert {number: len(one.log) for number, one in desk.store.partitions.items()} == {0: 1, 1: 4, 2: 1}
+
+
+async def test_the_lease_is_asked_for_before_each_file() -> None:
+    desk = Desk(range_bytes=20_000)
+    await desk.append(900, size=400)
+    desk.commit(900)
+    desk.lease.lasts = 3
+
+    await desk.archiver.archive()
+
+    assert 0 < len(desk.archive.ranges[0]) <= 2
+    desk.lease.lasts = 1_000
+    await desk.archiver.archive()
+    assert desk.archive.seqs(0) == list(range(1, len(desk.archive.seqs(0)) + 1))
+
+
 async def test_an_answer_that_was_lost_leaves_nothing_twice() -> None:
     desk = Desk()
     await desk.append(5)
