@@ -22,6 +22,8 @@ Counter = Literal[
     "sendwhen_ticks_total",
     "sendwhen_customers_reviewed_total",
     "sendwhen_decisions_total",
+    "sendwhen_transfers_delivered_total",
+    "sendwhen_identity_total",
     "sendwhen_commits_fenced_total",
     "sendwhen_claims_total",
     "sendwhen_log_gaps_total",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import accumulate
+
 import msgspec
 
 from sendwhen.domain.event import Event
+from sendwhen.domain.transfer import Export, Import, Transfer
 
 
 class EventBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +74,28 @@ class Skip(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Delivered(msgspec.Struct, frozen=True, kw_only=True):
+    """One transfer, and which row of which outbox it was; repeated rows are recognised by that.
+
+    Attributes:
+        source: Partition it comes from; -1: an operator.
+        lineage, ordinal: Of the outbox row.
+    """
+
+    transfer: Transfer
+    source: int = -1
+    lineage: str = ""
+    ordinal: int = 0
+
+
+class Transfers(msgspec.Struct, frozen=True, kw_only=True):
+    """What other partitions, or an operator, have for customers of this one, in order."""
+
+    seq: int
+    at_ms: int
+    items: tuple[Delivered | Unreadable, ...]
+
+
 class Review(msgspec.Struct, frozen=True, kw_only=True):
     """Customers who were known before a campaign that watches customers was put: it is to look at them now."""
 
@@ -78,4 +104,27 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     uids: tuple[str, ...]
 
 
-Entry = EventBatch | Tick | CampaignPut | CampaignPaused | Skip | Review
+Change = Tick | CampaignPut | CampaignPaused | Skip | Review
+Entry = EventBatch | Tick | CampaignPut | CampaignPaused | Skip | Transfers | Review
+
+
+def uids_of(entry: Transfers | Review) -> Iterable[str]:
+    """Customers whom an entry concerns, each once, in order."""
+    if isinstance(entry, Review):
+        return dict.fromkeys(entry.uids)
+    return dict.fromkeys([item.transfer.uid for item in entry.items if not isinstance(item, Unreadable)])
+
+
+def uids_with_past(entry: Transfers) -> Iterable[str]:
+    """Those of whom all that is remembered must be at hand."""
+    transfers = [item.transfer for item in entry.items if not isinstance(item, Unreadable)]
+    return dict.fromkeys([one.uid for one in transfers if isinstance(one, Export | Import)])
+
+
+def instants_of(entry: Entry, clock_ms: int, *, each: bool) -> tuple[int, ...]:
+    """Instants that an entry moves a clock to, ascending: one, or (``each``) that of every event on its own time."""
+    if not each or not isinstance(entry, EventBatch):
+        return (max(clock_ms, entry.at_ms),)
+    occurred = [event.occurred_at_ms for event in entry.events if not isinstance(event, Unreadable)]
+    clocks = accumulate([max(clock_ms, at_ms) for at_ms in occurred], max)
+    return tuple(dict.fromkeys(clocks)) or (clock_ms,)

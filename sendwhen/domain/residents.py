@@ -16,6 +16,7 @@ from sendwhen.domain.past import chunk_events
 from sendwhen.domain.record import cut_past, read_record, write_record, young_ids
 from sendwhen.domain.seen import ITEM_BYTES, SeenIds
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.errors import Precondition
 
 LIVE_OVERHEAD_BYTES = 1_200
 """What a live customer takes beyond the length of its record and ids, as measured (``bench.domain``)."""
@@ -83,6 +84,19 @@ class Residents:
         self._woke(customer)
         return resident
 
+    def needed(self, uid: str) -> Resident:
+        """A resident customer, live.
+
+        Raises:
+            Precondition: The customer is not resident.
+        """
+        resident = self.wake(uid)
+        if resident is None:
+            raise Precondition(
+                f"Customer {uid} is not resident.", remedy="Admit the customers in absent() and due_absent() first."
+            )
+        return resident
+
     def wake(self, uid: str) -> Resident | None:
         """A resident customer, live; None where it is not resident."""
         resident = self.live.get(uid)
@@ -97,6 +111,8 @@ class Residents:
         seen, customer, was_due_ms = resident.seen, resident.customer, resident.due_at_ms
         append, replace = seen.settle(self._chunk_bytes)
         past: tuple[tuple[int, bytes], ...] = ()
+        if not customer.exists:
+            return self._deleted(uid, resident, replace)
         if customer.recent_count >= self._chunk_events:
             customer, past = cut_past(customer, self._chunk_events)
             resident.customer = customer
@@ -116,6 +132,11 @@ class Residents:
             due_moved=due_ms != was_due_ms,
             past=past,
         )
+
+    def _deleted(self, uid: str, resident: Resident, seen_replace: bytes | None) -> CustomerChange:
+        moved = resident.due_at_ms is not None
+        resident.dirty, resident.due_at_ms = False, None
+        return CustomerChange(uid=uid, record=None, seen_replace=seen_replace, due_moved=moved)
 
     def evict(self) -> int:
         """Bring both tiers within their bounds, but for dirty customers; how many are gone.

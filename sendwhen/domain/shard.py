@@ -3,9 +3,10 @@
 No I/O, no clock, no chance: the same entries lead to the same state and decisions in any process, whether live,
 replayed from the start, or resumed from any committed state. For each entry the host
 
-1. makes the customers in ``absent(entry)`` resident (``admit``),
+1. makes the customers in ``absent(entry)`` resident (``admit``), and brings what ``past_wanted`` asks for (``recall``),
 2. makes all deadlines up to the last of ``instants(entry)`` known (``expect``) and the customers in ``due_absent`` of
-   it resident; where they are many, in chunks, by ``advance`` up to an instant not beyond the first of ``instants``,
+   it resident; where they are many, in chunks, by ``advance`` up to an instant not beyond the first of ``instants``
+   (``next_due_before_ms`` tells the next that comes before the entry),
 3. calls ``apply``; and, once for many entries, ``collect``, commits, and calls ``evict``. What was resident before may
    have left then: the host asks ``absent`` and ``due_absent`` again.
 """
@@ -13,15 +14,16 @@ replayed from the start, or resumed from any committed state. For each entry the
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from itertools import accumulate
 from typing import assert_never
 
+from sendwhen.domain import entry as entries
 from sendwhen.domain.application import Application
 from sendwhen.domain.campaign_book import Compile
-from sendwhen.domain.changes import CampaignRow, Changes
+from sendwhen.domain.changes import CampaignRow, Changes, ReceivedRow
 from sendwhen.domain.condition import Fuse
-from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Review, Skip, Tick, Unreadable
+from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Review, Transfers, Unreadable
 from sendwhen.domain.moment import Moment
+from sendwhen.domain.received import Received
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
 from sendwhen.domain.shard_limits import ShardLimits
@@ -47,7 +49,9 @@ class Shard:
         fuse: Fuse,
         event_clock: bool = False,
         limits: ShardLimits | None = None,
+        partitions: int = 1,
     ) -> None:
+        """``partitions``: how many there are; a customer's other identities live in any of them."""
         self.partition = partition
         self._limits = limits or ShardLimits()
         self._event_clock = event_clock
@@ -57,6 +61,8 @@ class Shard:
             fuse=fuse,
             event_clock=event_clock,
             limits=self._limits,
+            partition=partition,
+            partitions=partitions,
         )
         self.restore(position=0, clock_ms=0, campaigns=())
 
@@ -67,6 +73,7 @@ class Shard:
         clock_ms: int,
         campaigns: Sequence[CampaignRow],
         skips: Collection[tuple[int, int]] = (),
+        received: Sequence[ReceivedRow] = (),
     ) -> None:
         """Forget everything and start from a committed state.
 
@@ -84,6 +91,7 @@ class Shard:
         self._dirty: dict[str, Resident] = {}
         self._unwritten: dict[str, None] = {}
         self._round = Round(self._limits)
+        self._received = Received(received, lineages_max=self._limits.source_lineages)
         self._application.book.restore(campaigns)
 
     @property
@@ -102,8 +110,8 @@ class Shard:
 
     def absent(self, entry: Entry) -> tuple[str, ...]:
         """Customers that the entry needs and who are not resident, each once, in order."""
-        if isinstance(entry, Review):
-            return self._residents.absent(dict.fromkeys(entry.uids))
+        if isinstance(entry, Transfers | Review):
+            return self._residents.absent(entries.uids_of(entry))
         if not isinstance(entry, EventBatch):
             return ()
         live = self._residents.live
@@ -118,6 +126,14 @@ class Shard:
         """Make a customer resident; None: a new one. One that is resident already is left as it is."""
         if uid not in self._residents:
             self._residents.admit(uid, record, older_ids)
+
+    def past_wanted(self, entry: Entry) -> tuple[str, ...]:
+        """Customers whose older events, which lie beside their records, the entry needs."""
+        return tuple(entries.uids_with_past(entry)) if isinstance(entry, Transfers) else ()
+
+    def recall(self, uid: str, chunks: Sequence[bytes | None]) -> None:
+        """Bring the older events of a customer for the entries until the next ``collect``: chunks by slot."""
+        self._application.recalled.keep(uid, chunks)
 
     def expect(self, wakes: Sequence[tuple[int, str]], complete_to_ms: int) -> None:
         """Learn deadlines from the store: (due_ms, uid), all of them up to ``complete_to_ms``.
@@ -139,20 +155,13 @@ class Shard:
         return self._wakes.next_due_ms(self._application.book.settled_ms(entry))
 
     def wants_tick(self, now_ms: int) -> bool:
-        """A timer is due by the host's clock and has not fired: a tick must move the log's clock.
-
-        Never on the events' own time: there only the operator moves the clock without events.
-        """
+        """A timer is due by the host's clock: a tick must move the log's. On the events' own time only operators do."""
         due_ms = self.next_due_ms()
         return not self._event_clock and due_ms is not None and due_ms <= now_ms
 
     def instants(self, entry: Entry) -> tuple[int, ...]:
         """Instants that ``apply`` moves the clock to, ascending: one, but for events on their own time."""
-        if not self._event_clock or not isinstance(entry, EventBatch):
-            return (max(self.clock_ms, entry.at_ms),)
-        occurred = [event.occurred_at_ms for event in entry.events if not isinstance(event, Unreadable)]
-        clocks = accumulate([max(self.clock_ms, at_ms) for at_ms in occurred], max)
-        return tuple(dict.fromkeys(clocks)) or (self.clock_ms,)
+        return entries.instants_of(entry, self.clock_ms, each=self._event_clock)
 
     def advance(self, to_ms: int, *, entry: Entry) -> None:
         """Fire what is due on the clock's way to the first instant of the coming entry, in (due, arming) order.
@@ -176,6 +185,8 @@ class Shard:
             )
         if isinstance(entry, EventBatch):
             self._apply_events(entry)
+        elif isinstance(entry, Transfers):
+            self._apply_transfers(entry)
         else:
             now_ms = max(self.clock_ms, entry.at_ms)
             self._advance(now_ms, entry)
@@ -184,20 +195,12 @@ class Shard:
 
     def collect(self) -> Changes:
         """Everything since the last collect. Each dirty customer is written once."""
+        self._application.recalled.forget()
         write = self._residents.write
         customers = [write(uid, resident) for uid, resident in self._dirty.items()]
         self._dirty = {}
         done, self._round = self._round, Round(self._limits)
-        return Changes(
-            position=self.position,
-            clock_ms=self.clock_ms,
-            customers=tuple(customers),
-            sends=tuple(done.sends),
-            decisions=tuple(done.decisions),
-            dead_letters=tuple(done.dead_letters),
-            campaigns=tuple(done.campaigns.values()),
-            counters=done.counters,
-        )
+        return done.changes(self.position, self.clock_ms, customers, self._received.drain())
 
     def evict(self) -> int:
         """After what was collected is committed: bring memory within its limits; how many customers left it."""
@@ -211,7 +214,7 @@ class Shard:
         for index, event in enumerate(batch.events):
             if isinstance(event, Unreadable):
                 if index not in left_out:
-                    self._set_aside(batch.seq, index, event)
+                    self._round.unreadable(batch.seq, index, event.payload, self.clock_ms)
                 continue
             if moment is None or (event_clock and event.occurred_at_ms > self.clock_ms):
                 moment = self._move_to(max(self.clock_ms, event.occurred_at_ms), batch, before_ms)
@@ -224,17 +227,24 @@ class Shard:
         if self._application.book.least_grace_ms is not None:
             self._fire(self.clock_ms, self.clock_ms, batch, self.clock_ms)
 
-    def _set_aside(self, seq: int, index: int, event: Unreadable) -> None:
-        self._round.set_aside(
-            seq=seq,
-            index=index,
-            reason="unreadable",
-            detail=f"{len(event.payload)} bytes that are no event.",
-            at_ms=self.clock_ms,
-            payload=event.payload,
-        )
+    def _apply_transfers(self, entry: Transfers) -> None:
+        moment = self._move_to(max(self.clock_ms, entry.at_ms), entry, self.clock_ms)
+        left_out = self._skips.of(entry.seq, len(entry.items))
+        for index, item in enumerate(entry.items):
+            if isinstance(item, Unreadable):
+                if index not in left_out:
+                    self._round.unreadable(entry.seq, index, item.payload, self.clock_ms)
+            elif not self._received.take(item, entry.seq):
+                self._round.counters.repeated_transfers += 1
+            elif index not in left_out:
+                uid = item.transfer.uid
+                resident = self._resident(uid)
+                if self._application.transfer(resident, item, index, moment, self._round):
+                    self._touched(uid, resident)
+                    # A deadline that passed while its run was on its way comes before what comes next.
+                    self._advance(self.clock_ms, entry)
 
-    def _move_to(self, now_ms: int, batch: EventBatch, before_ms: int) -> Moment:
+    def _move_to(self, now_ms: int, batch: EventBatch | Transfers, before_ms: int) -> Moment:
         self._advance(now_ms, batch)
         return Moment.of(batch, now_ms=now_ms, at_ms=now_ms, before_ms=before_ms)
 
@@ -271,7 +281,7 @@ class Shard:
             if self._application.review(resident, place, moment, self._round):
                 self._touched(uid, resident)
 
-    def _apply_change(self, entry: Tick | CampaignPut | CampaignPaused | Skip | Review) -> None:
+    def _apply_change(self, entry: entries.Change) -> None:
         match entry:
             case CampaignPut():
                 if not self._skips.whole(entry.seq):
@@ -280,16 +290,10 @@ class Shard:
                 self._round.rows(self._application.book.pause(entry))
             case Review():
                 self._review(entry)
-            case Tick() | Skip():
+            case entries.Tick() | entries.Skip():
                 pass
             case _:
                 assert_never(entry)
 
     def _resident(self, uid: str) -> Resident:
-        resident = self._residents.live.get(uid) or self._residents.wake(uid)
-        if resident is None:
-            raise Precondition(
-                f"Customer {uid} of partition {self.partition} is not resident.",
-                remedy="Admit the customers in absent() and due_absent() first.",
-            )
-        return resident
+        return self._residents.live.get(uid) or self._residents.needed(uid)

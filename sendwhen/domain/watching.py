@@ -33,12 +33,14 @@ class Occasion(msgspec.Struct, gc=False):
         event: What came; None: time passed.
         armed: Place in the order of armings, a number for each to be added.
         armings: Numbers given so far.
+        silent: Nothing fires: what is seen is not new, only seen in another light.
     """
 
     moment: Moment
     armed: tuple[int, ...]
     event: Event | None = None
     armings: int = 0
+    silent: bool = False
 
     def next_armed(self) -> tuple[int, ...]:
         """The next place."""
@@ -99,7 +101,8 @@ class Watching:
 
         Nobody enters anything for having been in before.
         """
-        if not customer.first_seen_at_ms or customer.looked == self._book.watch_mark:
+        is_nobody = not customer.exists or customer.into is not None
+        if is_nobody or customer.looked == self._book.watch_mark:
             return False
         self.look(customer, replace(customer), Occasion(moment, (moment.seq, moment.now_ms, 1, place)), out)
         return True
@@ -137,7 +140,7 @@ class Watching:
         ):
             customer.remember(campaign.campaign_id, Memory(memory.stopped, memory.fired, seen.memory, campaign.version))
         self._set_alarm(customer, plan, seen.next_ms, occasion, out)
-        if seen.fires:
+        if seen.fires and not occasion.silent:
             self._fire(customer, plan, occasion, out)
 
     def _set_alarm(self, customer: Customer, plan: Plan, next_ms: int | None, occasion: Occasion, out: Round) -> None:
@@ -231,13 +234,14 @@ class Watching:
         others = tuple(one for one in customer.runs if one is not run)
         if holds(step.when, asked):
             customer.runs = others
-            course = Course(customer=customer, run=run, plan=plan, moment=occasion.moment, armed=occasion.next_armed())
+            armed = plan.place(occasion.next_armed())
+            course = Course(customer=customer, run=run, plan=plan, moment=occasion.moment, armed=armed)
             self._passage.walk(course, run.phase + 1, out)
             return
         change_ms = next_change_ms(step.when, asked)
         due_at_ms = (run.latest_ms if change_ms is None else min(run.latest_ms, change_ms)) + plan.grace_ms
         if due_at_ms != run.due_at_ms:
-            waiting = replace(run, due_at_ms=due_at_ms, armed=occasion.next_armed())
+            waiting = replace(run, due_at_ms=due_at_ms, armed=plan.place(occasion.next_armed()))
             customer.runs = (*others, waiting)
             out.armed.append(waiting)
 

@@ -11,9 +11,11 @@ from services.trigger.ports import (
     Claimed,
     Commit,
     DeleteOutbox,
+    Deliver,
     Due,
     DueAnswer,
     Load,
+    LoadPast,
     MarkTrying,
     OutboxRow,
     Read,
@@ -39,6 +41,10 @@ class ShardStore(ReviewStore, Protocol):
         """See Load."""
         ...
 
+    def load_past(self, request: LoadPast) -> Mapping[int, tuple[tuple[bytes | None, ...], ...]]:
+        """See LoadPast."""
+        ...
+
     def due(self, request: Due) -> Mapping[int, DueAnswer]:
         """See Due."""
         ...
@@ -61,6 +67,10 @@ class ShardStore(ReviewStore, Protocol):
 
     def read_outbox(self, request: ReadOutbox) -> tuple[OutboxRow, ...]:
         """See ReadOutbox."""
+        ...
+
+    def deliver(self, request: Deliver) -> None:
+        """See Deliver."""
         ...
 
     def delete_outbox(self, request: DeleteOutbox) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from services.trigger.ports import Refusal, StoreLost, Why
 from tests.contract.commit_contract import CommitContract
+from tests.contract.identity_contract import IdentityContract
 from tests.contract.log_contract import LogContract
 from tests.contract.review_contract import ReviewContract
 from tests.contract.store_world import ChangeTuple, Owner, World, customer
@@ -41,7 +42,7 @@ class MemoryWorld(World):
         return [(row.number, row.epoch, row.owner, row.position, row.uids) for row in rows]
 
 
-class TestMemoryStore(LogContract, CommitContract, ReviewContract):
+class TestMemoryStore(LogContract, CommitContract, IdentityContract, ReviewContract):
     def open(self, **options: Any) -> World:
         return MemoryWorld(**options)
 

@@ -56,7 +56,7 @@ OPTIONS = {
     "wait_until": COMMON_OPTIONS | {"start", "until", "max", "at_max"},
     "session_end": COMMON_OPTIONS | {"of", "gap"},
 }
-CONTROLS = {"tick", "set", "rule_change"}
+CONTROLS = {"tick", "set", "rule_change", "merge", "delete"}
 EXPECTED_FIELDS = {"at", "who", "start", "key", "seen_at", "value"}
 
 

@@ -45,6 +45,11 @@ class DateLogic(EventlessLogic):
         next_ms = self._next_ms(sight, now_ms, fired_day) or 0
         return Look(_encode((next_ms, fired_day)) if next_ms or fired_day else b"", fires, next_ms or None)
 
+    def join(self, own: bytes, other: bytes) -> bytes:
+        """What comes next follows from the joined customer; neither has the same day twice."""
+        (next_ms, day), (_, other_day) = _decode(own), _decode(other)
+        return _encode((next_ms, max(day, other_day)))
+
     def because(self, run: Run) -> str:  # noqa: ARG002 - it is time that does it
         """Why it fires."""
         trigger = self._trigger
