@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sendwhen.campaigns.language import WHEN, MapWords, Schema
-from sendwhen.campaigns.language_policy import POLICY_MAPS
-from sendwhen.campaigns.language_table import CONDITIONS, MAPS
+from sendwhen.campaigns.language_table import CONDITIONS, MAPS, POLICY, POLICY_MAPS
 from sendwhen.campaigns.shapes import WORDS
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -21,7 +20,7 @@ def campaign_schema() -> dict[str, Any]:
 
 def policy_schema() -> dict[str, Any]:
     """Of sending.yaml."""
-    return _document("sending.yaml", "policy", POLICY_MAPS)
+    return _document("sending.yaml", "policy", {"policy": POLICY, **POLICY_MAPS})
 
 
 def _document(file: str, root: str, maps: Mapping[str, MapWords]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ruamel.yaml.nodes import Node
 
 from sendwhen.campaigns.filter_reader import FilterReader
 from sendwhen.campaigns.folder import POLICY_NAME
-from sendwhen.campaigns.language_policy import POLICY
+from sendwhen.campaigns.language_table import POLICY
 from sendwhen.campaigns.local_time_reader import LocalTimeReader
 from sendwhen.campaigns.problem import Flaw, Problem, place
 from sendwhen.campaigns.rule_reader import RuleReader
@@ -43,7 +43,7 @@ def check_policy(source: bytes) -> CheckedPolicy:
         return CheckedPolicy(problems=_placed(document.text, document.flaws), policy=None, version="")
     words = Reader()
     times = LocalTimeReader(FilterReader(document, words), words)
-    entries = words.map(document.root, POLICY.known, what=POLICY.what)
+    entries = words.words_of(document.root, POLICY)
     rules = RuleReader(times, words)
     everything, by_category = _caps(entries.get("caps"), rules, words)
     policy = SendingPolicy(

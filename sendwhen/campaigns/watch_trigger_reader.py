@@ -10,6 +10,7 @@ import msgspec
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from sendwhen.campaigns.filter_reader import OF_CUSTOMER
+from sendwhen.campaigns.language_triggers import TRIGGER_MAPS
 from sendwhen.campaigns.local_time_reader import LocalTimeReader
 from sendwhen.campaigns.problem import shortened
 from sendwhen.campaigns.when_reader import WhenReader
@@ -51,7 +52,7 @@ class WatchTriggerReader:
 
     def segment(self, node: Node) -> Segment | None:
         """``{enter: vip}``, ``{exit: WHEN}``; None (noted) where it is wrong."""
-        entries = self.words.map(node, ("enter", "exit"), what="'segment'")
+        entries = self.words.words_of(node, TRIGGER_MAPS["segment"])
         if len(entries) != 1:
             if isinstance(node, MappingNode) and (len(entries) == 2 or not node.value):
                 self.words.refuse(node, "'segment' needs one of 'enter' and 'exit'", "Write {enter: vip}.")
@@ -69,7 +70,7 @@ class WatchTriggerReader:
 
     def attribute_change(self, node: Node) -> AttributeChange | None:
         """``{attribute: tier, from: silver, to: gold}``; None (noted) where it is wrong."""
-        entries = self.words.map(node, ("attribute", "from", "to"), required=("attribute",), what="'attribute_change'")
+        entries = self.words.words_of(node, TRIGGER_MAPS["attribute_change"])
         name = self.words.text(entries.get("attribute"), "attribute", "tier")
         if name is None:
             return None
@@ -79,8 +80,7 @@ class WatchTriggerReader:
 
     def date(self, node: Node) -> DateOf | None:
         """``{attribute: birthday, offset: -7d, at: "09:00", zone: …, repeat: yearly}``; None (noted) where wrong."""
-        known = ("attribute", "offset", "at", "zone", "repeat")
-        entries = self.words.map(node, known, required=("attribute",), what="'date'")
+        entries = self.words.words_of(node, TRIGGER_MAPS["date"])
         name = self.words.text(entries.get("attribute"), "attribute", "birthday")
         times = LocalTimeReader(self.whens.filters, self.words)
         expression, zone = times.zone(entries.get("zone"))
