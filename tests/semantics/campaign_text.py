@@ -146,6 +146,11 @@ def _threshold(rule: Mapping[str, Any]) -> dict[str, Any]:
     return threshold
 
 
+def _attribute_change(rule: Mapping[str, Any]) -> dict[str, Any]:
+    bounds = {word: rule[word] for word in ("from", "to") if word in rule}
+    return {"attribute": rule["attr"], **bounds}
+
+
 _KINDS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "match": lambda rule: _filter(rule["match"]),
     "absence": _absence,
@@ -159,6 +164,8 @@ _KINDS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "wait_until": lambda rule: _filter(rule["start"]),
     "nth": lambda rule: {"of": _filter(rule["of"]), "ordinal": rule["ordinal"]},
     "recency": lambda rule: {"of": _filter(rule["of"]), "for": _duration(rule["for"])},
+    "attribute_change": _attribute_change,
+    "segment": lambda rule: {rule.get("edge", "enter"): _when(rule["when"])},
     "session_end": lambda rule: {"of": _filter(rule["of"]), "gap": _duration(rule["gap"])},
 }
 """By kind, what stands under its word."""
@@ -201,6 +208,24 @@ def _operand(value: Any) -> str:
 
 def _property(root: str, name: str) -> str:
     return f"{root}.properties.{name}" if _NAME.match(name) else f"{root}.properties[{json.dumps(name)}]"
+
+
+def _when(given: Mapping[str, Any]) -> Any:
+    """What is asked of the customer, by counts of events or by attributes."""
+    for word in ("all", "any"):
+        if word in given:
+            return {word: [_when(part) for part in given[word]]}
+    if "not" in given:
+        return {"not": _when(given["not"])}
+    if "event" not in given:
+        return _guard(given)
+    asked = _filter({word: given[word] for word in ("event", "where") if word in given})
+    asked |= {word: given[word] for word in ("at_least", "at_most") if word in given}
+    if "within_last" in given:
+        asked["within_last"] = _duration(given["within_last"])
+    if set(given) - {"event", "where", "at_least", "at_most", "within_last"}:
+        raise Unsupported(f"condition {sorted(given)}")
+    return asked
 
 
 def _guard(given: Mapping[str, Any]) -> Any:
