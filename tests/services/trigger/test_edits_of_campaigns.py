@@ -244,3 +244,20 @@ async def test_a_count_looks_at_no_more_customers_than_it_may_and_says_that_it_e
 
         assert estimated
         assert waiting.runs == 450
+
+
+async def test_a_sending_policy_is_planned_and_put_with_any_migration_since_nobody_waits_in_it() -> None:
+    def policy(most: int) -> campaign_pb2.CampaignSource:
+        text = f"caps: {{marketing: {{at_most: {most}, per: 7d}}}}\n"
+        return campaign_pb2.CampaignSource(files={"sending.yaml": text.encode()})
+
+    async with Running() as running:
+        trigger = running.trigger()
+        await trigger.PutCampaign(pb.PutCampaignRequest(source=policy(1)))
+
+        plan = await trigger.PlanCampaign(pb.PlanCampaignRequest(source=policy(2)))
+        put = pb.PutCampaignRequest(source=policy(2), migrate=campaign_pb2.MIGRATION_MOVE)
+
+        assert list(plan.changes) == ["caps.marketing.at_most: 1 becomes 2"]
+        assert list(plan.waiting) == []
+        assert (await trigger.PutCampaign(put)).changed
