@@ -211,6 +211,7 @@ def test_an_edit_is_planned_put_and_followed_and_an_archived_campaign_lets_go(sh
     history = shop.said("campaigns", "history", "trial")
     why = shop.said("why", "quin", "trial")
     assert "archived" in why
+    assert "would have sent" not in why
     assert "archived" in history
     assert "move" in history
     assert shop.subjects("quin@example.com") == ["Welcome"]
