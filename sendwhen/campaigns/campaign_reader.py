@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from sendwhen.campaigns.filter_reader import AT_FIRE_TIME, EVENT, EVENT_AND_START, FilterReader
-from sendwhen.campaigns.problem import shortened
+from sendwhen.campaigns.problem import Flaw, shortened
 from sendwhen.campaigns.sending_reader import SendingReader
 from sendwhen.campaigns.step_reader import StepReader
 from sendwhen.campaigns.trigger_reader import TriggerReader
@@ -19,12 +19,13 @@ from sendwhen.campaigns.words import Reader
 from sendwhen.campaigns.yaml_document import Document
 from sendwhen.domain.campaign import Campaign, Reentry
 from sendwhen.domain.predicate import When
-from sendwhen.domain.trigger_kinds import DAY_MS
+from sendwhen.domain.trigger_kinds import DAY_MS, Absence, AttributeChange, DateOf, Segment, Trigger
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?\Z")
 _WORDS = (
     "campaign",
     "trigger",
+    "event_time",
     "per",
     "guard",
     "stop_after",
@@ -68,6 +69,7 @@ class CampaignReader:
         reentry, cooldown_ms = self._reentry(entries.get("reentry"))
         parts = {
             "campaign_id": self._id(entries.get("campaign")) or "",
+            "grace_ms": self._grace(entries.get("event_time"), trigger),
             "per": filters.expression(entries.get("per"), EVENT),
             "guard": whens.read(entries.get("guard"), AT_FIRE_TIME),
             "stop_after": filters.filters(entries.get("stop_after"), EVENT, "stop_after"),
@@ -77,6 +79,9 @@ class CampaignReader:
             "max_event_age_ms": self._limit(entries.get("max_event_age"), "max_event_age"),
             "max_lateness_ms": self._limit(entries.get("max_lateness"), "max_lateness"),
         }
+        if reentry is Reentry.ONCE and isinstance(trigger, Absence) and trigger.repeat is not None:
+            problem, remedy = "A campaign that acts once does not repeat", "Leave out 'repeat', or write always."
+            self.words.flaws.append(Flaw(entries["reentry"].start_mark.index, problem, remedy, warning=True))
         if trigger is None or any(not flaw.warning for flaw in self.words.flaws):
             return None
         return Campaign(version="", trigger=trigger, reentry=reentry, cooldown_ms=cooldown_ms, **parts)  # type: ignore[arg-type]  # each part is of its field's type
@@ -97,6 +102,16 @@ class CampaignReader:
             return self.words.choice(node, "reentry", choices, Reentry.ALWAYS), 0
         entries = self.words.map(node, ("cooldown",), required=("cooldown",), what="'reentry'")
         return Reentry.COOLDOWN, self.words.duration(entries.get("cooldown"), "cooldown") or 0
+
+    def _grace(self, node: Node | None, trigger: Trigger | None) -> int | None:
+        if node is None:
+            return None
+        if isinstance(trigger, AttributeChange | Segment | DateOf):
+            self.words.refuse(
+                node, "'event_time' goes with triggers that listen to events", "Leave it out, or write another trigger."
+            )
+        entries = self.words.map(node, ("grace",), required=("grace",), what="'event_time'")
+        return self.words.duration(entries.get("grace"), "grace")
 
     def _limit(self, node: Node | None, what: str) -> int | None:
         if isinstance(node, ScalarNode) and node.value == "none":

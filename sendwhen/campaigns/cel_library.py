@@ -19,9 +19,11 @@ from cel_expr_python import cel
 
 from sendwhen.campaigns.cel_tree import Node, read_tree
 from sendwhen.campaigns.cel_values import ERROR
-from sendwhen.campaigns.problem import Flaw, listed, shortened
+from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
 
 ROOTS = ("event", "start", "customer", "now")
+STEPS = "steps."
+"""Beginning of further roots: ``steps.NAME`` is the event of a sequence's named step."""
 _ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 _OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\(?(.*?)\)?'(?: |$)")
@@ -32,7 +34,7 @@ _OPERATOR = re.compile(r"^!?_?([^_a-z@]+)_?$")
 def _environment(roots: frozenset[str]) -> Any:
     fields = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
     variables: dict[str, Any] = {}
-    for root in roots & {"event", "start"}:
+    for root in sorted(root for root in roots if root in {"event", "start"} or root.startswith(STEPS)):
         variables |= {
             f"{root}.name": cel.Type.STRING,
             f"{root}.id": cel.Type.STRING,
@@ -105,6 +107,8 @@ def _translated(words: str, roots: Collection[str]) -> tuple[str, str]:  # noqa:
 
 def _unknown(name: str, roots: Collection[str]) -> tuple[str, str]:
     root, _, rest = name.partition(".")
+    if root == STEPS[:-1]:
+        return _unknown_step(rest, sorted(one.removeprefix(STEPS) for one in roots if one.startswith(STEPS)))
     if root in ROOTS and root not in roots:
         return f"'{root}' is not known here", f"Here there are {listed((r for r in ROOTS if r in roots), 'and')}."
     if root in ("event", "start"):
@@ -121,6 +125,24 @@ def _unknown(name: str, roots: Collection[str]) -> tuple[str, str]:
     if "start" not in roots and "event" not in roots:
         written = f"customer.{name}"
     return f"'{name}' is not known here", f"Write {written}; text goes in quotes."
+
+
+def _unknown_step(rest: str, names: Collection[str]) -> tuple[str, str]:
+    step, _, field = rest.partition(".")
+    if not names:
+        return (
+            "There is no named step before this",
+            "Name an earlier step of the sequence with 'as', and write it here.",
+        )
+    if step not in names:
+        return (
+            f"There is no step '{shortened(step)}' before this",
+            f"Write steps.{nearest(step, names) or listed(names)}.",
+        )
+    return (
+        f"There is no '{STEPS}{shortened(rest)}'",
+        f"Write steps.{step}.properties.{field or 'price'} for a property, or steps.{step}.name, .id, .occurred_at.",
+    )
 
 
 def operator_word(function: str) -> str:

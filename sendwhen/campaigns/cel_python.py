@@ -82,7 +82,11 @@ class Writer:
         if node.value in self._variables:
             return Code(self._variables[node.value])
         root, _, name = node.value.partition(".")
-        if root not in ROOTS:
+        event = root
+        if root == "steps":
+            step, _, name = name.partition(".")
+            root, event = "start", f"start.steps[{step!r}]"
+        elif root not in ROOTS:
             raise Refused(
                 node.offset, f"'{node.value}' is a type, not a value", "Compare values; types cannot be asked for."
             )
@@ -92,13 +96,16 @@ class Writer:
         if root == "customer":
             return Code("_map(customer)")
         if name == "properties":
-            return Code(f"_map({root[0]}p)")
-        return Code(f"_T({root}.occurred_at_ms * 1000000)" if name == "occurred_at" else f"{root}.{name}")
+            return Code(f"_map({root[0]}p)" if event == root else f"_map({event}.properties)")
+        return Code(f"_T({event}.occurred_at_ms * 1000000)" if name == "occurred_at" else f"{event}.{name}")
 
     def _root(self, node: Node) -> str:
         """The name of the mapping behind a root, or "" for any other node."""
         if node.kind != "name" or node.value in self._variables:
             return ""
+        if node.value.startswith("steps.") and node.value.endswith(".properties"):
+            self.roots.add("start")
+            return f"start.steps[{node.value.split('.')[1]!r}].properties"
         known = {"customer": "customer", "event.properties": "ep", "start.properties": "sp"}.get(node.value, "")
         if known:
             self.roots.add(node.value.partition(".")[0])

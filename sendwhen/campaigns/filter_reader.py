@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ruamel.yaml.nodes import Node, ScalarNode
@@ -31,10 +32,12 @@ class FilterReader:
     Attributes:
         document: Where they stand.
         words: Collects the problems.
+        captured: Further roots wherever there is a ``start``: named steps of the trigger, as "steps.NAME".
     """
 
     document: Document
     words: Reader = field(default_factory=Reader)
+    captured: tuple[str, ...] = ()
 
     def filters(self, node: Node | None, roots: tuple[str, ...], what: str) -> tuple[EventFilter, ...]:
         """A list of filters; () where there is none."""
@@ -44,7 +47,10 @@ class FilterReader:
 
     def filter(self, node: Node, roots: tuple[str, ...]) -> EventFilter | None:
         """A filter; None (noted) where it is wrong."""
-        entries = self.words.map(node, ("event", "where"), required=("event",), what="An event")
+        return self.filter_of(self.words.map(node, ("event", "where"), required=("event",), what="An event"), roots)
+
+    def filter_of(self, entries: Mapping[str, Node], roots: tuple[str, ...]) -> EventFilter | None:
+        """A filter whose words are read already."""
         name = self.words.text(entries.get("event"), "event", "Order Completed")
         where = self.condition(entries.get("where"), roots)
         if name is None:
@@ -62,7 +68,7 @@ class FilterReader:
         text = self.words.text(node, "A condition", "event.properties.price > 10")
         if node is None or text is None:
             return None
-        condition, flaws = read_condition(text, roots)
+        condition, flaws = read_condition(text, self._roots(roots))
         self._note(node, flaws)
         return condition
 
@@ -71,9 +77,12 @@ class FilterReader:
         text = self.words.text(node, "An expression", "event.properties.sku")
         if node is None or text is None:
             return None
-        expression, flaws = read_expression(text, roots)
+        expression, flaws = read_expression(text, self._roots(roots))
         self._note(node, flaws)
         return expression
+
+    def _roots(self, roots: tuple[str, ...]) -> tuple[str, ...]:
+        return (*roots, *self.captured) if "start" in roots else roots
 
     def _note(self, node: Node, flaws: list[Flaw]) -> None:
         assert isinstance(node, ScalarNode)

@@ -34,7 +34,7 @@ ELEMENTS_LIMIT = 10_000
 """Elements of a list that a filter takes or makes."""
 NUMBER_LIMIT = 1e18
 """Numbers that a filter makes stay below it."""
-ROOTS = ("event", "start", "customer", "now")
+ROOTS = ("event", "start", "steps", "trigger", "customer", "now")
 _REFUSED_TAGS = ("include", "render")
 # The last two take a list for text that is escaped already.
 _REFUSED_FILTERS = ("safe", "escapejs", "replace_last", "remove_last")

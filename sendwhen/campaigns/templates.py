@@ -127,6 +127,8 @@ def _parsed(part: str, source: str) -> BoundTemplate:
 def render(template: Template, context: Mapping[str, Any]) -> Rendered:
     """The email for a context: "event", "start" ({name, id, occurred_at_ms, properties}), "customer", and "now_ms".
 
+    Where the trigger gives them: "steps" (events by name) and "trigger" ({value}).
+
     Raises:
         MissingValue: A property that is absent, or null, is printed without a default.
         NotRendered: A limit was reached, or a value is of the wrong kind. Neither quotes a value: both go to logs.
@@ -188,15 +190,21 @@ def _reason(error: Exception, source: str) -> str:
 def _values(context: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {"customer": _without_nulls(dict(context.get("customer") or {}))}
     for root in ("event", "start"):
-        scope = context.get(root)
-        if scope:
-            values[root] = _without_nulls(
-                {"name": scope.get("name"), "id": scope.get("id"), "properties": scope.get("properties") or {}}
-            )
-            values[root]["occurred_at"] = _iso(scope.get("occurred_at_ms", 0))
+        if scope := context.get(root):
+            values[root] = _event(scope)
+    values["steps"] = {name: _event(scope) for name, scope in (context.get("steps") or {}).items()}
+    values["trigger"] = dict(context.get("trigger") or {})
     if context.get("now_ms") is not None:
         values["now"] = _iso(context["now_ms"])
     return values
+
+
+def _event(scope: Mapping[str, Any]) -> dict[str, Any]:
+    event: dict[str, Any] = _without_nulls(
+        {"name": scope.get("name"), "id": scope.get("id"), "properties": scope.get("properties") or {}}
+    )
+    event["occurred_at"] = _iso(scope.get("occurred_at_ms", 0))
+    return event
 
 
 def _iso(ms: int) -> str:

@@ -19,9 +19,8 @@ from sendwhen.domain.span import Span
 T = TypeVar("T")
 _WHOLE = re.compile(r"-?[0-9]{1,12}\Z")
 _LATER = """
-goal branch split quiet_hours cap priority holdout fresh sequence count sum distinct segment session_end quiet_then nth
-recency attribute_change date wait_until webhook exit window not_between if else then schedule zone audience cases tests
-provider
+goal branch split quiet_hours cap priority holdout fresh date webhook exit window if else schedule zone audience cases
+tests provider
 """
 LATER_WORDS = frozenset(_LATER.split())
 """Words of the language to come, so that their refusal can say so."""
@@ -110,7 +109,9 @@ class Reader:
         if node is None or text is None:
             return None
         ms = duration_ms(text)
-        if ms is None:
+        if ms is None and months_and_rest(text)[0]:
+            self.refuse(node, f"{what} cannot be in calendar months", "Write it in days, as in 30d.")
+        elif ms is None:
             self.refuse(
                 node,
                 f"'{shortened(text)}' is no duration",
@@ -153,6 +154,20 @@ class Reader:
             self.refuse(node, f"{what} must be a whole number from {least} to {most}", "Write another number.")
             return None
         return int(text)
+
+    def positive(self, node: Node | None, what: str) -> float | None:
+        """A number over zero."""
+        text = self.text(node, what, "100")
+        if node is None or text is None:
+            return None
+        if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", text) or not float(text):
+            self.refuse(node, f"{what} cannot be '{shortened(text)}'", "Write a number over 0, as in 100 or 99.95.")
+            return None
+        return float(text)
+
+    def truth(self, node: Node | None, what: str) -> bool:
+        """``true`` or ``false``; false where it is left out."""
+        return self.choice(node, what, {"true": True, "false": False}, default=False)
 
     def each(self, nodes: Sequence[Node], read: Callable[[Node], T | None]) -> tuple[T, ...]:
         """What could be read of a list's entries."""

@@ -6,13 +6,15 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from sendwhen.domain import held_events
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.condition import Fuse
 from sendwhen.domain.customer import learn
-from sendwhen.domain.deadlines import FAILED, Deadlines
+from sendwhen.domain.deadlines import FAILED, AlarmHandler, Deadlines
 from sendwhen.domain.entry import CampaignPut
 from sendwhen.domain.event import Event
+from sendwhen.domain.held_events import HeldEventHandler
 from sendwhen.domain.journey import Journey
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
@@ -54,7 +56,11 @@ class Application:
         self._journey = Journey(
             book=self.book, passage=passage, watching=watching, limits=limits, event_clock=event_clock
         )
-        self._deadlines = Deadlines(book=self.book, passage=passage, watching=watching, alarms={WATCH: watching})
+        alarms: dict[str, AlarmHandler] = {
+            WATCH: watching,
+            held_events.KIND: HeldEventHandler(book=self.book, taker=self._journey),
+        }
+        self._deadlines = Deadlines(book=self.book, passage=passage, watching=watching, alarms=alarms)
 
     def event(self, resident: Resident, event: Event, index: int, moment: Moment, out: Round) -> bool:
         """Apply an event; whether it changed the customer."""

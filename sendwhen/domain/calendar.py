@@ -25,6 +25,14 @@ def plus_months(at_ms: int, months: int) -> int:
     return (at.replace(year=year, month=month + 1, day=min(at.day, _days(year, month + 1))) - _EPOCH) // _MILLISECOND
 
 
+def month_start(at_ms: int, months: int) -> int:
+    """The beginning of the block of so many calendar months, counted from January 1970, in which an instant lies."""
+    at = _EPOCH + at_ms * _MILLISECOND
+    block = ((at.year - 1970) * 12 + at.month - 1) // months * months
+    years, month = divmod(block, 12)
+    return (datetime(1970 + years, month + 1, 1, tzinfo=UTC) - _EPOCH) // _MILLISECOND
+
+
 def instant_ms(value: object) -> int | None:
     """An instant of what an attribute may hold: RFC 3339 text, a date (its first instant in UTC) or milliseconds."""
     if isinstance(value, bool):

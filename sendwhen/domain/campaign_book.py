@@ -8,11 +8,12 @@ from hashlib import blake2b
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import CampaignRow
 from sendwhen.domain.condition import Fuse
-from sendwhen.domain.entry import CampaignPaused, CampaignPut
+from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Unreadable
 from sendwhen.domain.plan import Listeners, Plan
 from sendwhen.domain.predicate import History
 from sendwhen.domain.shard_limits import ShardLimits
 
+FOR_EVER_MS = 2**62
 _Version = tuple[str, str]
 
 
@@ -20,7 +21,9 @@ class CampaignBook:
     """Campaigns as of one entry.
 
     Attributes:
-        listeners: By event name, what campaigns in force do with it.
+        listeners: By event name, what campaigns in force do with it, but for those on event time.
+        on_event_time: By event name, the campaigns on event time in force that it may concern.
+        least_grace_ms: The shortest grace of a version kept; None where none is on event time.
         enders: Names of events that may end a run of any version kept.
         watching: Campaigns in force whose trigger looks at the customer; watch_mark: names them all with their
             versions, "" for none.
@@ -50,9 +53,26 @@ class CampaignBook:
         return row is not None and row.paused
 
     def put_at_ms(self, campaign_id: str) -> int:
-        """When the version in force was put; 0 where there is none."""
-        row = self._current.get(campaign_id)
-        return 0 if row is None else row.put_at_ms
+        """Since when the trigger in force has been: versions that only changed something else count together."""
+        return self._put_at_ms.get(campaign_id, 0)
+
+    def _trigger_put_at_ms(self, current: CampaignRow) -> int:
+        rows = [row for row in self._rows.values() if row.campaign_id == current.campaign_id]
+        since_ms, text = current.put_at_ms, self._plans[current.campaign_id, current.version].trigger_text
+        for row in sorted(rows, key=lambda row: row.put_at_ms, reverse=True):
+            if row.put_at_ms > since_ms or row.version == current.version:
+                continue
+            if self._plans[row.campaign_id, row.version].trigger_text != text:
+                break
+            since_ms = row.put_at_ms
+        return since_ms
+
+    def settled_ms(self, entry: Entry) -> int:
+        """Up to where nothing that an entry brings can lie before a deadline on event time."""
+        if self.least_grace_ms is None or not isinstance(entry, EventBatch):
+            return FOR_EVER_MS
+        occurred = [event.occurred_at_ms for event in entry.events if not isinstance(event, Unreadable)]
+        return min(occurred, default=FOR_EVER_MS) + self.least_grace_ms
 
     def put(self, entry: CampaignPut, at_ms: int) -> tuple[Sequence[CampaignRow], int]:
         """Bring a version into force; rows that changed, and how many versions were forgotten for it.
@@ -116,9 +136,22 @@ class CampaignBook:
         # In the order of ids, so that what several campaigns decide about one event does not depend on when they were
         # put.
         current = [self._plans[row.campaign_id, row.version] for _, row in sorted(self._current.items())]
-        names = dict.fromkeys(name for plan in current for name in (*plan.stops, *plan.starts))
-        self.listeners = {name: Listeners(name, current, self._fuse) for name in names}
-        self.enders = frozenset(name for plan in self._plans.values() for name in plan.event_names_that_end_runs())
+        self._put_at_ms = {one: self._trigger_put_at_ms(row) for one, row in self._current.items()}
+        at_once = [plan for plan in current if not plan.on_event_time]
+        names = dict.fromkeys(name for plan in at_once for name in (*plan.stops, *plan.starts))
+        self.listeners = {name: Listeners(name, at_once, self._fuse) for name in names}
+        self.on_event_time: dict[str, list[Plan]] = {}
+        for plan in current:
+            if plan.on_event_time:
+                for name in plan.event_names:
+                    self.on_event_time.setdefault(name, []).append(plan)
+        graces = [plan.grace_ms for plan in self._plans.values() if plan.on_event_time]
+        self.least_grace_ms = min(graces, default=None)
+        self.enders = frozenset(
+            name
+            for plan in self._plans.values()
+            for name in (plan.event_names if plan.on_event_time else plan.event_names_that_end_runs())
+        )
         self.watching = tuple((plan, plan.watch) for plan in current if plan.watch is not None)
         marks = " ".join(f"{plan.campaign.campaign_id}/{plan.campaign.version}" for plan, _ in self.watching)
         self.watch_mark = blake2b(marks.encode(), digest_size=6).hexdigest() if marks else ""

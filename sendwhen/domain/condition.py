@@ -13,12 +13,14 @@ class EventScope(msgspec.Struct, kw_only=True):
 
     Attributes:
         properties: Decoded JSON object.
+        steps: Of a start: the events of a sequence's named steps, which conditions see as ``steps``.
     """
 
     name: str
     id: str
     occurred_at_ms: int
     properties: Mapping[str, Any]
+    steps: Mapping[str, EventScope] = {}
 
 
 CustomerScope = Mapping[str, Any]
@@ -40,7 +42,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         source: The text, for explanations.
         python: The same as one Python expression over the compiler's own names, for fusing.
-        needs_start: It refers to ``start``, so it is asked for each run instead of once for each event.
+        needs_start: It refers to ``start`` or ``steps``, so it is asked for each run instead of once for each event.
         test: The compiled form.
     """
 

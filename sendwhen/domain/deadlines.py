@@ -14,7 +14,7 @@ from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Course, Passage
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
-from sendwhen.domain.run import TRIGGER_PHASE, Alarm, Run
+from sendwhen.domain.run import EVENT_TIME, TRIGGER_PHASE, Alarm, Run
 from sendwhen.domain.watching import Occasion, Watching
 
 FAILED = "failed"
@@ -78,6 +78,8 @@ class Deadlines:
         if plan is None:
             _skip(draft, run, moment, out, ("version_gone", "The version that started it is not kept."))
             return
+        if plan.on_event_time:
+            moment, armed = replace(moment, now_ms=run.due_at_ms - plan.grace_ms), (EVENT_TIME, *armed)
         course = Course(customer=draft, run=run, plan=plan, moment=moment, armed=armed)
         if run.phase == TRIGGER_PHASE:
             self._passage.fire(course, out)

@@ -6,37 +6,23 @@ dropped when anything here raises.
 
 from __future__ import annotations
 
-import msgspec
-from msgspec.structs import replace
+from collections.abc import Sequence
 
 from sendwhen.domain.campaign_book import CampaignBook
-from sendwhen.domain.condition import CustomerScope, EventScope
 from sendwhen.domain.customer import Customer, Memory
-from sendwhen.domain.decision import Decision, Kind
+from sendwhen.domain.decision import Kind
 from sendwhen.domain.event import Event
+from sendwhen.domain.held_events import Held, HoldingBack
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Course, Passage
-from sendwhen.domain.plan import STOPPED, Listeners, Listening, Plan, holds
-from sendwhen.domain.properties import read_object
-from sendwhen.domain.reentry import refusal
+from sendwhen.domain.plan import STOPPED, Listeners, Plan, holds
 from sendwhen.domain.round import Round
-from sendwhen.domain.run import TRIGGER_PHASE, Run, StartEvent, run_id
+from sendwhen.domain.run import Run
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.starts import Seen, Starts
 from sendwhen.domain.tally import counted
-from sendwhen.domain.trigger_kinds import OnRestart
-from sendwhen.domain.triggers.logic import Hit, Progress
+from sendwhen.domain.telling import say
 from sendwhen.domain.watching import Occasion, Watching
-
-
-class _Seen(msgspec.Struct, gc=False):
-    """One event as the campaigns look at it."""
-
-    event: Event
-    scope: EventScope
-    customer: CustomerScope
-    moment: Moment
-    index: int
-    armings: int = 0
 
 
 class Journey:
@@ -49,14 +35,16 @@ class Journey:
         self._watching = watching
         self._passage = passage
         self._limits = limits
-        self._event_clock = event_clock
+        self._starts = Starts(book=book, passage=passage, limits=limits, event_clock=event_clock)
+        self._holding = HoldingBack(book=book, limits=limits)
 
     def concerns(self, before: Customer, customer: Customer, event: Event) -> bool:
         """Whether any campaign may have something to do with the event."""
         name, book = event.name, self._book
         return (
             name in book.listeners
-            or (bool(customer.runs) and name in book.enders)
+            or name in book.on_event_time
+            or (bool(customer.runs or customer.alarms) and name in book.enders)
             or name in book.tally_events
             or self._watching.concerns(before, customer, name)
         )
@@ -65,31 +53,57 @@ class Journey:
         self, before: Customer, customer: Customer, event: Event, *, index: int, moment: Moment, out: Round
     ) -> None:
         """Let an event count, end waits, stop campaigns and start runs; then let those look who watch the customer."""
-        listeners = self._book.listeners.get(event.name)
-        may_end = bool(customer.runs) and event.name in self._book.enders
-        scope = EventScope(
-            name=event.name,
-            id=event.event_id,
-            occurred_at_ms=event.occurred_at_ms,
-            properties=read_object(event.properties),
-        )
-        seen = _Seen(event, scope, customer.scope(), moment, index)
+        name = event.name
+        listeners = self._book.listeners.get(name)
+        may_end = bool(customer.runs or customer.alarms) and name in self._book.enders
+        if may_end or name in self._book.on_event_time:
+            self._holding.hold(customer, event, index, moment, out)
+        place = (moment.seq, moment.now_ms, 1, index)
+        seen = Seen.of(event, customer, moment, arrived_ms=moment.now_ms, place=place)
         self._count(customer, seen)
         if may_end:
-            self._end_runs(customer, seen, out)
+            self._end_runs(customer, [run for run in customer.runs if not self._on_event_time(run)], seen, out)
         if listeners is not None:
             self._listen(customer, listeners, seen, out)
-        if self._watching.concerns(before, customer, event.name):
-            occasion = Occasion(moment, (moment.seq, moment.now_ms, 1, index), event, seen.armings)
-            self._watching.look(customer, before, occasion, out)
+        if self._watching.concerns(before, customer, name):
+            self._watching.look(customer, before, Occasion(moment, place, event, seen.armings), out)
 
-    def _count(self, customer: Customer, seen: _Seen) -> None:
+    def take_held(
+        self,
+        customer: Customer,
+        plan: Plan,
+        event: Event,
+        held: Held,
+        *,
+        moment: Moment,
+        armed: tuple[int, ...],
+        out: Round,
+    ) -> None:
+        """Let an event whose time has come do the same in one campaign on event time."""
+        campaign = plan.campaign
+        seen = Seen.of(event, customer, moment, arrived_ms=held.arrived_ms, place=armed)
+        version = campaign.campaign_id, campaign.version
+        runs = [run for run in customer.runs if (run.campaign_id, run.version) == version]
+        self._end_runs(customer, runs, seen, out)
+        stops, indexes = plan.passed(seen.scope, seen.customer, moment.now_ms)
+        if not held.starts:
+            return
+        if stops:
+            self._stop(customer, plan)
+        if indexes:
+            self._starts.start(customer, plan, indexes, seen, out)
+
+    def _on_event_time(self, run: Run) -> bool:
+        plan = self._book.plan(run.campaign_id, run.version)
+        return plan is not None and plan.on_event_time
+
+    def _count(self, customer: Customer, seen: Seen) -> None:
         for history in self._book.tally_events.get(seen.scope.name, ()):
             if holds(history.of.where, seen.scope, seen.customer, None, seen.moment.now_ms):
                 packed = counted(customer.tallies.get(history.tally, b""), history, seen.moment.now_ms)
                 customer.tallies = {**customer.tallies, history.tally: packed}
 
-    def _listen(self, customer: Customer, listeners: Listeners, seen: _Seen, out: Round) -> None:
+    def _listen(self, customer: Customer, listeners: Listeners, seen: Seen, out: Round) -> None:
         mask = listeners.always_mask
         if listeners.fused is not None:
             mask |= listeners.fused(seen.scope, seen.customer, seen.moment.now_ms)
@@ -98,25 +112,26 @@ class Journey:
                 if mask & listening.stop_mask:
                     self._stop(customer, listening.plan)
                 if mask & listening.start_mask:
-                    self._start(customer, listening, mask, seen, out)
+                    indexes = [index for bit, index in listening.starts if mask >> bit & 1]
+                    self._starts.start(customer, listening.plan, indexes, seen, out)
 
-    def _end_runs(self, customer: Customer, seen: _Seen, out: Round) -> None:
-        kept, passed = [], []
-        for run in customer.runs:
+    def _end_runs(self, customer: Customer, runs: Sequence[Run], seen: Seen, out: Round) -> None:
+        ended, passed = [], []
+        for run in runs:
             plan = self._book.plan(run.campaign_id, run.version)
             reason = plan.end(run, seen.scope, seen.customer, seen.moment.now_ms, self._limits) if plan else ""
             if plan and reason:
+                ended.append(run)
                 if reason == STOPPED:
                     self._stop(customer, plan)
                 self._say(customer, run, Kind.CANCELLED, (reason, f"“{seen.scope.name}” came."), seen=seen, out=out)
             elif plan and plan.awaits(run, seen.scope, seen.customer, seen.moment.now_ms):
+                ended.append(run)
                 passed.append((run, plan))
-            else:
-                kept.append(run)
-        if len(kept) != len(customer.runs):
-            customer.runs = tuple(kept)
+        if ended:
+            customer.runs = tuple(run for run in customer.runs if run not in ended)
         for run, plan in passed:
-            course = Course(customer=customer, run=run, plan=plan, moment=seen.moment, armed=self._armed(seen))
+            course = Course(customer=customer, run=run, plan=plan, moment=seen.moment, armed=seen.armed())
             self._passage.walk(course, run.phase + 1, out)
 
     @staticmethod
@@ -125,159 +140,6 @@ class Journey:
         if not memory.stopped:
             customer.remember(plan.campaign.campaign_id, Memory(True, memory.fired))
 
-    def _start(self, customer: Customer, listening: Listening, mask: int, seen: _Seen, out: Round) -> None:
-        plan, at_ms = listening.plan, seen.moment.now_ms
-        campaign = plan.campaign
-        key = plan.key(seen.scope, seen.customer, at_ms, self._limits)
-        reason, detail = self._closed(customer, plan, seen)
-        if not reason and key is None:
-            reason, detail = "no_key", "The event gives the run no key."
-        if reason or key is None:
-            out.counters.late += reason == "too_old"
-            self._refuse(customer, plan, key or "", (reason, detail), seen=seen, out=out)
-            return
-        memory = customer.memory(campaign.campaign_id)
-        trigger = memory.trigger if memory.trigger_version == campaign.version else b""
-        indexes = [index for bit, index in listening.starts if mask >> bit & 1]
-        hit = Hit(
-            indexes=indexes,
-            event=seen.scope,
-            customer=seen.customer,
-            key=key,
-            at_ms=at_ms,
-            occurrence=StartEvent.of(seen.event),
-            first_seen_at_ms=customer.first_seen_at_ms,
-            put_at_ms=self._book.put_at_ms(campaign.campaign_id),
-        )
-        progress = plan.logic.progress(trigger, hit, self._limits.partials)
-        out.counters.overflows += progress.overflows
-        if (progress.memory, campaign.version) != (memory.trigger, memory.trigger_version) and (
-            progress.memory or memory.trigger
-        ):
-            memory = Memory(memory.stopped, memory.fired, progress.memory, campaign.version)
-            customer.remember(campaign.campaign_id, memory)
-        if not progress.complete:
-            return
-        reason, detail = refusal(campaign, memory, key, at_ms)
-        due_at_ms = plan.logic.due_at_ms(hit)
-        if not reason and due_at_ms is None:
-            reason, detail = "bad_duration", "The event does not say how long to wait."
-        if reason or due_at_ms is None:
-            self._refuse(customer, plan, key, (reason, detail), seen=seen, out=out)
-            return
-        run = self._run(customer, plan, hit, progress, due_at_ms=due_at_ms, seen=seen)
-        if due_at_ms > at_ms:
-            self._arm(customer, plan, run, seen=seen, out=out)
-        else:
-            course = Course(
-                customer=customer,
-                run=run,
-                plan=plan,
-                moment=seen.moment,
-                armed=run.armed,
-                delayed=False,
-            )
-            self._passage.fire(course, out)
-
-    def _closed(self, customer: Customer, plan: Plan, seen: _Seen) -> tuple[str, str]:
-        """Reason and detail why nothing starts, whatever the event says."""
-        campaign = plan.campaign
-        if customer.memory(campaign.campaign_id).stopped:
-            return "stopped", "The campaign is over for this customer."
-        if self._book.paused(campaign.campaign_id):
-            return "paused", "The campaign is paused."
-        oldest = campaign.max_event_age_ms
-        age_ms = seen.moment.now_ms - seen.event.occurred_at_ms
-        if oldest is not None and not self._event_clock and age_ms > oldest:
-            return "too_old", f"The event was {age_ms} ms old; up to {oldest} ms starts a run."
-        return "", ""
-
-    def _arm(self, customer: Customer, plan: Plan, run: Run, *, seen: _Seen, out: Round) -> None:
-        key, kind, detail = run.key, Kind.WAITING, ""
-        open_runs = customer.runs
-        same = [
-            one
-            for one in open_runs
-            if one.phase == TRIGGER_PHASE and one.campaign_id == run.campaign_id and one.key == key
-        ]
-        if same and plan.logic.on_restart is OnRestart.KEEP:
-            detail = f"A wait until {same[0].due_at_ms} is open."
-            self._refuse(customer, plan, key, ("kept", detail), seen=seen, out=out)
-            return
-        if same and plan.logic.on_restart in (OnRestart.RESET, OnRestart.EXTEND):
-            kind, detail = Kind.RESET, f"The wait until {same[0].due_at_ms} starts again."
-            if plan.logic.on_restart is OnRestart.EXTEND:
-                run = replace(run, start_at_ms=same[0].start_at_ms, start=same[0].start, event=run.start)
-            open_runs = tuple(one for one in open_runs if one not in same)
-        if len(open_runs) >= self._limits.runs:
-            out.counters.overflows += 1
-            detail = f"The customer has {self._limits.runs} open runs."
-            self._refuse(customer, plan, key, ("limit", detail), seen=seen, out=out)
-            return
-        customer.runs = (*open_runs, run)
-        out.armed.append(run)
-        self._say(customer, run, kind, ("", detail), seen=seen, out=out)
-
-    def _run(self, customer: Customer, plan: Plan, hit: Hit, progress: Progress, *, due_at_ms: int, seen: _Seen) -> Run:
-        campaign, key, begun = plan.campaign, hit.key, progress.begun
-        name = run_id(campaign_id=campaign.campaign_id, event_id=seen.event.event_id, key=key, uid=customer.uid)
-        return Run(
-            name,
-            campaign.campaign_id,
-            campaign.version,
-            key,
-            hit.at_ms if begun is None else begun.at_ms,
-            TRIGGER_PHASE,
-            due_at_ms,
-            self._armed(seen),
-            hit.occurrence if begun is None else begun.event,
-            None if begun is None else hit.occurrence,
-            {} if begun is None else begun.captured,
-            progress.value,
-        )
-
     @staticmethod
-    def _armed(seen: _Seen) -> tuple[int, ...]:
-        seen.armings += 1
-        return (seen.moment.seq, seen.moment.now_ms, 1, seen.index, seen.armings)
-
-    @staticmethod
-    def _say(customer: Customer, run: Run, kind: Kind, why: tuple[str, str], *, seen: _Seen, out: Round) -> None:
-        reason, detail = why
-        out.decide(
-            customer,
-            Decision(
-                kind=kind,
-                campaign_id=run.campaign_id,
-                version=run.version,
-                run_id=run.run_id,
-                key=run.key,
-                at_ms=seen.moment.at_ms,
-                due_at_ms=run.due_at_ms,
-                start_at_ms=run.start_at_ms,
-                reason=reason,
-                detail=detail,
-                event_id=seen.event.event_id,
-                seq=seen.moment.seq,
-            ),
-        )
-
-    @staticmethod
-    def _refuse(customer: Customer, plan: Plan, key: str, why: tuple[str, str], *, seen: _Seen, out: Round) -> None:
-        reason, detail = why
-        out.decide(
-            customer,
-            Decision(
-                kind=Kind.REFUSED,
-                campaign_id=plan.campaign.campaign_id,
-                version=plan.campaign.version,
-                key=key,
-                at_ms=seen.moment.at_ms,
-                due_at_ms=seen.moment.now_ms,
-                start_at_ms=seen.moment.now_ms,
-                reason=reason,
-                detail=detail,
-                event_id=seen.event.event_id,
-                seq=seen.moment.seq,
-            ),
-        )
+    def _say(customer: Customer, run: Run, kind: Kind, why: tuple[str, str], *, seen: Seen, out: Round) -> None:
+        say(customer, run, kind, why, event_id=seen.event.event_id, moment=seen.moment, out=out)

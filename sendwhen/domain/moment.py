@@ -14,6 +14,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         now_ms: The logical instant: the deadline of a timer, else log time.
         at_ms: Log time of what made it visible; now_ms or later.
         seq: The entry.
+        before_ms: For an event: log time reached before its entry.
         front_received_at_us, appended_at_us: Of the entry, for traces.
     """
 
@@ -22,9 +23,10 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     seq: int
     front_received_at_us: int = 0
     appended_at_us: int = 0
+    before_ms: int = 0
 
     @classmethod
-    def of(cls, entry: Entry, *, now_ms: int, at_ms: int) -> Moment:
+    def of(cls, entry: Entry, *, now_ms: int, at_ms: int, before_ms: int = 0) -> Moment:
         """An instant at which an entry, or what its coming made due, is decided."""
         if not isinstance(entry, EventBatch):
             return cls(now_ms=now_ms, at_ms=at_ms, seq=entry.seq)
@@ -34,4 +36,5 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             seq=entry.seq,
             front_received_at_us=entry.front_received_at_us,
             appended_at_us=entry.appended_at_us,
+            before_ms=before_ms,
         )

@@ -6,6 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sendwhen.domain.asking import Asked, holds, next_change_ms, said
+from sendwhen.domain.campaign import Reentry
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind, Send
@@ -13,7 +14,7 @@ from sendwhen.domain.moment import Moment
 from sendwhen.domain.plan import Plan
 from sendwhen.domain.reentry import fired, refusal
 from sendwhen.domain.round import Round
-from sendwhen.domain.run import Run, StartEvent, send_id
+from sendwhen.domain.run import EVENT_TIME, Run, StartEvent, next_run_id, send_id
 from sendwhen.domain.sending_rules import Category
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.span import Span
@@ -62,12 +63,14 @@ class Passage:
             why = "guard", f"The guard did not hold: {said(campaign.guard)}"
         if why[0]:
             out.decide(customer, _decision(course, Kind.SKIPPED, why))
+            self._repeat(course, out)
             return
         after, forgotten = fired(campaign, memory, run.key, now_ms, self._limits.reentry_keys)
         out.counters.overflows += forgotten
         if after is not memory:
             customer.remember(campaign.campaign_id, after)
         out.decide(customer, _decision(course, Kind.ENTERED))
+        self._repeat(course, out)
         self.walk(course, 0, out)
 
     def resume(self, course: Course, out: Round) -> None:
@@ -124,16 +127,40 @@ class Passage:
         out.decide(course.customer, _decision(course, Kind.FINISHED))
 
     def _wait(self, course: Course, index: int, due_at_ms: int, out: Round, *, latest_ms: int = 0) -> None:
-        customer, run = course.customer, course.run
+        due_at_ms += course.plan.grace_ms
+        armed = course.armed
+        waiting = replace(course.run, phase=index, due_at_ms=due_at_ms, armed=armed, held="", latest_ms=latest_ms)
+        self._open(course, waiting, out)
+
+    def _repeat(self, course: Course, out: Round) -> None:
+        """The trigger waits again, where it says so."""
+        run, plan, now_ms = course.run, course.plan, course.moment.now_ms
+        due_at_ms = plan.logic.due_again_at_ms(run, now_ms)
+        if due_at_ms is None or plan.campaign.reentry is Reentry.ONCE:
+            return
+        # The place of the first arming stays a part of each, so that places do not grow with every firing.
+        mark = (EVENT_TIME,) if plan.on_event_time else ()
+        first = run.armed[len(mark) :]
+        first = first[3:-1] if run.occurrence else first
+        again = replace(
+            run,
+            run_id=next_run_id(run.run_id),
+            due_at_ms=due_at_ms + plan.grace_ms,
+            armed=(*mark, course.moment.seq, run.due_at_ms, 0, *first, 1),
+            occurrence=run.occurrence + 1,
+        )
+        self._open(course, again, out)
+
+    def _open(self, course: Course, waiting: Run, out: Round) -> None:
+        customer = course.customer
         if len(customer.runs) >= self._limits.runs:
             out.counters.overflows += 1
             why = "limit", f"The customer has {self._limits.runs} open runs."
             out.decide(customer, _decision(course, Kind.SKIPPED, why))
             return
-        waiting = replace(run, phase=index, due_at_ms=due_at_ms, armed=course.armed, held="", latest_ms=latest_ms)
         customer.runs = (*customer.runs, waiting)
         out.armed.append(waiting)
-        out.decide(customer, _decision(course, Kind.WAITING, due_at_ms=waiting.due_at_ms))
+        out.decide(customer, _decision(replace(course, run=waiting), Kind.WAITING, due_at_ms=waiting.due_at_ms))
 
     def _send(self, course: Course, index: int, step: SendStep, out: Round) -> None:
         customer, run, moment, campaign = course.customer, course.run, course.moment, course.plan.campaign
@@ -146,7 +173,7 @@ class Passage:
         if why[0]:
             out.decide(customer, _decision(course, Kind.SKIPPED, why, send=name, template=step.template))
             return
-        because = f"Because {course.plan.logic.because(run.start.name)}."
+        because = f"Because {course.plan.logic.because(run)}."
         out.decide(customer, _decision(course, Kind.SEND, ("", because), send=name, template=step.template))
         start = run.start
         lateness_ms = None if self._event_clock else campaign.max_lateness_ms
@@ -167,7 +194,7 @@ class Passage:
                 at_ms=moment.at_ms,
                 due_at_ms=moment.now_ms,
                 start_at_ms=run.start_at_ms,
-                expires_at_ms=0 if lateness_ms is None else moment.now_ms + lateness_ms,
+                expires_at_ms=0 if lateness_ms is None else moment.now_ms + course.plan.grace_ms + lateness_ms,
                 key=run.key,
                 reason=because,
                 context=_context(customer, run),
@@ -187,14 +214,14 @@ class Passage:
         campaign, moment = course.plan.campaign, course.moment
         if self._book.paused(campaign.campaign_id):
             return "paused", "The campaign is paused."
-        late_ms = moment.at_ms - moment.now_ms
+        late_ms = moment.at_ms - moment.now_ms - course.plan.grace_ms
         if not self._event_clock and campaign.max_lateness_ms is not None and late_ms > campaign.max_lateness_ms:
             return "expired", f"It came {late_ms} ms after it was due; up to {campaign.max_lateness_ms} ms is sent."
         return "", ""
 
 
 def _asked(course: Course) -> Asked:
-    start, customer = course.run.start.scope(), course.customer
+    start, customer = course.run.scope(), course.customer
     return Asked(
         customer=customer.scope(), tallies=customer.tallies, now_ms=course.moment.now_ms, event=start, start=start
     )
@@ -241,7 +268,7 @@ def _context(customer: Customer, run: Run) -> bytes:
     if run.captured:
         context["steps"] = {name: _event_context(one) for name, one in run.captured.items()}
     if run.value is not None:
-        context["trigger"] = {"value": run.value}
+        context["trigger"] = {"value": int(run.value) if run.value.is_integer() else run.value}
     return msgspec.json.encode(context)
 
 

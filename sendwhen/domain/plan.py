@@ -15,6 +15,7 @@ from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.predicate import History
 from sendwhen.domain.run import TRIGGER_PHASE, Run
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.source_text import written
 from sendwhen.domain.steps import BranchStep, WaitStep, WaitUntilStep
 from sendwhen.domain.tally import histories
 from sendwhen.domain.trigger_kinds import Segment
@@ -29,6 +30,9 @@ class Plan:
     Attributes:
         campaign: The version.
         logic: Its trigger.
+        on_event_time: It runs behind a watermark. grace_ms: how far its deadlines lie behind in log time; else 0.
+        event_names: All that its filters name.
+        trigger_text: The same for versions of which one may go on with what the trigger of the other remembers.
     """
 
     def __init__(self, campaign: Campaign) -> None:
@@ -41,6 +45,10 @@ class Plan:
         for index, step in enumerate(campaign.steps):
             if isinstance(step, WaitStep | WaitUntilStep):
                 self._ends[index] = _by_event((*step.exit_on, *campaign.exit_on))
+        self.on_event_time = campaign.grace_ms is not None
+        self.grace_ms = campaign.grace_ms or 0
+        self.event_names = frozenset((*self.starts, *self.event_names_that_end_runs()))
+        self.trigger_text = written((campaign.trigger, campaign.per, campaign.grace_ms))
 
     def histories(self) -> Iterable[History]:
         """The counts that its trigger, guard and steps ask for."""
@@ -73,11 +81,24 @@ class Plan:
         filters = self._ends.get(run.phase, {}).get(name)
         if not filters or self.key(event, customer, at_ms, limits) != run.key:
             return ""
-        start = run.start.scope() if any(where.where and where.where.needs_start for where in filters) else None
+        start = run.scope() if any(where.where and where.where.needs_start for where in filters) else None
         for where in filters:
             if holds(where.where, event, customer, start, at_ms):
                 return ANSWERED if run.phase == TRIGGER_PHASE else EXITED
         return ""
+
+    def passed(self, event: EventScope, customer: CustomerScope, at_ms: int) -> tuple[bool, list[int]]:
+        """Whether an event ends the campaign for the customer, and which of the trigger's filters it passes.
+
+        For one campaign alone; otherwise ``Listeners`` ask for all at once.
+        """
+        stops = any(holds(one.where, event, customer, None, at_ms) for one in self.stops.get(event.name, ()))
+        starts = [
+            index
+            for index, one in enumerate(self.logic.starts)
+            if one.event == event.name and (not _fusable(one) or holds(one.where, event, customer, None, at_ms))
+        ]
+        return stops, starts
 
     def awaits(self, run: Run, event: EventScope, customer: CustomerScope, at_ms: int) -> bool:
         """Whether a run waits until this event comes."""
@@ -85,7 +106,7 @@ class Plan:
         if not isinstance(step, WaitUntilStep) or step.event is None or run.held or step.event.event != event.name:
             return False
         where = step.event.where
-        return holds(where, event, customer, run.start.scope() if where and where.needs_start else None, at_ms)
+        return holds(where, event, customer, run.scope() if where and where.needs_start else None, at_ms)
 
     def key(self, event: EventScope, customer: CustomerScope, at_ms: int, limits: ShardLimits) -> str | None:
         """Key of a run; "" in a campaign without keys; None where the event has none."""

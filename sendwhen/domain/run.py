@@ -14,6 +14,15 @@ from sendwhen.domain.properties import read_object
 TRIGGER_PHASE = -1
 """Phase of a run that waits in its trigger; otherwise the phase is the index of the wait step."""
 
+EVENT_TIME = 2**53
+"""Begins the place of what a campaign on event time arms; other places begin with a sequence, which is less. So the
+clock can tell them apart. Held events begin with one more: at one instant they come behind the deadlines."""
+
+
+def on_event_time(armed: tuple[int, ...]) -> bool:
+    """Whether a place is that of a campaign on event time."""
+    return bool(armed) and armed[0] >= EVENT_TIME
+
 
 class StartEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is kept of the event that started a run: for correlated filters, templates and the trace."""
@@ -82,6 +91,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
         value: What the trigger measured.
         held: Why it stands before the step ``phase`` again, which is no wait then (quiet hours, say); "" for a wait.
         latest_ms: The longest that it waits until something holds.
+        occurrence: How many times its trigger fired before from the same start (a repeated absence).
     """
 
     run_id: str
@@ -98,6 +108,14 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     value: float | None = None
     held: str = ""
     latest_ms: int = 0
+    occurrence: int = 0
+
+    def scope(self) -> EventScope:
+        """As conditions see it: ``start``, with the named steps."""
+        scope = self.start.scope()
+        if self.captured:
+            scope.steps = {name: one.scope() for name, one in self.captured.items()}
+        return scope
 
     def firing_event(self) -> StartEvent:
         """The event that armed it."""
@@ -107,6 +125,11 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
 def run_id(*, campaign_id: str, event_id: str, key: str, uid: str) -> str:
     """The name of the run that this event arms: 32 hexadecimal digits."""
     return _digest(b"", (campaign_id, event_id, key, uid))
+
+
+def next_run_id(run: str) -> str:
+    """The name of the run that fires again where this one did."""
+    return _digest(b"", (run, "again"))
 
 
 def send_id(send_key: bytes, *, run: str, step: int, occurrence: int = 0) -> str:

@@ -13,6 +13,7 @@ replayed from the start, or resumed from any committed state. For each entry the
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from itertools import accumulate
 from typing import assert_never
 
 from sendwhen.domain.application import Application
@@ -128,6 +129,10 @@ class Shard:
         """The earliest known deadline."""
         return self._wakes.next_due_ms()
 
+    def next_due_before_ms(self, entry: Entry) -> int | None:
+        """The earliest known deadline that ``advance`` may let come before the coming entry."""
+        return self._wakes.next_due_ms(self._application.book.settled_ms(entry))
+
     def wants_tick(self, now_ms: int) -> bool:
         """A timer is due by the host's clock and has not fired: a tick must move the log's clock.
 
@@ -140,20 +145,18 @@ class Shard:
         """Instants that ``apply`` moves the clock to, ascending: one, but for events on their own time."""
         if not self._event_clock or not isinstance(entry, EventBatch):
             return (max(self.clock_ms, entry.at_ms),)
-        clock_ms, instants = self.clock_ms, dict[int, None]()
-        for event in entry.events:
-            if not isinstance(event, Unreadable):
-                clock_ms = max(clock_ms, event.occurred_at_ms)
-                instants[clock_ms] = None
-        return tuple(instants) or (clock_ms,)
+        occurred = [event.occurred_at_ms for event in entry.events if not isinstance(event, Unreadable)]
+        clocks = accumulate([max(self.clock_ms, at_ms) for at_ms in occurred], max)
+        return tuple(dict.fromkeys(clocks)) or (self.clock_ms,)
 
     def advance(self, to_ms: int, *, entry: Entry) -> None:
-        """Move the clock towards the first instant of the coming entry and fire what is due, in (due, arming) order.
+        """Fire what is due on the clock's way to the first instant of the coming entry, in (due, arming) order.
 
-        All deadlines by then must be known, their customers resident.
+        All deadlines by then must be known, their customers resident. The clock itself moves with the entry, so that
+        nothing depends on how the way was divided.
         """
         first_ms = self.instants(entry)[0]
-        self._advance(min(to_ms, first_ms), first_ms, entry)
+        self._fire(min(to_ms, first_ms), first_ms, entry, self._application.book.settled_ms(entry))
 
     def apply(self, entry: Entry) -> None:
         """Move the clock, timers first, then apply the entry, which follows the last one.
@@ -170,7 +173,7 @@ class Shard:
             self._apply_events(entry)
         else:
             now_ms = max(self.clock_ms, entry.at_ms)
-            self._advance(now_ms, now_ms, entry)
+            self._advance(now_ms, entry)
             self._apply_change(entry)
         self.position = entry.seq
 
@@ -198,21 +201,23 @@ class Shard:
 
     def _apply_events(self, batch: EventBatch) -> None:
         out, apply, live, event_clock = self._round, self._application.event, self._residents.live, self._event_clock
-        left_out = self._left_out(batch)
-        moment = None if event_clock else self._move_to(max(self.clock_ms, batch.at_ms), batch)
+        left_out, before_ms = self._left_out(batch), self.clock_ms
+        moment = None if event_clock else self._move_to(max(before_ms, batch.at_ms), batch, before_ms)
         for index, event in enumerate(batch.events):
             if isinstance(event, Unreadable):
                 if index not in left_out:
                     self._set_aside(batch.seq, index, event)
                 continue
             if moment is None or (event_clock and event.occurred_at_ms > self.clock_ms):
-                moment = self._move_to(max(self.clock_ms, event.occurred_at_ms), batch)
+                moment = self._move_to(max(self.clock_ms, event.occurred_at_ms), batch, before_ms)
             if left_out and index in left_out:
                 continue
             uid = event.uid
             resident = live.get(uid) or self._resident(uid)
             if apply(resident, event, index, moment, out):
                 self._touched(uid, resident)
+        if self._application.book.least_grace_ms is not None:
+            self._fire(self.clock_ms, self.clock_ms, batch, self.clock_ms)
 
     def _left_out(self, batch: EventBatch) -> Collection[int]:
         if not self._skips:
@@ -231,12 +236,16 @@ class Shard:
             payload=event.payload,
         )
 
-    def _move_to(self, now_ms: int, batch: EventBatch) -> Moment:
-        self._advance(now_ms, now_ms, batch)
-        return Moment.of(batch, now_ms=now_ms, at_ms=now_ms)
+    def _move_to(self, now_ms: int, batch: EventBatch, before_ms: int) -> Moment:
+        self._advance(now_ms, batch)
+        return Moment.of(batch, now_ms=now_ms, at_ms=now_ms, before_ms=before_ms)
 
-    def _advance(self, to_ms: int, at_ms: int, entry: Entry) -> None:
-        while (timer := self._wakes.take_due(to_ms)) is not None:
+    def _advance(self, to_ms: int, entry: Entry) -> None:
+        self._fire(to_ms, to_ms, entry, self._application.book.settled_ms(entry))
+        self.clock_ms = max(self.clock_ms, to_ms)
+
+    def _fire(self, to_ms: int, at_ms: int, entry: Entry, event_time_to_ms: int) -> None:
+        while (timer := self._wakes.take_due(to_ms, event_time_to_ms)) is not None:
             due_ms, armed, uid = timer
             resident = self._resident(uid)
             due = resident.customer.due(due_ms, armed)
@@ -245,7 +254,6 @@ class Shard:
             moment = Moment.of(entry, now_ms=due_ms, at_ms=at_ms)
             self._application.deadline(resident, due, moment, self._round)
             self._touched(uid, resident)
-        self.clock_ms = max(self.clock_ms, to_ms)
 
     def _touched(self, uid: str, resident: Resident) -> None:
         resident.used = True

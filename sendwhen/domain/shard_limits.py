@@ -22,7 +22,13 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
         runs: Open runs of a customer; a further start is refused ("limit"), counted.
         reentry_keys: Keys whose last firing is remembered for one campaign and customer; the one that fired first is
             forgotten, counted.
-        partials: Begun start sequences for one campaign and customer; the oldest is dropped, counted.
+        partials: Begun sequences for one campaign and customer; the oldest is dropped, counted.
+        window_events: Events, values or (where sums are enough) keys that a threshold counts for one campaign and
+            customer; the oldest is left out, counted.
+        trigger_keys: Keys for which one campaign counts occurrences, or remembers the last of something, of a customer;
+            the one not touched for longest is forgotten, counted. Of a quiet, whatever is forgotten counts for all.
+        held_events: Events of a customer that wait for campaigns on event time; a further one is refused ("limit"),
+            counted.
         key_chars: A longer key of a run is cut and given a hash of the whole.
         seen_ids: Event ids remembered for one customer; beyond it the oldest quarter is forgotten, counted.
         young_ids: So many of them, less one, ride in the customer's record (65,535 at most); then they move beside it.
@@ -45,6 +51,9 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
     runs: int = 64
     reentry_keys: int = 256
     partials: int = 32
+    window_events: int = 512
+    trigger_keys: int = 256
+    held_events: int = 256
     key_chars: int = 256
     seen_ids: int = 4_096
     young_ids: int = 32

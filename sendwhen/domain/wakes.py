@@ -3,6 +3,9 @@
 Deadlines up to ``known_to_ms`` are in an index in memory; later ones only stand with their customers, and the store
 lists them. When the index is extended, the store tells the committed deadlines and the customers changed since tell
 theirs.
+
+Deadlines of campaigns on event time are an index of their own: an entry that brings events from before may not pass
+them until these are in their places.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.residents import Resident, Residents
-from sendwhen.domain.run import Alarm, Run
+from sendwhen.domain.run import Alarm, Run, on_event_time
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.timers import Timer, Timers
 
@@ -28,6 +31,7 @@ class Wakes:
         self.known_to_ms = known_to_ms
         self.residents = Residents(limits, self._woke)
         self._timers = Timers()
+        self._event_timers = Timers()
 
     def expect(self, wakes: Sequence[tuple[int, str]], complete_to_ms: int, unwritten: Iterable[str]) -> None:
         """Learn deadlines from the store, all up to an instant; ``unwritten`` customers may have others."""
@@ -39,29 +43,39 @@ class Wakes:
             if resident is not None:
                 self._woke(resident.customer)
         self._timers.compact(self._holds)
+        self._event_timers.compact(self._holds)
 
     def arm(self, uid: str, armed: Iterable[Run | Alarm]) -> None:
         """Learn the deadlines of runs and alarms just armed."""
         for one in armed:
             if one.due_at_ms <= self.known_to_ms:
-                self._timers.arm(one, uid)
+                timers = self._event_timers if on_event_time(one.armed) else self._timers
+                timers.arm(one, uid)
 
     def absent_until(self, to_ms: int) -> tuple[str, ...]:
         """Customers with a known deadline by then who are not resident, each once, the earliest first."""
-        uids = dict.fromkeys(uid for _, _, uid in self._timers.until(to_ms))
-        return self.residents.absent(uids)
+        timers = (*self._timers.until(to_ms), *self._event_timers.until(to_ms))
+        return self.residents.absent(dict.fromkeys(uid for _, _, uid in sorted(timers)))
 
-    def next_due_ms(self) -> int | None:
-        """The earliest known deadline."""
-        timer = self._timers.first(self._holds)
-        return None if timer is None else timer[0]
+    def next_due_ms(self, event_time_to_ms: int | None = None) -> int | None:
+        """The earliest known deadline; of those on event time only one that is due by ``event_time_to_ms``."""
+        first = self._first(event_time_to_ms)
+        return None if first is None else first[1][0]
 
-    def take_due(self, to_ms: int) -> Timer | None:
+    def take_due(self, to_ms: int, event_time_to_ms: int) -> Timer | None:
         """Take out the earliest deadline, where it is due by then. That of an evicted customer may have passed away."""
-        timer = self._timers.first(self._holds)
-        if timer is None or timer[0] > to_ms:
+        first = self._first(event_time_to_ms)
+        if first is None or first[1][0] > to_ms:
             return None
-        return self._timers.pop()
+        return first[0].pop()
+
+    def _first(self, event_time_to_ms: int | None) -> tuple[Timers, Timer] | None:
+        timer, held = self._timers.first(self._holds), self._event_timers.first(self._holds)
+        if held is not None and event_time_to_ms is not None and held[0] > event_time_to_ms:
+            held = None
+        if held is not None and (timer is None or held < timer):
+            return self._event_timers, held
+        return None if timer is None else (self._timers, timer)
 
     def _woke(self, customer: Customer) -> None:
         if customer.runs:

@@ -186,7 +186,7 @@ class Watching:
         if not isinstance(step, WaitUntilStep) or step.when is None:
             return
         now_ms = occasion.moment.now_ms
-        asked = Asked(customer=customer.scope(), tallies=customer.tallies, now_ms=now_ms, start=run.start.scope())
+        asked = Asked(customer=customer.scope(), tallies=customer.tallies, now_ms=now_ms, start=run.scope())
         others = tuple(one for one in customer.runs if one is not run)
         if holds(step.when, asked):
             customer.runs = others
@@ -194,7 +194,7 @@ class Watching:
             self._passage.walk(course, run.phase + 1, out)
             return
         change_ms = next_change_ms(step.when, asked)
-        due_at_ms = run.latest_ms if change_ms is None else min(run.latest_ms, change_ms)
+        due_at_ms = (run.latest_ms if change_ms is None else min(run.latest_ms, change_ms)) + plan.grace_ms
         if due_at_ms != run.due_at_ms:
             waiting = replace(run, due_at_ms=due_at_ms, armed=occasion.next_armed())
             customer.runs = (*others, waiting)

@@ -98,7 +98,7 @@ class ClockPages:
         """Advance from deadline to deadline; how many instants, and whether ``reach_ms`` was reached."""
         shard = partition.shard
         for instants in range(self._limits.page_customers):
-            due_ms = shard.next_due_ms()
+            due_ms = shard.next_due_before_ms(entry)
             if due_ms is None or due_ms > reach_ms:
                 shard.advance(reach_ms, entry=entry)
                 return instants, True

@@ -14,12 +14,15 @@ from sendwhen.domain.condition import EventScope
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.event_filter import EventFilter
+from sendwhen.domain.held_events import KIND
 from sendwhen.domain.properties import read_object
 from sendwhen.domain.record import recent_events
 from sendwhen.domain.run import Run
+from sendwhen.domain.trigger_kinds import Absence
 from services.trigger.front_ports import SentEmail
 
 NAMES_MAX: Final = 8
+STANDINGS_MAX: Final = 5
 
 _REASON: Final = MappingProxyType(
     {
@@ -33,6 +36,7 @@ _REASON: Final = MappingProxyType(
         "expired": "it came later after its time than max_lateness allows",
         "too_old": "the event was older than max_event_age allows",
         "bad_duration": "the event does not say how long to wait",
+        "too_late": "it happened before what the campaign, on event time, had decided already",
         "no_key": "the event gives the run no key",
         "answered": "the awaited event came",
         "exited": "an event of exit_on came",
@@ -76,6 +80,7 @@ def explain(
         ]
     told = [_sentence(decision, emails) for decision in decisions]
     told += [f"Waits until {_at(run.due_at_ms)}{_key(run.key)}; started at {_at(run.start_at_ms)}." for run in waiting]
+    told += _remembered(campaign, customer)
     if not decisions and not waiting:
         told += _never_entered(campaign, customer)
     if paused:
@@ -106,9 +111,25 @@ def _sentence(decision: Decision, emails: Mapping[str, SentEmail]) -> str:
     return f"{at}: {did}{key}{because}{became}."
 
 
+def _remembered(campaign: Campaign, customer: Customer) -> list[str]:
+    """How far the trigger has come, and what waits for its time."""
+    memory = customer.memory(campaign.campaign_id)
+    told = []
+    if memory.trigger and memory.trigger_version == campaign.version:
+        standings = triggers.of(campaign.trigger).standings(memory.trigger)
+        for one in standings[-STANDINGS_MAX:]:
+            since = f", since {_at(one.since_ms)}" if one.since_ms else ""
+            told.append(f"Remembered{_key(one.key)}: {one.text}{since}.")
+    held = [one.due_at_ms for one in customer.alarms if (one.kind, one.campaign_id) == (KIND, campaign.campaign_id)]
+    if held:
+        told.append(f"{len(held)} events wait until their time is past by the grace, the next until {_at(min(held))}.")
+    return told
+
+
 def _never_entered(campaign: Campaign, customer: Customer) -> list[str]:
     filters = _starts(campaign)
-    told = [f"Never entered. The campaign listens to {_listed([_filter(one) for one in filters])}."]
+    joint = ", then " if isinstance(campaign.trigger, Absence) else ", "
+    told = [f"Never entered. The campaign listens to {joint.join(_filter(one) for one in filters)}."]
     recent = recent_events(customer)
     counts = Counter(event.name for event in recent)
     for one in filters:
@@ -119,6 +140,12 @@ def _never_entered(campaign: Campaign, customer: Customer) -> list[str]:
             told.append(
                 f"“{one.event}” came {counts[one.event]} times, as far as is remembered, perhaps before this campaign "
                 "was put."
+            )
+            continue
+        if one.where.needs_start:
+            told.append(
+                f"“{one.event}” came {counts[one.event]} times, as far as is remembered; {one.where.source} compares "
+                "it with what came before."
             )
             continue
         latest = [event for event in recent if event.name == one.event][-1]
@@ -145,10 +172,6 @@ def _starts(campaign: Campaign) -> Sequence[EventFilter]:
 
 def _filter(one: EventFilter) -> str:
     return f"“{one.event}” where {one.where.source}" if one.where else f"“{one.event}”"
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", then ".join(words)
 
 
 def _key(key: str) -> str:

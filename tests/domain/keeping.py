@@ -95,7 +95,7 @@ class Host:
         instants = shard.instants(entry)
         self._know(instants[-1])
         while shard.due_absent(instants[0]) and self._at_once < 1_000:
-            due = shard.next_due_ms()
+            due = shard.next_due_before_ms(entry)
             if due is None or due > instants[0]:
                 break
             self._load(shard.due_absent(due))

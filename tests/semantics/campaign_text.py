@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import StringIO
 from typing import Any
 
@@ -20,6 +20,10 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 def campaign_text(campaign_id: str, rule: Mapping[str, Any]) -> bytes:
     """The rule as campaign.yaml of one transactional email."""
     campaign: dict[str, Any] = {"campaign": campaign_id, "trigger": _trigger(rule)}
+    if rule.get("clock", "log") == "event":
+        campaign["event_time"] = {"grace": _duration(rule.get("grace", "1ms"))}
+    elif rule.get("clock", "log") != "log":
+        raise Unsupported(f"clock {rule['clock']}")
     if "per" in rule:
         campaign["per"] = _property("event", rule["per"])
     if "guard_at_fire" in rule:
@@ -44,9 +48,15 @@ def campaign_text(campaign_id: str, rule: Mapping[str, Any]) -> bytes:
 
 
 def _trigger(rule: Mapping[str, Any]) -> dict[str, Any]:
-    if rule["kind"] == "match":
-        return {"match": _filter(rule["match"])}
+    kind = rule["kind"]
+    if kind in {"count", "sum", "average", "distinct"}:
+        return {kind: _threshold(rule)}
+    return {kind: _KINDS[kind](rule)}
+
+
+def _absence(rule: Mapping[str, Any]) -> dict[str, Any]:
     absence: dict[str, Any] = {}
+    repeats = rule.get("repeat")
     if "start_sequence" in rule:
         absence["start"] = {"sequence": _filters(rule["start_sequence"])}
         within = rule.get("start_within", rule.get("within"))
@@ -61,7 +71,69 @@ def _trigger(rule: Mapping[str, Any]) -> dict[str, Any]:
         absence["for"] = _duration(rule["for"])
     if "on_restart" in rule:
         absence["on_restart"] = rule["on_restart"]
-    return {"absence": absence}
+    if repeats:
+        absence["repeat"] = _repeat(repeats, rule)
+    return absence
+
+
+def _repeat(given: Any, rule: Mapping[str, Any]) -> dict[str, Any]:
+    repeat = dict(given) if isinstance(given, Mapping) else {"at_most": 100 if given is True else given}
+    if "within" in rule and "start_sequence" not in rule:
+        repeat.setdefault("within", rule["within"])
+    if set(repeat) - {"at_most", "within"}:
+        raise Unsupported(f"repeat {sorted(repeat)}")
+    return repeat
+
+
+def _sequence(rule: Mapping[str, Any]) -> dict[str, Any]:
+    overlap = rule.get("overlap", "default")
+    if overlap not in {"default", "skip_past_last", "all_repeat_last"}:
+        raise Unsupported(f"overlap {overlap}")
+    steps: list[dict[str, Any]] = []
+    for index, given in enumerate(rule["steps"]):
+        steps += [
+            {"not": _filter({name: value for name, value in between.items() if name != "after_step"})}
+            for between in rule.get("not_between", [])
+            if between["after_step"] == index - 1
+        ]
+        step = {"as": f"step_{index}", **_filter({name: value for name, value in given.items() if name != "times"})}
+        if "times" in given:
+            step["times"] = given["times"]
+        steps.append(step)
+    sequence: dict[str, Any] = {"steps": steps}
+    if "within" in rule:
+        sequence["within"] = _duration(rule["within"])
+    if overlap == "all_repeat_last":
+        sequence["repeat_last"] = True
+    return sequence
+
+
+def _threshold(rule: Mapping[str, Any]) -> dict[str, Any]:
+    threshold: dict[str, Any] = {"of": _filter(rule["of"]), "at_least": rule["at_least"]}
+    if "prop" in rule:
+        threshold["value"] = _property("event", rule["prop"])
+    for window in ("sliding", "tumbling"):
+        if window in rule:
+            threshold[window] = _duration(rule[window])
+    if "fire" in rule:
+        threshold["fire"] = rule["fire"]
+    return threshold
+
+
+_KINDS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "match": lambda rule: _filter(rule["match"]),
+    "absence": _absence,
+    "sequence": _sequence,
+    "quiet_then": lambda rule: {
+        "quiet_of": _filter(rule["quiet_of"]),
+        "for": _duration(rule["for"]),
+        "then": _filter(rule["then"]),
+    },
+    "nth": lambda rule: {"of": _filter(rule["of"]), "ordinal": rule["ordinal"]},
+    "recency": lambda rule: {"of": _filter(rule["of"]), "for": _duration(rule["for"])},
+    "session_end": lambda rule: {"of": _filter(rule["of"]), "gap": _duration(rule["gap"])},
+}
+"""By kind, what stands under its word."""
 
 
 def _filters(given: Any) -> list[dict[str, Any]]:
@@ -87,6 +159,8 @@ def _comparison(name: str, operator: str, value: Any) -> str:
 def _operand(value: Any) -> str:
     if isinstance(value, Mapping):
         root, _, name = str(value["ref"]).partition(".")
+        if root.isdecimal() and name:
+            return _property("start" if root == "0" else f"steps.step_{root}", name)
         if root not in {"start", "event"} or not name:
             raise Unsupported(f"reference {value['ref']}")
         return _property(root, name)
@@ -119,5 +193,5 @@ def _reentry(given: Any) -> Any:
 
 
 def _duration(text: Any) -> str:
-    milliseconds(text)
+    milliseconds(str(text).partition("mo")[2] or "1ms" if "mo" in str(text) else text)
     return str(text)

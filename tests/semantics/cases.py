@@ -24,14 +24,24 @@ COMMON_OPTIONS = {
     "max_event_age",
     "guard_at_fire",
     "active_from",
+    "clock",
+    "grace",
 }
+WINDOW_OPTIONS = COMMON_OPTIONS | {"of", "at_least", "sliding", "tumbling", "fire"}
 OPTIONS = {
     "match": COMMON_OPTIONS | {"match"},
     "absence": COMMON_OPTIONS
-    | {"start", "start_sequence", "start_within", "within", "unless", "for", "for_prop", "on_restart"},
+    | {"start", "start_sequence", "start_within", "within", "unless", "for", "for_prop", "on_restart", "repeat"},
+    "sequence": COMMON_OPTIONS | {"steps", "within", "not_between", "overlap"},
+    "quiet_then": COMMON_OPTIONS | {"quiet_of", "for", "then"},
+    "count": WINDOW_OPTIONS,
+    **dict.fromkeys(("sum", "average", "distinct"), WINDOW_OPTIONS | {"prop"}),
+    "nth": COMMON_OPTIONS | {"of", "ordinal"},
+    "recency": COMMON_OPTIONS | {"of", "for"},
+    "session_end": COMMON_OPTIONS | {"of", "gap"},
 }
 CONTROLS = {"tick", "set", "rule_change"}
-EXPECTED_FIELDS = {"at", "who", "start", "key", "seen_at"}
+EXPECTED_FIELDS = {"at", "who", "start", "key", "seen_at", "value"}
 
 
 class Unsupported(Exception):

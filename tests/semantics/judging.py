@@ -70,7 +70,8 @@ def _differences(case: Case) -> list[str]:
 
 def _agree(fired: list[Firing], expected: tuple[Mapping[str, Any], ...]) -> bool:
     return len(fired) == len(expected) and all(
-        getattr(one, name) == (value if name == "who" else str(value) if name == "key" else milliseconds(value))
+        getattr(one, name)
+        == (value if name in {"who", "value"} else str(value) if name == "key" else milliseconds(value))
         for one, wanted in zip(fired, expected, strict=True)
         for name, value in wanted.items()
     )
@@ -83,7 +84,8 @@ def _shown(expected: tuple[Mapping[str, Any], ...]) -> str:
 def _shown_firings(fired: list[Firing]) -> str:
     return (
         "; ".join(
-            f"at {one.at} ms, who {one.who}, start {one.start} ms, key {one.key!r}, seen_at {one.seen_at} ms"
+            f"at {one.at} ms, who {one.who}, start {one.start} ms, key {one.key!r}, seen_at {one.seen_at} ms, "
+            f"value {one.value}"
             for one in fired
         )
         or "nothing"

@@ -35,6 +35,7 @@ class Firing:
     start: int
     key: str
     seen_at: int
+    value: float | None = None
 
 
 def play(case: Case, *, restored: bool) -> tuple[list[Firing], Mapping[str, bytes]]:
@@ -70,6 +71,7 @@ def _compile(source: bytes) -> Campaign:
 
 
 def _firings(changes: Changes, names: Mapping[str, str], t0_ms: int) -> Iterator[Firing]:
+    values = {send.send_id: msgspec.json.decode(send.context).get("trigger", {}) for send in changes.sends}
     for uid, decision in changes.decisions:
         if decision.kind is Kind.SEND:
             yield Firing(
@@ -78,6 +80,7 @@ def _firings(changes: Changes, names: Mapping[str, str], t0_ms: int) -> Iterator
                 start=decision.start_at_ms - t0_ms,
                 key=decision.key,
                 seen_at=decision.at_ms - t0_ms,
+                value=values[decision.send_id].get("value"),
             )
 
 

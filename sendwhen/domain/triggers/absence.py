@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 
 import msgspec
 
+from sendwhen.domain.run import Run
+from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.span import Span
 from sendwhen.domain.trigger_kinds import Absence
-from sendwhen.domain.triggers.logic import Hit, Progress
+from sendwhen.domain.triggers.logic import Hit, Progress, Standing
+
+FIRINGS_MAX = 100
+"""Firings of a repeated absence from one start."""
 
 
 class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -28,15 +34,16 @@ _decode = msgspec.msgpack.Decoder(tuple[Partial, ...]).decode
 
 
 class AbsenceLogic:
-    """See ``sendwhen.domain.campaign.Absence``. Remembers the start sequences that were begun, oldest first."""
+    """See ``sendwhen.domain.trigger_kinds.Absence``. Remembers the start sequences that were begun, oldest first."""
 
     def __init__(self, trigger: Absence) -> None:
         self._trigger = trigger
         self.starts = trigger.start
         self.answers = trigger.unless
         self.on_restart = trigger.on_restart
+        self.waits_for_itself = False
 
-    def progress(self, memory: bytes, hit: Hit, memories_max: int) -> Progress:
+    def progress(self, memory: bytes, hit: Hit, limits: ShardLimits) -> Progress:
         """Every first event is tracked; a completion drops all partials of its key (rule R7)."""
         last = len(self.starts) - 1
         if last == 0:
@@ -54,7 +61,7 @@ class AbsenceLogic:
                 moved.append(partial)
         if 0 in hits:
             moved.append(Partial(key, at_ms, 1))
-        overflows = max(0, len(moved) - memories_max)
+        overflows = max(0, len(moved) - limits.partials)
         del moved[:overflows]
         return Progress(_encode(moved) if moved else b"", False, overflows)
 
@@ -71,10 +78,34 @@ class AbsenceLogic:
         # A wait shorter than the clock can tell is one tick of the clock, not none: the start itself never fires.
         return hit.at_ms + max(1, round(number * duration.unit_ms))
 
-    def because(self, event_name: str) -> str:
+    def due_again_at_ms(self, run: Run, due_at_ms: int) -> int | None:
+        """So long after this firing as it came after what is before it, as often as allowed."""
+        repeat, duration = self._trigger.repeat, self._trigger.duration
+        if repeat is None or run.occurrence + 1 >= min(repeat.at_most or FIRINGS_MAX, FIRINGS_MAX):
+            return None
+        if duration.value is None:
+            again_ms = Span(ms=duration.fixed_ms, months=duration.months).after(due_at_ms)
+        else:
+            again_ms = due_at_ms + (due_at_ms - run.start_at_ms) // (run.occurrence + 1)
+        over = repeat.within is not None and again_ms >= repeat.within.after(run.start_at_ms)
+        return None if over else again_ms
+
+    def because(self, run: Run) -> str:
         """Why it fires."""
         names = " or ".join(dict.fromkeys(f"“{answer.event}”" for answer in self.answers))
-        return f"no {names} came in time after “{event_name}”" if names else f"the wait after “{event_name}” is over"
+        name, again = run.start.name, f", {run.occurrence + 1} times in a row" if run.occurrence else ""
+        return f"no {names} came in time after “{name}”{again}" if names else f"the wait after “{name}” is over{again}"
+
+    def standings(self, memory: bytes) -> Sequence[Standing]:
+        """What each start that was begun waits for."""
+        return [
+            Standing(one.key, f"a start waits for “{self.starts[one.done].event}”", one.first_at_ms)
+            for one in _decode(memory)
+        ]
+
+    def join(self, own: bytes, other: bytes) -> bytes:
+        """All that was begun by either, oldest first."""
+        return _encode(sorted((*_decode(own), *_decode(other)), key=lambda one: (one.first_at_ms, one.key, one.done)))
 
     @staticmethod
     def _without(memory: bytes, key: str) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sendwhen.domain.customer import Field
 from sendwhen.domain.properties import read_value
+from sendwhen.domain.run import Run
 from sendwhen.domain.trigger_kinds import AttributeChange
 from sendwhen.domain.triggers.eventless import EventlessLogic
 from sendwhen.domain.triggers.watch import Look, Sight
@@ -30,7 +31,7 @@ class AttributeChangeLogic(EventlessLogic):
         )
         return Look(b"", fires)
 
-    def because(self, event_name: str) -> str:  # noqa: ARG002 - any event may tell it
+    def because(self, run: Run) -> str:  # noqa: ARG002 - any event may tell it
         """Why it fires."""
         trigger = self._trigger
         was = "" if trigger.before is None else f" from {trigger.before.decode()}"

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from sendwhen.domain.event_filter import EventFilter
-from sendwhen.domain.trigger_kinds import OnRestart
-from sendwhen.domain.triggers.logic import Hit, Progress
+from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.triggers.logic import AtOnce, Hit, Progress
 
 
-class EventlessLogic:
+class EventlessLogic(AtOnce):
     """Listens to nothing; what it fires on, it sees (``sendwhen.domain.triggers.watch``)."""
 
     starts: tuple[EventFilter, ...] = ()
-    answers: tuple[EventFilter, ...] = ()
-    on_restart = OnRestart.PARALLEL
 
-    def progress(self, memory: bytes, hit: Hit, memories_max: int) -> Progress:  # noqa: ARG002 - never asked
+    def progress(self, memory: bytes, hit: Hit, limits: ShardLimits) -> Progress:  # noqa: ARG002 - never asked
         """Nothing to move on."""
         return Progress(memory, False)
 
-    def due_at_ms(self, hit: Hit) -> int | None:
-        """At once."""
-        return hit.at_ms
+    def join(self, own: bytes, other: bytes) -> bytes:  # noqa: ARG002 - the survivor's look is what was seen last
+        """What was seen of the customer that stays."""
+        return own

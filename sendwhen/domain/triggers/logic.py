@@ -9,7 +9,8 @@ import msgspec
 
 from sendwhen.domain.condition import CustomerScope, EventScope
 from sendwhen.domain.event_filter import EventFilter
-from sendwhen.domain.run import StartEvent
+from sendwhen.domain.run import Run, StartEvent
+from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.trigger_kinds import OnRestart
 
 
@@ -67,6 +68,19 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     put_at_ms: int
 
 
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """How far a trigger has come for one key, for explanations.
+
+    Attributes:
+        text: A clause without a full stop.
+        since_ms: When that began, or last changed; 0: nobody knows.
+    """
+
+    key: str
+    text: str
+    since_ms: int = 0
+
+
 class TriggerLogic(Protocol):
     """One trigger of one version of a campaign."""
 
@@ -85,14 +99,80 @@ class TriggerLogic(Protocol):
         """What a further start does to an open wait of its key."""
         ...
 
-    def progress(self, memory: bytes, hit: Hit, memories_max: int) -> Progress:
-        """Move on by a hit, from what was remembered; at most ``memories_max`` things are to be remembered."""
+    @property
+    def waits_for_itself(self) -> bool:
+        """Its wait says that none of ``starts`` came: one that may start nothing (paused, too old) ends it."""
+        ...
+
+    def progress(self, memory: bytes, hit: Hit, limits: ShardLimits) -> Progress:
+        """Move on by a hit, from what was remembered; no more is remembered than the limits allow."""
         ...
 
     def due_at_ms(self, hit: Hit) -> int | None:
         """When a complete start fires: ``hit.at_ms`` for at once, None where the event gives no usable time."""
         ...
 
-    def because(self, event_name: str) -> str:
+    def due_again_at_ms(self, run: Run, due_at_ms: int) -> int | None:
+        """When a run that fired at ``due_at_ms`` fires again; None: it does not."""
+        ...
+
+    def because(self, run: Run) -> str:
         """Why it fires, in words that follow "because"."""
         ...
+
+    def standings(self, memory: bytes) -> Sequence[Standing]:
+        """What is remembered, in words; ``memory`` is not b""."""
+        ...
+
+    def join(self, own: bytes, other: bytes) -> bytes:
+        """The memory of two customers who turn out to be one; neither is b""."""
+        ...
+
+
+class AtOnce:
+    """What triggers have in common that fire on an event and keep no wait."""
+
+    answers: tuple[EventFilter, ...] = ()
+    on_restart = OnRestart.PARALLEL
+    waits_for_itself = False
+
+    def due_at_ms(self, hit: Hit) -> int | None:
+        """At once."""
+        return hit.at_ms
+
+    def due_again_at_ms(self, run: Run, due_at_ms: int) -> int | None:  # noqa: ARG002 - never
+        """Never."""
+        return None
+
+    def standings(self, memory: bytes) -> Sequence[Standing]:  # noqa: ARG002 - nothing that words would help with
+        """Nothing."""
+        return ()
+
+
+class Waiting:
+    """What triggers have in common of which one event opens a wait and nothing else is remembered."""
+
+    answers: tuple[EventFilter, ...] = ()
+    waits_for_itself = True
+
+    def progress(self, memory: bytes, hit: Hit, limits: ShardLimits) -> Progress:  # noqa: ARG002 - nothing to remember
+        """Every event opens the wait or begins it anew."""
+        return Progress(b"", True)
+
+    def due_again_at_ms(self, run: Run, due_at_ms: int) -> int | None:  # noqa: ARG002 - never
+        """Never."""
+        return None
+
+    def standings(self, memory: bytes) -> Sequence[Standing]:  # noqa: ARG002 - nothing is remembered
+        """Nothing."""
+        return ()
+
+    def join(self, own: bytes, other: bytes) -> bytes:  # noqa: ARG002 - nothing is remembered
+        """Nothing."""
+        return b""
+
+
+def holds(one: EventFilter, hit: Hit, start: EventScope) -> bool:
+    """A filter that the event passed as far as it could be asked holds in view of what came before."""
+    where = one.where
+    return where is None or not where.needs_start or where.test(hit.event, hit.customer, start, hit.at_ms)

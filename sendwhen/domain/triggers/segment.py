@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sendwhen.domain.asking import holds, next_change_ms, said
+from sendwhen.domain.run import Run
 from sendwhen.domain.trigger_kinds import Edge, Segment
 from sendwhen.domain.triggers.eventless import EventlessLogic
 from sendwhen.domain.triggers.watch import Look, Sight
@@ -24,7 +25,7 @@ class SegmentLogic(EventlessLogic):
         fires = is_in and not was_in if self._trigger.edge is Edge.ENTER else was_in and not is_in
         return Look(_IN if is_in else _OUT, fires, next_change_ms(when, sight.now))
 
-    def because(self, event_name: str) -> str:  # noqa: ARG002 - time alone may do it, too
+    def because(self, run: Run) -> str:  # noqa: ARG002 - time alone may do it, too
         """Why it fires."""
         trigger = self._trigger
         verb = "begins to be" if trigger.edge is Edge.ENTER else "ceases to be"

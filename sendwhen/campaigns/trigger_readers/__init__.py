@@ -1,0 +1,1 @@
+"""Readers of what starts a campaign, a module for each family of kinds."""

@@ -1,0 +1,148 @@
+"""Fires when several events came in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from sendwhen.domain.condition import EventScope
+from sendwhen.domain.event_filter import EventFilter
+from sendwhen.domain.run import Run, StartEvent
+from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.trigger_kinds import Sequence as SequenceTrigger
+from sendwhen.domain.triggers.logic import AtOnce, Begun, Hit, Progress, Standing, holds
+
+
+class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A sequence that was begun.
+
+    Attributes:
+        first_at_ms: When. first: with what.
+        step: Index of the step that it waits for; ``done``: how many events of that step came.
+        captured: Latest events of named steps.
+        complete: All steps came, and further events of the last one count.
+    """
+
+    key: str
+    first_at_ms: int
+    first: StartEvent
+    step: int
+    done: int
+    captured: Mapping[str, StartEvent] = {}
+    complete: bool = False
+
+    def scope(self) -> EventScope:
+        """What conditions see as ``start``, with the named steps."""
+        scope = self.first.scope()
+        if self.captured:
+            scope.steps = {name: one.scope() for name, one in self.captured.items()}
+        return scope
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Partial]).decode
+
+
+class SequenceLogic(AtOnce):
+    """See ``sendwhen.domain.trigger_kinds.Sequence``. Remembers what was begun, oldest first."""
+
+    def __init__(self, trigger: SequenceTrigger) -> None:
+        self._trigger = trigger
+        self._steps = steps = trigger.steps
+        starts = [step.of for step in steps]
+        self._forbidden: list[range] = []
+        for step in steps:
+            self._forbidden.append(range(len(starts), len(starts) + len(step.forbidden)))
+            starts += step.forbidden
+        self.starts: tuple[EventFilter, ...] = tuple(starts)
+        self._refers = any(one.where is not None and one.where.needs_start for one in starts)
+
+    def progress(self, memory: bytes, hit: Hit, limits: ShardLimits) -> Progress:
+        """Every start is tracked; a completion drops all that was begun under its key (rule R7)."""
+        kept: list[Partial] = []
+        completed: Partial | None = None
+        for partial in _decode(memory) if memory else ():
+            if self._over(partial, hit.at_ms):
+                continue
+            moved = partial if partial.key != hit.key else self._moved(partial, hit)
+            if moved is None:
+                continue
+            kept.append(moved)
+            if completed is None and moved is not partial and moved.complete:
+                completed = moved
+        if completed is not None:
+            kept = [one for one in kept if one.key != hit.key or self._trigger.repeat_last]
+        elif 0 in hit.indexes:
+            completed = self._begin(kept, hit)
+        overflows = max(0, len(kept) - limits.partials)
+        del kept[:overflows]
+        begun = None
+        if completed is not None and completed.first != hit.occurrence:
+            begun = Begun(completed.first_at_ms, completed.first, completed.captured)
+        return Progress(_encode(kept) if kept else b"", completed is not None, overflows, begun)
+
+    def because(self, run: Run) -> str:  # noqa: ARG002 - it is the same for all
+        """Why it fires."""
+        names = [f"“{step.of.event}”" + (f" {step.times} times" if step.times > 1 else "") for step in self._steps]
+        return ", then ".join(names) + " came"
+
+    def standings(self, memory: bytes) -> Sequence[Standing]:
+        """What each that was begun waits for."""
+        told = []
+        for one in _decode(memory):
+            step = self._steps[one.step]
+            came = f", {one.done} of {step.times} came" if one.done and not one.complete else ""
+            told.append(Standing(one.key, f"a sequence waits for “{step.of.event}”{came}", one.first_at_ms))
+        return told
+
+    def join(self, own: bytes, other: bytes) -> bytes:
+        """All that was begun by either, oldest first."""
+        both = [*_decode(own), *(one for one in _decode(other) if one not in _decode(own))]
+        return _encode(sorted(both, key=lambda one: (one.first_at_ms, one.key, one.first.event_id)))
+
+    def _over(self, partial: Partial, at_ms: int) -> bool:
+        within = self._trigger.within
+        return within is not None and at_ms >= within.after(partial.first_at_ms)
+
+    def _moved(self, partial: Partial, hit: Hit) -> Partial | None:
+        """What becomes of one by an event of its key; None: it is dropped. What forbids comes before what moves on."""
+        asked = (partial.step, *self._forbidden[partial.step])
+        if not any(index in hit.indexes for index in asked):
+            return partial
+        scope = partial.scope() if self._refers else hit.event
+        forbidden = () if partial.complete else self._forbidden[partial.step]
+        if self._passes(forbidden, hit, scope):
+            return None
+        if not self._passes((partial.step,), hit, scope):
+            return partial
+        return self._advanced(partial, hit)
+
+    def _passes(self, indexes: Sequence[int], hit: Hit, start: EventScope) -> bool:
+        return any(index in hit.indexes and holds(self.starts[index], hit, start) for index in indexes)
+
+    def _advanced(self, partial: Partial, hit: Hit) -> Partial:
+        step, done = self._steps[partial.step], partial.done + 1
+        captured = {**partial.captured, step.name: hit.occurrence} if step.name else partial.captured
+        if partial.complete or done < step.times:
+            # A complete one stays itself, so that it is told from one that moved by what it captured or by ``done``.
+            return replace(partial, captured=captured, done=done)
+        if partial.step == len(self._steps) - 1:
+            return replace(partial, captured=captured, done=done, complete=True)
+        return replace(partial, captured=captured, step=partial.step + 1, done=0)
+
+    def _begin(self, kept: list[Partial], hit: Hit) -> Partial | None:
+        """Begin with this event; the partial where that completes it already."""
+        begun = self._advanced(Partial(hit.key, hit.at_ms, hit.occurrence, 0, 0), hit)
+        if begun.complete and not self._trigger.repeat_last:
+            return begun
+        if self._trigger.within is None and not self._refers and not begun.complete and self._known(kept, begun):
+            return None
+        kept.append(begun)
+        return begun if begun.complete else None
+
+    @staticmethod
+    def _known(kept: Sequence[Partial], begun: Partial) -> bool:
+        # Without a window, one that was begun before and stands at the same place comes to everything first.
+        return any((one.key, one.step, one.done) == (begun.key, begun.step, begun.done) for one in kept)
