@@ -154,6 +154,7 @@ class Oracle:
             event = Done(
                 order=self._order,
                 at=happened if in_event_time else clock,
+                arrived=clock,
                 happened=happened,
                 name=line.get("event", "attributes set"),
                 props=line.get("props", {}),
@@ -181,7 +182,7 @@ class Oracle:
         if any(passes(one, event.name, event.props, {}) for one in filters(rule.get("stop_after"))):
             person.stopped = True
         key = key_of(rule, event.props)
-        event.moves = self._open(person, event) and key is not None
+        event.moves = key is not None and not person.stopped
         if event.moves:
             self._start(person, event, key or "")
         self._look(person, event.at, event, before)
@@ -190,7 +191,7 @@ class Oracle:
         """Whether anything may start on it."""
         rule = self._version.rule
         oldest = rule.get("max_event_age", "24h")
-        too_old = oldest != "none" and event.at - event.happened > length(oldest)
+        too_old = oldest != "none" and event.arrived - event.happened > length(oldest)
         return not (person.stopped or self._paused or self._archived or too_old)
 
     def _end(self, person: Person, event: Done) -> None:
@@ -228,6 +229,10 @@ class Oracle:
             for one in person.done:
                 if key_of(rule, one.props) == key:
                     one.consumed = True
+        if not self._open(person, event):
+            if rule["kind"] in ("recency", "session_end"):
+                person.waits = [one for one in person.waits if not (one.trigger and one.key == key)]
+            return
         if complete.due is None or not self._again(person, rule, key, event.at):
             return
         wait = Wait(
@@ -278,11 +283,9 @@ class Oracle:
         person.waits.remove(wait)
         if wait.trigger:
             self._fire(person, wait, wait.due)
-        elif (
-            ("until" in wait.step and self._holds(wait, person, wait.step["until"], wait.due))
-            or "at_max" not in wait.step
-            or wait.step["at_max"] == "continue"
-        ):
+            return
+        holds_now = "until" in wait.step and self._holds(wait, person, wait.step["until"], wait.due)
+        if holds_now or "wait" in wait.step or wait.step.get("at_max") == "continue":
             self._walk(person, wait, wait.rest, wait.due)
 
     def _fire(self, person: Person, wait: Wait, now: int) -> None:
@@ -377,7 +380,7 @@ class Oracle:
             self._enter(person, now, event)
 
     def _enter(self, person: Person, now: int, event: Done | None) -> None:
-        begun = event or Done(order=self._order, at=now, happened=now, name="", props={}, attrs={})
+        begun = event or Done(order=self._order, at=now, arrived=now, happened=now, name="", props={}, attrs={})
         if not self._open(person, begun):
             return
         wait = Wait(
@@ -433,15 +436,14 @@ def _passes(wanted: Mapping[str, Any], event: Done, start: Done) -> bool:
 
 def _steps(rule: Rule) -> Sequence[Mapping[str, Any]]:
     if rule["kind"] == "wait_until":
-        wait = {name: rule[name] for name in ("until", "max", "at_max") if name in rule}
-        return ({"at_max": "exit", **wait}, {"send": EMAIL})
-    steps: Sequence[Mapping[str, Any]] = rule.get("steps_then", ({"send": EMAIL},))
+        return ({name: rule[name] for name in ("until", "max", "at_max") if name in rule}, {"send": EMAIL})
+    steps: Sequence[Mapping[str, Any]] = rule.get("course", ({"send": EMAIL},))
     return steps
 
 
 def _trigger(rule: Rule) -> Rule:
     """What makes two versions' triggers the same."""
-    others = ("reentry", "guard_at_fire", "stop_after", "exit_on", "steps_then", "max_lateness", "max_event_age")
+    others = ("reentry", "guard_at_fire", "stop_after", "exit_on", "course", "max_lateness", "max_event_age")
     return {name: value for name, value in rule.items() if name not in others}
 
 

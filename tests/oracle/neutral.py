@@ -83,12 +83,11 @@ def _compares(name: str, sign: str, wanted: Any, props: Props, seen: Mapping[str
     if isinstance(wanted, Mapping):
         root, _, member = wanted["ref"].partition(".")
         wanted = (props if root == "event" else seen.get(root, {})).get(member)
-    if value is None or wanted is None:
-        return False
+    if sign in ("==", "!="):
+        # What is absent is null: equal to null, and to nothing else.
+        return alike(value, wanted) == (sign == "==")
     if sign == "in":
         return any(alike(value, one) for one in wanted)
-    if sign in ("==", "!="):
-        return alike(value, wanted) == (sign == "==")
     numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in (value, wanted))
     texts = isinstance(value, str) and isinstance(wanted, str)
     return (numbers or texts) and bool(COMPARE[sign](value, wanted))

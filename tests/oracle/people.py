@@ -28,12 +28,13 @@ class Done:
     """Something that a customer did.
 
     Attributes:
-        order: Number of the entry. at: when it counts (log time, or its own in event time).
-        moves: The campaign was willing to start on it. consumed: keys... of completions that used it up.
+        order: Number of the entry. at: when it counts (log time, or its own in event time). arrived: log time.
+        moves: The trigger looked at it. consumed: a completion used it up.
     """
 
     order: int
     at: int
+    arrived: int
     happened: int
     name: str
     props: Props

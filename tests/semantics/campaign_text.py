@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from tests.semantics.cases import Unsupported, milliseconds
+from tests.semantics.course_text import course_text, when_text
 
 TEMPLATE = "hello"
 _OPERATORS = {">", ">=", "<", "<=", "==", "!=", "in"}
@@ -27,10 +28,12 @@ def campaign_text(campaign_id: str, rule: Mapping[str, Any]) -> bytes:
     if "per" in rule:
         campaign["per"] = _property("event", rule["per"])
     if "guard_at_fire" in rule:
-        campaign["guard"] = _guard(rule["guard_at_fire"])
+        campaign["guard"] = when_text(rule["guard_at_fire"], _filter)
     if "stop_after" in rule:
         campaign["stop_after"] = _filters(rule["stop_after"])
-    campaign["steps"] = [{"send": TEMPLATE}]
+    campaign["steps"] = course_text(_course(rule), _filter)
+    if "exit_on" in rule:
+        campaign["exit_on"] = _filters(rule["exit_on"])
     if "reentry" in rule:
         campaign["reentry"] = _reentry(rule["reentry"])
     campaign["send"] = {"category": "transactional"}
@@ -49,9 +52,18 @@ def campaign_text(campaign_id: str, rule: Mapping[str, Any]) -> bytes:
 
 def _trigger(rule: Mapping[str, Any]) -> dict[str, Any]:
     kind = rule["kind"]
+    if kind in {"delay", "wait_until"}:
+        return _trigger({**rule, "kind": "absence"} if kind == "delay" else {"kind": "match", "match": rule["start"]})
     if kind in {"count", "sum", "average", "distinct"}:
         return {kind: _threshold(rule)}
     return {kind: _KINDS[kind](rule)}
+
+
+def _course(rule: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    if rule["kind"] == "wait_until":
+        return ({name: rule[name] for name in ("until", "max", "at_max") if name in rule}, {"send": TEMPLATE})
+    course: Sequence[Mapping[str, Any]] = rule.get("course", ({"send": TEMPLATE},))
+    return course
 
 
 def _absence(rule: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,6 +143,11 @@ _KINDS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     },
     "nth": lambda rule: {"of": _filter(rule["of"]), "ordinal": rule["ordinal"]},
     "recency": lambda rule: {"of": _filter(rule["of"]), "for": _duration(rule["for"])},
+    "attribute_change": lambda rule: {
+        "attribute": rule["attr"],
+        **{name: rule[name] for name in ("from", "to") if name in rule},
+    },
+    "segment": lambda rule: {rule["edge"]: when_text(rule["when"], _filter)},
     "session_end": lambda rule: {"of": _filter(rule["of"]), "gap": _duration(rule["gap"])},
 }
 """By kind, what stands under its word."""
@@ -169,17 +186,6 @@ def _operand(value: Any) -> str:
 
 def _property(root: str, name: str) -> str:
     return f"{root}.properties.{name}" if _NAME.match(name) else f"{root}.properties[{json.dumps(name)}]"
-
-
-def _guard(given: Mapping[str, Any]) -> str:
-    words = set(given)
-    place = f"customer[{json.dumps(given.get('attr'))}]"
-    if _NAME.match(str(given.get("attr", ""))):
-        place = f"customer.{given['attr']}"
-    for word, operator in (("equals", "=="), ("not_equals", "!="), ("at_least", ">="), ("below", "<")):
-        if words == {"attr", word}:
-            return f"{place} {operator} {json.dumps(given[word])}"
-    raise Unsupported(f"guard {sorted(words)}")
 
 
 def _reentry(given: Any) -> Any:

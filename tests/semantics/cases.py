@@ -26,6 +26,8 @@ COMMON_OPTIONS = {
     "active_from",
     "clock",
     "grace",
+    "course",
+    "exit_on",
 }
 WINDOW_OPTIONS = COMMON_OPTIONS | {"of", "at_least", "sliding", "tumbling", "fire"}
 OPTIONS = {
@@ -39,6 +41,9 @@ OPTIONS = {
     "nth": COMMON_OPTIONS | {"of", "ordinal"},
     "recency": COMMON_OPTIONS | {"of", "for"},
     "session_end": COMMON_OPTIONS | {"of", "gap"},
+    "attribute_change": COMMON_OPTIONS | {"attr", "from", "to"},
+    "segment": COMMON_OPTIONS | {"edge", "when"},
+    "delay": COMMON_OPTIONS | {"start", "for"},
 }
 CONTROLS = {"tick", "set", "rule_change"}
 EXPECTED_FIELDS = {"at", "who", "start", "key", "seen_at", "value"}

@@ -1,0 +1,154 @@
+"""Makes examples: a rule, and a timeline whose instants are those at which the rule's constants matter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.oracle.choices import Choices
+from tests.oracle.generating_rules import EVENT_TIME_KINDS, NAMES, NOISE, STOP, a_patch, a_rule
+from tests.oracle.neutral import length
+
+T0_MS = 1_700_000_000_000
+"""A Tuesday in November; not a multiple of anything."""
+PROPS = ("price", "sku", "wait_s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One campaign and one history.
+
+    Attributes:
+        batched: Events of one instant come in one entry. restored: a new shard after every so many entries; 0: never.
+    """
+
+    rule: Mapping[str, Any]
+    timeline: Sequence[Mapping[str, Any]]
+    batched: bool = False
+    restored: int = 0
+    t0: int = T0_MS
+
+
+def examples(kind: str, choices: Choices, *, histories: int) -> list[Example]:
+    """One rule with several histories."""
+    rule = a_rule(kind, choices)
+    if kind in EVENT_TIME_KINDS and choices.rarely(6):
+        rule |= {"clock": "event", "grace": choices.one(("1s", "2s", "3s"))}
+    patch = a_patch(rule, choices) if choices.rarely(3) else None
+    return [_example(rule, patch, choices) for _ in range(histories)]
+
+
+def _example(rule: Mapping[str, Any], patch: Mapping[str, Any] | None, choices: Choices) -> Example:
+    spans = _spans(rule, patch)
+    names = _names(rule) * 2 + (NOISE,)
+    attrs = _words_of(rule, "attr")
+    in_event_time = rule.get("clock") == "event"
+    lines: list[dict[str, Any]] = []
+    at = length(choices.one(("0s", "0s", "1s")))
+    edited = patch is None
+    for _ in range(3 + choices.number(10)):
+        at = _next_instant(lines, at, spans, choices)
+        line: dict[str, Any] = {"at": f"{at}ms"}
+        match choices.number(24):
+            case 23:
+                line |= {"control": "tick"}
+            case 22 if not edited and lines:
+                edited = True
+                line |= {"control": "rule_change", "patch": patch}
+            case 21:
+                line |= {"control": choices.one(("pause", "resume"))}
+            case 20 if lines and not in_event_time:
+                line["at"] = f"{max(0, at - 700)}ms"
+                line |= _event(names, attrs, choices)
+            case 19 | 18 if lines:
+                line |= _again(choices.one(lines[-3:]), choices)
+            case 17 | 16:
+                line |= _event(names, attrs, choices)
+                late = length(choices.one(spans)) + choices.one((0, -1, 1))
+                line["happened_at"] = f"{at - late}ms"
+            case 15 | 14 if attrs or "guard_at_fire" in (patch or {}):
+                line |= {"control": "set", "attrs": _attrs(choices)}
+            case _:
+                line |= _event(names, attrs, choices)
+        if "control" not in line or line["control"] == "set":
+            line.setdefault("who", choices.one(("c1", "c1", "c1", "c2")))
+            line.setdefault("id", f"e{len(lines)}")
+        lines.append(line)
+    lines += _ends(at, spans, choices)
+    mode = choices.number(8)
+    return Example(rule=rule, timeline=lines, batched=mode in (1, 2, 3) and not in_event_time, restored=mode // 7)
+
+
+def _next_instant(lines: Sequence[Mapping[str, Any]], at: int, spans: Sequence[str], choices: Choices) -> int:
+    """Mostly where something meets a deadline of an earlier line, to the millisecond."""
+    match choices.number(8):
+        case 0 | 1:
+            return at
+        case 2:
+            return at + 1
+        case 3:
+            return at + length(choices.one(spans)) // 2
+        case _ if lines:
+            earlier = length(choices.one(lines[-4:])["at"])
+            return max(at, earlier + length(choices.one(spans)) + choices.one((0, 0, -1, 1)))
+        case _:
+            return at + 500
+
+
+def _ends(at: int, spans: Sequence[str], choices: Choices) -> list[dict[str, Any]]:
+    longest = max(map(length, spans))
+    match choices.number(3):
+        case 0:
+            ends = [at + 4 * longest + 100_000]
+        case 1:
+            ends = [at + longest // 2, at + longest, at + 4 * longest]
+        case _:
+            ends = []
+    return [{"at": f"{end}ms", "control": "tick"} for end in ends]
+
+
+def _event(names: Sequence[str], attrs: bool, choices: Choices) -> dict[str, Any]:
+    props: dict[str, Any] = {}
+    price = choices.number(6)
+    if price < 5:
+        props["price"] = price
+    sku = choices.one(("a", "a", "b", None))
+    if sku is not None:
+        props["sku"] = sku
+    line: dict[str, Any] = {"event": choices.one(names), "props": props}
+    wait_s = choices.one((1, 1, 2, 0.5, 0, "1", 1.5))
+    if wait_s is not None:
+        props["wait_s"] = wait_s
+    if attrs and choices.rarely(6):
+        line["attrs"] = _attrs(choices)
+    return line
+
+
+def _attrs(choices: Choices) -> dict[str, Any]:
+    return choices.one(({"spend": choices.number(4)}, {"vip": choices.rarely(2)}))
+
+
+def _again(line: Mapping[str, Any], choices: Choices) -> dict[str, Any]:
+    if "control" in line:
+        return {"control": "tick"}
+    again = {name: value for name, value in line.items() if name not in ("at", "happened_at")}
+    if choices.rarely(3):
+        del again["id"]
+    return again
+
+
+def _spans(*rules: Any) -> tuple[str, ...]:
+    """The lengths of time that a rule speaks of."""
+    found = dict.fromkeys(re.findall(r"'((?:[0-9.]+(?:ms|mo|[dhms]))+)'", repr(rules)))
+    return tuple(found) or ("1s",)
+
+
+def _names(rule: Mapping[str, Any]) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(re.findall(r"'event': '(\w)'", repr(rule))))
+    return (*found, *(() if STOP in found else ())) or NAMES
+
+
+def _words_of(rule: Mapping[str, Any], word: str) -> bool:
+    return f"'{word}'" in repr(rule)
