@@ -143,7 +143,7 @@ class Oracle:
     # ---------------------------------------------------------------- events
     def _event(self, line: Line, at: int) -> None:
         clock = max(self._clock, at)
-        in_event_time = bool(self._versions) and self._version.rule.get("clock") == "event"
+        in_event_time = _in_event_time(self._versions[-1] if self._versions else None)
         if not in_event_time:
             self.tick(at)
         name = self._name(line["who"])
@@ -159,10 +159,13 @@ class Oracle:
                 name=line.get("event", "attributes set"),
                 props=line.get("props", {}),
                 attrs=line.get("attrs", {}),
+                version=self._versions[-1] if self._versions else None,
             )
             person.ids[event_id] = clock
             if person.first is None:
                 person.first = event.at
+            if in_event_time:
+                self._learn(person, event)
             if not in_event_time:
                 self._happens(person, event)
             elif happened >= self._watermark():
@@ -171,25 +174,29 @@ class Oracle:
 
     def _happens(self, person: Person, event: Done) -> None:
         before = person.attributes()
-        for name, value in event.attrs.items():
-            if name not in person.told or person.told[name][:2] <= (event.happened, event.order):
-                person.told[name] = (event.happened, event.order, value)
+        if not _in_event_time(event.version):
+            self._learn(person, event)
         person.done.append(event)
-        if not self._versions:
+        if event.version is None:
             return
         self._end(person, event)
-        rule = self._version.rule
+        rule = event.version.rule
         if any(passes(one, event.name, event.props, {}) for one in filters(rule.get("stop_after"))):
             person.stopped = True
         key = key_of(rule, event.props)
         event.moves = key is not None and not person.stopped
         if event.moves:
-            self._start(person, event, key or "")
+            self._start(person, event, event.version, key or "")
         self._look(person, event.at, event, before)
 
-    def _open(self, person: Person, event: Done) -> bool:
+    @staticmethod
+    def _learn(person: Person, event: Done) -> None:
+        for name, value in event.attrs.items():
+            if name not in person.told or person.told[name][:2] <= (event.happened, event.order):
+                person.told[name] = (event.happened, event.order, value)
+
+    def _open(self, person: Person, event: Done, rule: Rule) -> bool:
         """Whether anything may start on it."""
-        rule = self._version.rule
         oldest = rule.get("max_event_age", "24h")
         too_old = oldest != "none" and event.arrived - event.happened > length(oldest)
         return not (person.stopped or self._paused or self._archived or too_old)
@@ -219,8 +226,8 @@ class Oracle:
         exits = (*filters(wait.step.get("exit_on")), *filters(rule.get("exit_on")))
         return any(_passes(one, event, wait.begun) for one in exits)
 
-    def _start(self, person: Person, event: Done, key: str) -> None:
-        version, rule = self._version, self._version.rule
+    def _start(self, person: Person, event: Done, version: Version, key: str) -> None:
+        rule = version.rule
         complete = completes(version, person, event, key)
         if complete is None:
             return
@@ -229,7 +236,7 @@ class Oracle:
             for one in person.done:
                 if key_of(rule, one.props) == key:
                     one.consumed = True
-        if not self._open(person, event):
+        if not self._open(person, event, rule):
             if rule["kind"] in ("recency", "session_end"):
                 person.waits = [one for one in person.waits if not (one.trigger and one.key == key)]
             return
@@ -381,7 +388,7 @@ class Oracle:
 
     def _enter(self, person: Person, now: int, event: Done | None) -> None:
         begun = event or Done(order=self._order, at=now, arrived=now, happened=now, name="", props={}, attrs={})
-        if not self._open(person, begun):
+        if not self._open(person, begun, self._version.rule):
             return
         wait = Wait(
             version=self._version, key="", start=now, begun=begun, due=now, armed=self._arming(), order=self._order
@@ -428,6 +435,10 @@ class Oracle:
             if wait in same and same[1:] and restart in ("reset", "keep"):
                 left = same[-1] if restart == "reset" else same[0]
                 person.waits = [one for one in person.waits if one not in same or one is left]
+
+
+def _in_event_time(version: Version | None) -> bool:
+    return version is not None and version.rule.get("clock") == "event"
 
 
 def _passes(wanted: Mapping[str, Any], event: Done, start: Done) -> bool:

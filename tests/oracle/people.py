@@ -29,7 +29,7 @@ class Done:
 
     Attributes:
         order: Number of the entry. at: when it counts (log time, or its own in event time). arrived: log time.
-        moves: The trigger looked at it. consumed: a completion used it up.
+        version: In force when it came. moves: The trigger looked at it. consumed: a completion used it up.
     """
 
     order: int
@@ -39,6 +39,7 @@ class Done:
     name: str
     props: Props
     attrs: Props
+    version: Version | None = None
     moves: bool = False
     consumed: bool = False
 
