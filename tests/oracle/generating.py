@@ -34,10 +34,10 @@ class Example:
 def examples(kind: str, choices: Choices, *, histories: int) -> list[Example]:
     """One rule with several histories."""
     rule = a_rule(kind, choices)
-    # What a count is in event time is nowhere said, so nothing asks for one there.
-    if kind in EVENT_TIME_KINDS and "event" not in rule.get("guard_at_fire", ()) and choices.rarely(6):
-        rule |= {"clock": "event", "grace": choices.one(("1s", "2s", "3s"))}
     patch = a_patch(rule, choices) if choices.rarely(3) else None
+    # What is known of a customer at an instant of event time is nowhere said, so nothing asks for it there.
+    if kind in EVENT_TIME_KINDS and "guard_at_fire" not in {**rule, **(patch or {})} and choices.rarely(6):
+        rule |= {"clock": "event", "grace": choices.one(("1s", "2s", "3s"))}
     return [_example(rule, patch, choices) for _ in range(histories)]
 
 
@@ -62,17 +62,17 @@ def _example(rule: Mapping[str, Any], patch: Mapping[str, Any] | None, choices: 
                 line |= {"control": choices.one(("pause", "resume"))}
             case 20 if lines and not in_event_time:
                 line["at"] = f"{max(0, at - 700)}ms"
-                line |= _event(names, attrs, choices)
+                line |= _event(names, len(lines), attrs, choices)
             case 19 | 18 if lines:
                 line |= _again(choices.one(lines[-3:]), choices)
             case 17 | 16:
-                line |= _event(names, attrs, choices)
+                line |= _event(names, len(lines), attrs, choices)
                 late = length(choices.one(spans)) + choices.one((0, -1, 1))
                 line["happened_at"] = f"{at - late}ms"
             case 15 | 14 if attrs or "guard_at_fire" in (patch or {}):
                 line |= {"control": "set", "attrs": _attrs(choices)}
             case _:
-                line |= _event(names, attrs, choices)
+                line |= _event(names, len(lines), attrs, choices)
         if "control" not in line or line["control"] == "set":
             line.setdefault("who", choices.one(("c1", "c1", "c1", "c2")))
             line.setdefault("id", f"e{len(lines)}")
@@ -110,7 +110,7 @@ def _ends(at: int, spans: Sequence[str], choices: Choices) -> list[dict[str, Any
     return [{"at": f"{end}ms", "control": "tick"} for end in ends]
 
 
-def _event(names: Sequence[str], attrs: bool, choices: Choices) -> dict[str, Any]:
+def _event(names: Sequence[str], place: int, attrs: bool, choices: Choices) -> dict[str, Any]:
     props: dict[str, Any] = {}
     price = choices.number(6)
     if price < 5:
@@ -118,7 +118,8 @@ def _event(names: Sequence[str], attrs: bool, choices: Choices) -> dict[str, Any
     sku = choices.one(("a", "a", "b", None))
     if sku is not None:
         props["sku"] = sku
-    line: dict[str, Any] = {"event": choices.one(names), "props": props}
+    name = names[place % len(names)] if choices.rarely(2) else choices.one(names)
+    line: dict[str, Any] = {"event": name, "props": props}
     wait_s = choices.one((1, 1, 2, 0.5, 0, "1", 1.5))
     if wait_s is not None:
         props["wait_s"] = wait_s

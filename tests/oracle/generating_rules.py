@@ -124,7 +124,8 @@ def _absence(choices: Choices) -> Rule:
     if restart is not None:
         rule["on_restart"] = restart
     if choices.rarely(6):
-        rule["repeat"] = choices.one(({"at_most": 2}, {"at_most": 3}, {"within": "4s"}, {"within": "5s"}))
+        within = ({"within": "4s"}, {"within": "5s"}) if rule.get("for", "1s") in SPANS else ()
+        rule["repeat"] = choices.one(({"at_most": 2}, {"at_most": 3}, *within))
     return rule
 
 
