@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 import msgspec
 from msgspec.structs import replace
 
@@ -14,7 +16,7 @@ from sendwhen.domain.moment import Moment
 from sendwhen.domain.plan import Plan
 from sendwhen.domain.reentry import fired, refusal
 from sendwhen.domain.round import Round
-from sendwhen.domain.run import EVENT_TIME, Run, StartEvent, next_run_id, send_id
+from sendwhen.domain.run import Run, StartEvent, next_run_id, send_id
 from sendwhen.domain.sending_rules import Category
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.span import Span
@@ -22,6 +24,7 @@ from sendwhen.domain.steps import Otherwise, SendStep, WaitStep, WaitUntilStep
 from sendwhen.domain.trigger_kinds import DAY_MS
 from sendwhen.errors import Precondition
 
+_PLACE_MAX = 64
 _LONGEST = Span(ms=400 * DAY_MS)
 
 
@@ -138,15 +141,11 @@ class Passage:
         due_at_ms = plan.logic.due_again_at_ms(run, now_ms)
         if due_at_ms is None or plan.campaign.reentry is Reentry.ONCE:
             return
-        # The place of the first arming stays a part of each, so that places do not grow with every firing.
-        mark = (EVENT_TIME,) if plan.on_event_time else ()
-        first = run.armed[len(mark) :]
-        first = first[3:-1] if run.occurrence else first
         again = replace(
             run,
             run_id=next_run_id(run.run_id),
             due_at_ms=due_at_ms + plan.grace_ms,
-            armed=(*mark, course.moment.seq, run.due_at_ms, 0, *first, 1),
+            armed=_behind(course.armed, run.run_id),
             occurrence=run.occurrence + 1,
         )
         self._open(course, again, out)
@@ -218,6 +217,15 @@ class Passage:
         if not self._event_clock and campaign.max_lateness_ms is not None and late_ms > campaign.max_lateness_ms:
             return "expired", f"It came {late_ms} ms after it was due; up to {campaign.max_lateness_ms} ms is sent."
         return "", ""
+
+
+def _behind(armed: tuple[int, ...], run: str) -> tuple[int, ...]:
+    """The place behind all that the steps of a firing arm.
+
+    It tells the order of all armings before it, so it grows with each repetition; a very long one is cut and told from
+    others by the name of its run.
+    """
+    return (*armed, 1) if len(armed) < _PLACE_MAX else (*armed[:_PLACE_MAX], crc32(run.encode()))
 
 
 def _asked(course: Course) -> Asked:

@@ -97,8 +97,10 @@ class Watching:
     ) -> None:
         campaign = plan.campaign
         memory = customer.memory(campaign.campaign_id)
-        known = memory.trigger if memory.trigger_version == campaign.version else b""
-        seen = watch.look(known, sight)
+        # Another version goes on with what was seen where its trigger is the same: it would take who enters for inside.
+        wrote = self._book.plan(campaign.campaign_id, memory.trigger_version)
+        known = wrote is not None and wrote.trigger_text == plan.trigger_text
+        seen = watch.look(memory.trigger if known else b"", sight)
         if (seen.memory, campaign.version) != (memory.trigger, memory.trigger_version) and (
             seen.memory or memory.trigger
         ):
