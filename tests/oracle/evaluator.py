@@ -76,8 +76,8 @@ class Oracle:
         """A version comes into force."""
         self._order += 1
         same = self._versions and _trigger(self._version.rule) == _trigger(rule)
-        order = self._version.trigger_order if same else self._order
-        self._versions.append(Version(rule=rule, order=self._order, at=self._clock, trigger_order=order))
+        order, at = (self._version.trigger_order, self._version.trigger_at) if same else (self._order, self._clock)
+        self._versions.append(Version(rule=rule, order=self._order, trigger_order=order, trigger_at=at))
 
     def tick(self, at: int) -> None:
         """Time has passed."""
@@ -163,7 +163,7 @@ class Oracle:
             )
             person.ids[event_id] = clock
             if person.first is None:
-                person.first = event.at
+                person.first = clock
             if in_event_time:
                 self._learn(person, event)
             if not in_event_time:
@@ -297,14 +297,12 @@ class Oracle:
 
     def _fire(self, person: Person, wait: Wait, now: int) -> None:
         rule = wait.version.rule
-        self._repeat(person, wait, now)
-        if self._silent(wait, now) or not self._again(person, rule, wait.key, now):
-            return
         guard = rule.get("guard_at_fire")
-        if guard is not None and not self._holds(wait, person, guard, now):
-            return
-        person.fired.append((wait.key, now))
-        self._walk(person, wait, _steps(rule), now)
+        silent = self._silent(wait, now) or not self._again(person, rule, wait.key, now)
+        if not silent and (guard is None or self._holds(wait, person, guard, now)):
+            person.fired.append((wait.key, now))
+            self._walk(person, wait, _steps(rule), now)
+        self._repeat(person, wait, now)
 
     def _repeat(self, person: Person, wait: Wait, now: int) -> None:
         given = wait.version.rule.get("repeat")

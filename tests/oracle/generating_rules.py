@@ -26,8 +26,8 @@ def a_rule(kind: str, choices: Choices) -> Rule:
 def a_patch(rule: Mapping[str, Any], choices: Choices) -> Rule:
     """An edit of a rule."""
     word = choices.one(("for", "guard_at_fire", "reentry", "max_lateness", "within", "unless", "sliding", "gap"))
-    if word in {"for", "within", "sliding", "gap"}:
-        return {word: a_span(choices)} if word in rule else {"guard_at_fire": {"attr": "vip", "equals": True}}
+    if word in {"for", "within", "sliding", "gap"} and word in rule and "repeat" not in rule:
+        return {word: a_span(choices)}
     if word == "unless" and "unless" in rule:
         return {"unless": [{"event": choices.one(NAMES)}]}
     if word == "reentry" and "per" not in rule:

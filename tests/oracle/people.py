@@ -14,13 +14,13 @@ class Version:
     """What a campaign said from an entry on.
 
     Attributes:
-        order: Number of the entry that put it. trigger_order: of the one since which its trigger is this.
+        order: Number of the entry that put it. trigger_order, trigger_at: of the one since which its trigger is this.
     """
 
     rule: Rule
     order: int
-    at: int
     trigger_order: int
+    trigger_at: int
 
 
 @dataclass(kw_only=True)

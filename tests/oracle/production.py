@@ -26,7 +26,7 @@ from tests.semantics.campaign_text import campaign_text
 from tests.semantics.cases import milliseconds, patched
 
 CAMPAIGN_ID = "case"
-TEMPLATES = {name: "hash" for name in ("hello", "second", "third")}
+TEMPLATES = dict.fromkeys(("hello", "second", "third"), "hash")
 Line = Mapping[str, Any]
 
 
@@ -109,9 +109,7 @@ def _entries(example: Example, names: dict[str, str]) -> Iterator[Entry]:
             case "tick":
                 yield Tick(seq=count.next(), at_ms=at)
             case "pause" | "resume":
-                yield CampaignPaused(
-                    seq=count.next(), at_ms=at, campaign_id=CAMPAIGN_ID, paused=control == "pause"
-                )
+                yield CampaignPaused(seq=count.next(), at_ms=at, campaign_id=CAMPAIGN_ID, paused=control == "pause")
             case "rule_change":
                 rule = patched(rule, line["patch"])
                 yield _put(rule, count.next(), at)
@@ -162,5 +160,3 @@ def event_of(line: Line, number: int, t0: int) -> Event:
 @lru_cache(maxsize=64)
 def _uid(user_id: str, anonymous_id: str) -> str:
     return customer_uid(routing_key(user_id=user_id, anonymous_id=anonymous_id, email=""))
-
-

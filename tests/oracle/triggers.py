@@ -134,7 +134,7 @@ def _quiet_then(version: Version, person: Person, past: Sequence[Done], event: D
     noise = [one.at for one in past if one is not event and _is(rule["quiet_of"], one)]
     firings = [at for order, its_key, at in person.completed if (order, its_key) == (version.trigger_order, key)]
     assert person.first is not None
-    since = max([person.first, version.at, *noise, *firings])
+    since = max([min(person.first, event.at), version.trigger_at, *noise, *firings])
     return _at_once(event) if later(since, rule["for"]) <= event.at else None
 
 
