@@ -7,7 +7,20 @@ import sys
 
 from bench.figures import Figure, record
 
-MODULES = ("domain", "conditions", "append", "shard_host", "ingest", "profile", "sender", "size", "pipeline")
+MODULES = (
+    "domain",
+    "conditions",
+    "campaigns",
+    "append",
+    "shard_host",
+    "ingest",
+    "profile",
+    "sender",
+    "size",
+    "pipeline",
+    "backtest",
+    "million",
+)
 
 
 def main(names: list[str]) -> int:

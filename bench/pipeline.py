@@ -60,7 +60,8 @@ def _beside(figure: Figure, reference: str, value: float) -> Figure:
     )  # fmt: skip
 
 
-async def _send(running: Running, load: shop.Load, *, events_per_s: float) -> Streamed:
+async def send(running: Running, load: shop.Load, *, events_per_s: float) -> Streamed:
+    """Send a load at a rate, 0: as fast as it goes; tell on standard error what processor time it took."""
     installation = running.installation
     key = installation.secrets["write_key"]
     gc.collect()
@@ -85,28 +86,33 @@ async def _lag(log: ValkeyLog) -> int:
     return sum(head.lag_events for head in await log.heads(range(PARTITIONS)))
 
 
-async def _until_settled(running: Running) -> float:
+async def until_settled(running: Running, within_s: float = SETTLED_WITHIN_S) -> float:
     """Seconds until every shard has applied everything."""
     started_s = time.perf_counter()
     async with open_async_store(running.store_url) as client:
         log = ValkeyLog(client, clock=SystemClock(), partitions=PARTITIONS)
         while await _lag(log):
-            assert time.perf_counter() - started_s < SETTLED_WITHIN_S, "the shards do not catch up"
+            assert time.perf_counter() - started_s < within_s, "the shards do not catch up"
             await asyncio.sleep(0.01)
     return time.perf_counter() - started_s
 
 
+async def deadlines(client: Any) -> int:
+    """How many customers have a deadline."""
+    return sum([await client.zcard(store_keys.due(partition)) for partition in range(PARTITIONS)])
+
+
 async def _preload(running: Running) -> None:
-    await _send(running, shop.customers(), events_per_s=0)
-    await _until_settled(running)
+    await send(running, shop.customers(), events_per_s=0)
+    await until_settled(running)
 
 
 async def _latency(running: Running, name: str, *, events_per_s: int, batch: int, hit_share: float) -> list[Figure]:
     load = shop.shopping(
         name, events=int(events_per_s * LATENCY_SECONDS), batch=batch, hit_share=hit_share, seed=events_per_s
     )
-    await _send(running, load, events_per_s=events_per_s)
-    await _until_settled(running)
+    await send(running, load, events_per_s=events_per_s)
+    await until_settled(running)
     await asyncio.sleep(1.0)
     appended_us = await _appended_us(running, load.hits)
     first_us = running.first_bytes_us()
@@ -141,8 +147,8 @@ async def _appended_us(running: Running, wanted: frozenset[str]) -> dict[str, in
 
 async def _throughput(running: Running) -> list[Figure]:
     load = shop.shopping("full", events=int(OFFERED_PER_S * SECONDS), batch=500, hit_share=0.001)
-    done = await _send(running, load, events_per_s=OFFERED_PER_S)
-    lag_s = await _until_settled(running)
+    done = await send(running, load, events_per_s=OFFERED_PER_S)
+    lag_s = await until_settled(running)
     return [
         Figure(
             name=f"track_stream_to_acknowledged ({SECONDS:g} s)", value=done.rate, unit="events/s", must="at least",
@@ -155,9 +161,9 @@ async def _throughput(running: Running) -> list[Figure]:
 async def _backlog(running: Running) -> list[Figure]:
     load = shop.shopping("backlog", events=BACKLOG_EVENTS, batch=500, hit_share=0.001)
     with running.shards_paused():
-        await _send(running, load, events_per_s=0)
+        await send(running, load, events_per_s=0)
         before = running.processor_s()
-    taken_s = await _until_settled(running)
+    taken_s = await until_settled(running)
     after = running.processor_s()
     told = ", ".join(f"{n} {(used - before.get(n, 0.0)) / load.events * 1e6:.1f}" for n, used in after.items())
     print(f"  processor us per event of the backlog: {told}", file=sys.stderr)

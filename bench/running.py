@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,8 +88,8 @@ def _used_s(process: psutil.Process) -> float:
 
 
 @contextmanager
-def running_installation() -> Iterator[Running]:
-    """Start one in a folder that goes away, with the ten campaigns in force; nothing stays behind."""
+def running_installation(write_campaigns: Callable[[Path], None] = shop.write_campaigns) -> Iterator[Running]:
+    """Start one in a folder that goes away, with campaigns (these ten) in force; nothing stays behind."""
     # Not the system's folder for temporary files where that is memory: the sync is part of what is measured.
     with tempfile.TemporaryDirectory(prefix="sw-", dir="/var/tmp") as name:
         folder = Path(name)
@@ -111,7 +111,7 @@ def running_installation() -> Iterator[Running]:
             )
             try:
                 installation.start()
-                shop.write_campaigns(folder / "campaigns")
+                write_campaigns(folder / "campaigns")
                 installation.cli("campaigns", "put", str(folder / "campaigns"))
                 yield Running(installation=installation, provider_log=log, provider=provider)
             finally:

@@ -80,7 +80,7 @@ def customers(batch: int = 500) -> Load:
                 attributes_json=b'{"consent":true,"first_name":"Ada","plan":"pro"}',
             )
 
-    return _load(events(), batch, frozenset())
+    return load(events(), batch, frozenset())
 
 
 def shopping(name: str, *, events: int, batch: int, hit_share: float, seed: int = 1) -> Load:
@@ -113,10 +113,11 @@ def shopping(name: str, *, events: int, batch: int, hit_share: float, seed: int 
                 properties_json=msgspec.json.encode(properties),
             )
 
-    return _load(made(), batch, frozenset(ids))
+    return load(made(), batch, frozenset(ids))
 
 
-def _load(events: Iterator[event_pb2.Event], batch: int, hits: frozenset[str]) -> Load:
+def load(events: Iterator[event_pb2.Event], batch: int, hits: frozenset[str] = frozenset()) -> Load:
+    """Events as batches of so many."""
     batches, total, waiting = [], 0, list[event_pb2.Event]()
     for event in events:
         waiting.append(event)

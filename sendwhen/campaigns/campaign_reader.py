@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,7 +11,9 @@ from sendwhen.campaigns.filter_reader import AT_FIRE_TIME, EVENT, EVENT_AND_STAR
 from sendwhen.campaigns.problem import Flaw, shortened
 from sendwhen.campaigns.sending_reader import SendingReader
 from sendwhen.campaigns.step_reader import StepReader
+from sendwhen.campaigns.template_files import NAME
 from sendwhen.campaigns.trigger_reader import TriggerReader
+from sendwhen.campaigns.uses import Uses
 from sendwhen.campaigns.watch_trigger_reader import WatchTriggerReader
 from sendwhen.campaigns.when_reader import WhenReader
 from sendwhen.campaigns.words import Reader
@@ -21,7 +22,6 @@ from sendwhen.domain.campaign import Campaign, Reentry
 from sendwhen.domain.predicate import When
 from sendwhen.domain.trigger_kinds import DAY_MS, Absence, AttributeChange, DateOf, Segment, Trigger
 
-NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?\Z")
 _WORDS = (
     "campaign",
     "trigger",
@@ -48,6 +48,7 @@ class CampaignReader:
         segments: Definitions that there are.
         words: Collects the problems.
         used: Templates that steps name, with the node that does.
+        uses: What the text refers to, for the catalogue.
     """
 
     document: Document
@@ -55,17 +56,19 @@ class CampaignReader:
     segments: Mapping[str, When] = field(default_factory=dict)
     words: Reader = field(default_factory=Reader)
     used: dict[str, Node] = field(default_factory=dict)
+    uses: Uses = field(default_factory=Uses)
 
     def read(self) -> Campaign | None:
         """The campaign, still without its version; None where something is wrong."""
         assert self.document.root is not None
-        filters = FilterReader(self.document, self.words)
+        filters = FilterReader(self.document, self.words, self.uses)
         entries = self.words.map(
             self.document.root, _WORDS, required=("campaign", "trigger", "steps"), what="A campaign"
         )
         whens = WhenReader(filters, self.words, self.segments)
         watches = WatchTriggerReader(whens, self.words)
         trigger = TriggerReader(filters, watches, self.words).read(entries.get("trigger"))
+        watches.refuse_key(entries.get("per"), trigger)
         reentry, cooldown_ms = self._reentry(entries.get("reentry"))
         parts = {
             "campaign_id": self._id(entries.get("campaign")) or "",

@@ -60,6 +60,11 @@ def library_expression(text: str, roots: Collection[str]) -> Any:
 
 def check_text(text: str, roots: Collection[str]) -> Node | list[Flaw]:
     """The tree of a text that is right, or what is wrong with it."""
+    return _checked(text, tuple(roots))
+
+
+@lru_cache(maxsize=4096)
+def _checked(text: str, roots: tuple[str, ...]) -> Node | list[Flaw]:
     try:
         return read_tree(library_expression(text, roots).serialize())
     except (RuntimeError, ValueError, TypeError) as error:
@@ -109,6 +114,11 @@ def _unknown(name: str, roots: Collection[str]) -> tuple[str, str]:
     root, _, rest = name.partition(".")
     if root == STEPS[:-1]:
         return _unknown_step(rest, sorted(one.removeprefix(STEPS) for one in roots if one.startswith(STEPS)))
+    if root == "now" and "now" not in roots and "event" not in roots:
+        return (
+            "'now' is not known here: what holds must change with the customer, or at an instant that is known before",
+            "Write {event: …, at_least: 1, within_last: 10d} or {since: customer.…, at_least: 14d}.",
+        )
     if root in ROOTS and root not in roots:
         return f"'{root}' is not known here", f"Here there are {listed((r for r in ROOTS if r in roots), 'and')}."
     if root in ("event", "start"):

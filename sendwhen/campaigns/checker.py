@@ -10,7 +10,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from sendwhen.campaigns.campaign_reader import NAME, CampaignReader
+from sendwhen.campaigns.attribute_check import attribute_flaws
+from sendwhen.campaigns.campaign_reader import CampaignReader
+from sendwhen.campaigns.catalogue import BUILT_IN, CATALOGUE_NAME, Catalogue
+from sendwhen.campaigns.catalogue_check import catalogue_flaws
+from sendwhen.campaigns.catalogue_reader import read_catalogue
 from sendwhen.campaigns.folder import (
     BYTES_LIMIT,
     FILES_LIMIT,
@@ -20,8 +24,11 @@ from sendwhen.campaigns.folder import (
     read_folder,
     too_large,
 )
-from sendwhen.campaigns.problem import Flaw, Problem, nearest, place, shortened
-from sendwhen.campaigns.templates import Template, check_part, template_hash
+from sendwhen.campaigns.problem import Problem
+from sendwhen.campaigns.root_events import RootEvents, root_events
+from sendwhen.campaigns.template_files import TemplateFiles, placed
+from sendwhen.campaigns.templates import Template, template_hash
+from sendwhen.campaigns.traps import trap_flaws
 from sendwhen.campaigns.yaml_document import read_document
 from sendwhen.domain.campaign import Campaign
 from sendwhen.errors import Invalid, Violation
@@ -55,11 +62,14 @@ class Checked:
 def check(files: CampaignFiles | Mapping[str, bytes]) -> Checked:
     """Everything that is wrong with a campaign, or the campaign; never raises."""
     if not isinstance(files, CampaignFiles):
-        files = CampaignFiles(files)
+        files = CampaignFiles.of(files)
     if len(files.files) > FILES_LIMIT or sum(map(len, files.files.values())) > BYTES_LIMIT:
         return Checked(problems=(*files.problems, too_large()))
     problems = list(files.problems)
-    templates = _templates(files.files, problems)
+    emails = TemplateFiles()
+    emails.read(files.files)
+    problems += emails.problems
+    templates = emails.templates
     source = files.files.get(YAML_NAME)
     if source is None:
         close = next(
@@ -74,8 +84,10 @@ def check(files: CampaignFiles | Mapping[str, bytes]) -> Checked:
         )
         return _refused(problems)
     hashes = {name: template_hash(template) for name, template in templates.items()}
-    campaign, used, flaws = _read(source, hashes)
+    catalogue = _catalogue(files.beside, problems)
+    campaign, used, flaws = _read(source, hashes, catalogue)
     problems += flaws
+    problems += emails.check_names(root_events(campaign) if campaign else RootEvents(), catalogue)
     problems += _unused(templates.keys() - used if campaign else ())
     if campaign is None or any(not p.warning for p in problems):
         return _refused(problems)
@@ -116,7 +128,7 @@ def check_lines(path: str | Path) -> tuple[list[str], bool]:
     names: dict[str, Path] = {}
     for folder in campaign_folders(path):
         checked = check(read_folder(folder))
-        lines += [f"{folder}/{problem}" for problem in checked.problems]
+        lines += [_line(folder, problem) for problem in checked.problems]
         well = well and checked.campaign is not None
         if checked.campaign is None:
             continue
@@ -128,90 +140,40 @@ def check_lines(path: str | Path) -> tuple[list[str], bool]:
             well = False
         names[name] = folder
         lines.append(f"{folder}: {name} is well, version {checked.version}")
-    return lines, well
+    return list(dict.fromkeys(lines)), well  # what is wrong with a file that belongs to all of them is said once
 
 
-def _read(source: bytes, hashes: Mapping[str, str]) -> tuple[Campaign | None, set[str], list[Problem]]:
+def _line(folder: Path, problem: Problem) -> str:
+    beside = problem.file.startswith("../")
+    return f"{folder.parent}/{str(problem)[3:]}" if beside else f"{folder}/{problem}"
+
+
+def _read(
+    source: bytes, hashes: Mapping[str, str], catalogue: Catalogue | None = None
+) -> tuple[Campaign | None, set[str], list[Problem]]:
+    """``catalogue``: what to hold the campaign against; None where it was checked before."""
     document = read_document(source)
     if document.root is None or document.flaws:
-        return None, set(), _placed(YAML_NAME, document.text, document.flaws)
+        return None, set(), placed(YAML_NAME, document.text, document.flaws)
     reader = CampaignReader(document, hashes)
     campaign = reader.read()
-    return campaign, set(reader.used), _placed(YAML_NAME, document.text, reader.words.flaws)
+    flaws = list(reader.words.flaws)
+    if catalogue is not None:
+        roots = root_events(campaign) if campaign is not None else RootEvents()
+        flaws += catalogue_flaws(document.text, reader.uses, roots, catalogue)
+        flaws += attribute_flaws(document.root, catalogue)
+        if campaign is not None:
+            flaws += trap_flaws(document.text, document.root, campaign, reader.uses, catalogue)
+    return campaign, set(reader.used), placed(YAML_NAME, document.text, flaws)
 
 
-def _templates(files: Mapping[str, bytes], problems: list[Problem]) -> dict[str, Template]:
-    parts: dict[str, dict[str, str]] = {}
-    for file in sorted(files):
-        if file == YAML_NAME:
-            continue
-        match = _TEMPLATE_FILE.match(file)
-        if not match or not NAME.match(match[1]):
-            problems.append(_stranger(file))
-            continue
-        source = _decoded(file, files[file], problems)
-        problems += _placed(file, source, check_part(match[2], source))
-        parts.setdefault(match[1], {})[match[2]] = source
-    templates: dict[str, Template] = {}
-    for name, found in parts.items():
-        if not found.get("subject", "").strip():
-            problems.append(
-                Problem(
-                    file=f"{name}.subject.liquid",
-                    problem=f"Template '{name}' has no subject",
-                    remedy="Write one line in this file.",
-                )
-            )
-        if not found.get("text", "").strip() and not found.get("html", "").strip():
-            problems.append(
-                Problem(
-                    file=f"{name}.text.liquid",
-                    problem=f"Template '{name}' has no content",
-                    remedy=f"Write this file or {name}.html.liquid.",
-                )
-            )
-        templates[name] = Template(
-            subject=found.get("subject", ""), text=found.get("text", ""), html=found.get("html", "")
-        )
-    return templates
-
-
-def _stranger(file: str) -> Problem:
-    remedy = (
-        "Name templates <name>.subject.liquid, <name>.text.liquid or <name>.html.liquid, with a-z, 0-9 and - in "
-        "the name; keep other files elsewhere."
-    )
-    if file.lower().startswith(("campaign.", "campaigns.")):
-        remedy = f"Name it {YAML_NAME}."
-    elif close := nearest(file, [file.rsplit(".", 2)[0] + f".{part}.liquid" for part in ("subject", "text", "html")]):
-        remedy = f"Name it {close}." if _TEMPLATE_FILE.match(close) and NAME.match(close.split(".")[0]) else remedy
-    return Problem(file=shortened(file, 80), problem="This file does not belong to a campaign", remedy=remedy)
-
-
-def _decoded(file: str, content: bytes, problems: list[Problem]) -> str:
-    try:
-        text = content.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line, column = place(before := content[: error.start].decode("utf-8", "replace"), len(before))
-        problems.append(
-            Problem(
-                file=file, line=line, column=column, problem="The file is not UTF-8 text", remedy="Save it as UTF-8."
-            )
-        )
-        return ""
-    if "\x00" in text:
-        line, column = place(text, text.index("\x00"))
-        problems.append(
-            Problem(
-                file=file,
-                line=line,
-                column=column,
-                problem="The character U+0000 does not belong into a text",
-                remedy="Remove it.",
-            )
-        )
-        return ""
-    return text
+def _catalogue(beside: Mapping[str, bytes], problems: list[Problem]) -> Catalogue:
+    content = beside.get(CATALOGUE_NAME)
+    if content is None:
+        return BUILT_IN
+    found = read_catalogue(content)
+    problems += placed(f"../{CATALOGUE_NAME}", found.text, found.flaws)
+    return found.catalogue
 
 
 def _unused(names: Iterable[str]) -> list[Problem]:
@@ -226,16 +188,6 @@ def _unused(names: Iterable[str]) -> list[Problem]:
         )
         for name in sorted(names)
     ]
-
-
-def _placed(file: str, text: str, flaws: Iterable[Flaw]) -> list[Problem]:
-    placed = []
-    for flaw in flaws:
-        line, column = place(text, flaw.offset)
-        placed.append(
-            Problem(file=file, line=line, column=column, problem=flaw.problem, remedy=flaw.remedy, warning=flaw.warning)
-        )
-    return placed
 
 
 def _version(source: bytes, hashes: Mapping[str, str]) -> str:

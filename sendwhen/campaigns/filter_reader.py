@@ -9,6 +9,7 @@ from ruamel.yaml.nodes import Node, ScalarNode
 
 from sendwhen.campaigns.conditions import read_condition, read_expression
 from sendwhen.campaigns.problem import Flaw
+from sendwhen.campaigns.uses import CelUse, EventUse, Uses
 from sendwhen.campaigns.words import Reader
 from sendwhen.campaigns.yaml_document import Document, offset_within
 from sendwhen.domain.condition import Condition, Expression
@@ -32,11 +33,13 @@ class FilterReader:
     Attributes:
         document: Where they stand.
         words: Collects the problems.
+        uses: Collects what is referred to, for the catalogue.
         captured: Further roots wherever there is a ``start``: named steps of the trigger, as "steps.NAME".
     """
 
     document: Document
     words: Reader = field(default_factory=Reader)
+    uses: Uses = field(default_factory=Uses)
     captured: tuple[str, ...] = ()
 
     def filters(self, node: Node | None, roots: tuple[str, ...], what: str) -> tuple[EventFilter, ...]:
@@ -52,9 +55,10 @@ class FilterReader:
     def filter_of(self, entries: Mapping[str, Node], roots: tuple[str, ...]) -> EventFilter | None:
         """A filter whose words are read already."""
         name = self.words.text(entries.get("event"), "event", "Order Completed")
-        where = self.condition(entries.get("where"), roots)
+        where = self.condition(entries.get("where"), roots, event=name or "")
         if name is None:
             return None
+        self.uses.events.append(EventUse(entries["event"], name))
         if len(name) > EVENT_NAME_LIMIT or not name.strip():
             self.words.refuse(
                 entries["event"],
@@ -63,13 +67,18 @@ class FilterReader:
             )
         return EventFilter(event=name, where=where)
 
-    def condition(self, node: Node | None, roots: tuple[str, ...]) -> Condition | None:
-        """A condition; None where there is none, or (noted) where it is wrong."""
+    def condition(self, node: Node | None, roots: tuple[str, ...], *, event: str = "") -> Condition | None:
+        """A condition; None where there is none, or (noted) where it is wrong.
+
+        ``event``: name of the event that ``event`` is; "" for the one that starts the run.
+        """
         text = self.words.text(node, "A condition", "event.properties.price > 10")
         if node is None or text is None:
             return None
         condition, flaws = read_condition(text, self._roots(roots))
         self._note(node, flaws)
+        if condition is not None and isinstance(node, ScalarNode):
+            self.uses.cel.append(CelUse(node, text, self._roots(roots), event))
         return condition
 
     def expression(self, node: Node | None, roots: tuple[str, ...]) -> Expression | None:
@@ -79,6 +88,8 @@ class FilterReader:
             return None
         expression, flaws = read_expression(text, self._roots(roots))
         self._note(node, flaws)
+        if expression is not None and isinstance(node, ScalarNode):
+            self.uses.cel.append(CelUse(node, text, self._roots(roots), condition=False))
         return expression
 
     def _roots(self, roots: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,11 +9,18 @@ from pathlib import Path
 from sendwhen.campaigns.problem import Problem
 
 YAML_NAME = "campaign.yaml"
+CASES_NAME = "cases.yaml"
+"""Tests of the campaign, beside it: no part of what is put."""
 FILES_LIMIT = 64
 """Files of a campaign."""
 BYTES_LIMIT = 1_000_000
 """Size of all files of a campaign."""
-_BESIDE = (".md",)
+BESIDE_NAMES = ("events.yaml",)
+"""Files that stand beside the campaigns' folders and belong to all of them."""
+BESIDE_BYTES_LIMIT = 512 * 1024
+"""Size of each of them."""
+_NOTES = (".md",)
+_UP = "../"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +30,34 @@ class CampaignFiles:
     Attributes:
         files: Name within the folder to content.
         problems: What was found wrong while reading; ``check`` reports it.
+        beside: The files of BESIDE_NAMES that there are, by name.
     """
 
     files: Mapping[str, bytes]
     problems: tuple[Problem, ...] = field(default=())
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, files: Mapping[str, bytes]) -> CampaignFiles:
+        """From one map, as it travels: the names of files beside the folder begin with "../"."""
+        own = {name: content for name, content in files.items() if not name.startswith(_UP)}
+        beside = {
+            name.removeprefix(_UP): content
+            for name, content in files.items()
+            if name.startswith(_UP) and name.removeprefix(_UP) in BESIDE_NAMES
+        }
+        strangers = tuple(
+            _problem(
+                name, "This file does not belong to a campaign", f"Only {', '.join(BESIDE_NAMES)} may stand there."
+            )
+            for name in files
+            if name.startswith(_UP) and name.removeprefix(_UP) not in BESIDE_NAMES
+        )
+        return cls(own, strangers, beside)
+
+    def together(self) -> Mapping[str, bytes]:
+        """All in one map; see ``of``."""
+        return {**self.files, **{_UP + name: content for name, content in self.beside.items()}}
 
 
 def read_folder(path: str | Path) -> CampaignFiles:
@@ -37,7 +68,7 @@ def read_folder(path: str | Path) -> CampaignFiles:
     size = 0
     try:
         names = sorted(
-            entry for entry in folder.iterdir() if not entry.name.startswith(".") and entry.suffix not in _BESIDE
+            entry for entry in folder.iterdir() if not entry.name.startswith(".") and entry.suffix not in _NOTES
         )
     except OSError as error:
         return CampaignFiles(
@@ -69,7 +100,20 @@ def read_folder(path: str | Path) -> CampaignFiles:
             problems.append(_problem(entry.name, f"The file cannot be read ({error.strerror})", "Allow reading it."))
     if size > BYTES_LIMIT or len(names) > FILES_LIMIT:
         problems.append(too_large())
-    return CampaignFiles(files, tuple(problems))
+    beside = _beside(folder, problems)
+    return CampaignFiles(files, tuple(problems), beside)
+
+
+def _beside(folder: Path, problems: list[Problem]) -> Mapping[str, bytes]:
+    found: dict[str, bytes] = {}
+    for name in BESIDE_NAMES:
+        path = folder.resolve().parent / name
+        try:
+            if path.is_file():
+                found[name] = path.read_bytes()[: BESIDE_BYTES_LIMIT + 1]
+        except OSError as error:
+            problems.append(_problem(_UP + name, f"The file cannot be read ({error.strerror})", "Allow reading it."))
+    return found
 
 
 def too_large() -> Problem:

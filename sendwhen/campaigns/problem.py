@@ -50,8 +50,11 @@ def place(text: str, offset: int) -> tuple[int, int]:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that was probably meant, or ""."""
-    close = get_close_matches(word[:64].lower(), list(known), n=1, cutoff=0.6)
-    return close[0] if close else ""
+    names: dict[str, str] = {}
+    for name in known:
+        names.setdefault(name.lower(), name)
+    close = get_close_matches(word[:64].lower(), names, n=1, cutoff=0.6)
+    return names[close[0]] if close else ""
 
 
 def listed(words: Iterable[str], last: str = "or") -> str:

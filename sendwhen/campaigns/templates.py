@@ -16,8 +16,11 @@ from inscriptis.model.config import ParserConfig
 from liquid import BoundTemplate
 from liquid.exceptions import LiquidError, LiquidSyntaxError, LiquidValueError, ResourceLimitError
 
+from sendwhen.campaigns.catalogue import Catalogue
 from sendwhen.campaigns.liquid_environment import ROOTS, MissingValue, RenderLimit, sandbox
+from sendwhen.campaigns.liquid_shapes import template_flaws
 from sendwhen.campaigns.problem import Flaw, listed, nearest, place, shortened
+from sendwhen.campaigns.root_events import RootEvents
 from sendwhen.errors import Invalid
 
 SUBJECT_LIMIT = 1_000
@@ -85,6 +88,11 @@ def check_part(part: str, source: str) -> list[Flaw]:
         return [*flaws, _syntax(error)]
     except RecursionError:
         return [*flaws, Flaw(0, "The template is nested too deep", "Write it flatter.")]
+
+
+def check_names(part: str, source: str, roots: RootEvents, catalogue: Catalogue) -> list[Flaw]:
+    """What a part that ``check_part`` passed names that there is not; see ``template_flaws``."""
+    return template_flaws(_parsed(part, source), source, roots, catalogue)
 
 
 def _unknown_names(template: BoundTemplate, filters: Mapping[str, Any]) -> list[Flaw]:

@@ -58,7 +58,7 @@ class TriggerReader:
         """The trigger; None (noted) where it is wrong."""
         if node is None:
             return None
-        watches = {"segment": self.watches.segment, "attribute_change": self.watches.attribute_change}
+        watches = self.watches.readers()
         kinds = self.words.map(node, (*KINDS, *watches), what="'trigger'")
         if len(kinds) > 1:
             self.words.refuse(node, "A campaign has one trigger", f"Keep {listed(kinds)}.")

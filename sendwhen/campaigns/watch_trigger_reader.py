@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
+from sendwhen.campaigns.local_time_reader import LocalTimeReader
+from sendwhen.campaigns.problem import shortened
 from sendwhen.campaigns.when_reader import WhenReader
 from sendwhen.campaigns.words import Reader
 from sendwhen.campaigns.yaml_document import plain_value
 from sendwhen.domain.predicate import When
-from sendwhen.domain.trigger_kinds import AttributeChange, Edge, Segment
+from sendwhen.domain.trigger_kinds import AttributeChange, DateOf, Edge, Segment, Trigger, kind_of
 
 OF_CUSTOMER = ("customer",)
 """Roots where nothing but the customer is known: what holds then changes only with the customer."""
+
+OFFSET_DAYS_LIMIT = 400
+"""Days that a date's trigger may lie before or after the date."""
+_DAYS = re.compile(r"[+-]?([0-9]{1,4})d\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,19 @@ class WatchTriggerReader:
 
     whens: WhenReader
     words: Reader
+
+    def readers(self) -> Mapping[str, Callable[[Node], Trigger | None]]:
+        """By the kind's word."""
+        return {"segment": self.segment, "attribute_change": self.attribute_change, "date": self.date}
+
+    def refuse_key(self, per: Node | None, trigger: Trigger | None) -> None:
+        """Note that what looks at the customer has no event to take a key from."""
+        if per is not None and isinstance(trigger, Segment | AttributeChange | DateOf):
+            self.words.refuse(
+                per,
+                f"'per' needs an event, and the trigger '{kind_of(trigger)}' looks at the customer",
+                "Leave 'per' out: there is one run for each customer.",
+            )
 
     def segment(self, node: Node) -> Segment | None:
         """``{enter: vip}``, ``{exit: WHEN}``; None (noted) where it is wrong."""
@@ -55,6 +76,32 @@ class WatchTriggerReader:
         return AttributeChange(
             attribute=name, before=self._value(entries.get("from")), after=self._value(entries.get("to"))
         )
+
+    def date(self, node: Node) -> DateOf | None:
+        """``{attribute: birthday, offset: -7d, at: "09:00", zone: …, repeat: yearly}``; None (noted) where wrong."""
+        known = ("attribute", "offset", "at", "zone", "repeat")
+        entries = self.words.map(node, known, required=("attribute",), what="'date'")
+        name = self.words.text(entries.get("attribute"), "attribute", "birthday")
+        at = LocalTimeReader(self.whens.filters, self.words).read(
+            entries.get("at"), entries.get("zone"), "at", default="09:00", roots=OF_CUSTOMER
+        )
+        offset_days = self._days(entries.get("offset"))
+        yearly = self.words.choice(entries.get("repeat"), "repeat", {"yearly": True, "never": False}, False)
+        return None if name is None else DateOf(attribute=name, offset_days=offset_days, at=at, yearly=yearly)
+
+    def _days(self, node: Node | None) -> int:
+        text = self.words.text(node, "offset", "-7d")
+        if node is None or text is None:
+            return 0
+        match = _DAYS.match(text)
+        if match is None or int(match[1]) > OFFSET_DAYS_LIMIT:
+            self.words.refuse(
+                node,
+                f"'{shortened(text)}' is no offset: whole days from -{OFFSET_DAYS_LIMIT}d to {OFFSET_DAYS_LIMIT}d",
+                "Write -7d for a week before the date; the time of the day stands under 'at'.",
+            )
+            return 0
+        return -int(match[1]) if text.startswith("-") else int(match[1])
 
     def _value(self, node: Node | None) -> bytes | None:
         if node is None:

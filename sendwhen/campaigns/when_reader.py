@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ruamel.yaml.nodes import MappingNode, Node
 
 from sendwhen.campaigns.filter_reader import FilterReader
-from sendwhen.campaigns.problem import nearest, shortened
+from sendwhen.campaigns.problem import listed, nearest, shortened
 from sendwhen.campaigns.words import Reader
 from sendwhen.domain.predicate import All, AnyOf, History, Not, Since, When
 from sendwhen.domain.tally import BOUND_LIMIT, bound_of, tally_name
@@ -46,6 +46,13 @@ class WhenReader:
             self.words.refuse(node, "This is nested too deep", "Write it flatter, or name a part as a segment.")
             return None
         kinds = [key.value for key, _ in node.value if key.value in _KINDS]
+        if len(kinds) > 1:
+            self.words.refuse(
+                node,
+                f"A condition is of one kind, not {listed(kinds, 'and')} at once",
+                f"Write {{all: [{{{kinds[0]}: …}}, {{{kinds[1]}: …}}]}}, or 'any' in place of 'all'.",
+            )
+            return None
         match kinds[:1]:
             case ["event"]:
                 return self._history(node)

@@ -19,7 +19,7 @@ from sendwhen.domain.span import Span
 T = TypeVar("T")
 _WHOLE = re.compile(r"-?[0-9]{1,12}\Z")
 _LATER = """
-goal branch split quiet_hours cap priority holdout fresh date webhook exit window if else schedule zone audience cases
+goal branch split quiet_hours cap priority holdout fresh webhook exit window if else schedule audience cases
 tests provider
 """
 LATER_WORDS = frozenset(_LATER.split())

@@ -39,13 +39,13 @@ class Document:
     flaws: tuple[Flaw, ...] = ()
 
 
-def read_document(content: bytes) -> Document:  # noqa: PLR0911  one return for each way to be no campaign
+def read_document(content: bytes, *, bytes_limit: int = YAML_BYTES_LIMIT) -> Document:  # noqa: PLR0911  one return for each way to be no YAML of ours
     """The tree of a YAML text, or what is wrong with it; never raises."""
-    if len(content) > YAML_BYTES_LIMIT:
+    if len(content) > bytes_limit:
         return _refused(
             "",
             0,
-            f"The file is larger than {YAML_BYTES_LIMIT // 1024} KB",
+            f"The file is larger than {bytes_limit // 1024} KB",
             "Make it smaller, or make it several campaigns.",
         )
     try:

@@ -113,9 +113,19 @@ async def _abort(error: Exception, context: Context, method: str) -> None:
     if isinstance(error, grpc.aio.AbortError):
         raise error
     if isinstance(error, SendwhenError):
-        await context.abort_with_status(rpc_status.to_status(status_of(error)))
+        await _answer(context, status_of(error))
+        return
     log.error("call.failed", method=method, exc_info=error)
-    await context.abort_with_status(rpc_status.to_status(_INTERNAL))
+    await _answer(context, _INTERNAL)
+
+
+async def _answer(context: Context, status: status_pb2.Status) -> None:
+    try:
+        await context.abort_with_status(rpc_status.to_status(status))
+    except (grpc.aio.UsageError, grpc.aio.InternalError):
+        # Who asked has gone meanwhile, by deadline or by hanging up: there is nobody to tell.
+        if not context.done():
+            raise
 
 
 def _like(handler: Handler, behaviour: Callable[..., Any]) -> Handler:

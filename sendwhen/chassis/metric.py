@@ -13,6 +13,7 @@ Counter = Literal[
     "sendwhen_appended_events_total",
     "sendwhen_appends_refused_total",
     "sendwhen_log_trimmed_entries_total",
+    "sendwhen_archived_entries_total",
     "sendwhen_applied_events_total",
     "sendwhen_duplicates_dropped_total",
     "sendwhen_dead_letters_total",
@@ -56,6 +57,7 @@ Histogram = Literal[
 
 Gauge = Literal[
     "sendwhen_log_lag_events",
+    "sendwhen_archive_behind_seconds",
     "sendwhen_clock_skew_seconds",
     "sendwhen_store_memory_ratio",
     "sendwhen_store_disk_free_ratio",
@@ -64,6 +66,7 @@ Gauge = Literal[
     "sendwhen_profile_cache_entries",
     "sendwhen_queue_depth",
     "sendwhen_emails_in_doubt",
+    "sendwhen_emails_held",
 ]
 """Names that ``Metrics.set`` takes."""
 

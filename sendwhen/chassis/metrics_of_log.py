@@ -60,6 +60,21 @@ LOG_METRICS: Final[Mapping[Name, Metric]] = {
         "Log entries deleted behind the committed position.",
         "None while the store's memory grows: a partition's position stands still; see sendwhen_log_lag_events.",
     ),
+    "sendwhen_archived_entries_total": counter(
+        "trigger",
+        "entries",
+        "",
+        "Log entries carried into the archive.",
+        "None for half an hour though events come: see sendwhen_archive_behind_seconds.",
+    ),
+    "sendwhen_archive_behind_seconds": gauge(
+        "trigger",
+        "seconds",
+        "",
+        "Age of the oldest committed entry that is not archived; ten minutes are usual.",
+        "Above half an hour: trigger's log says what fails (housekeeping.failed). The log is not trimmed meanwhile "
+        "and fills the store.",
+    ),
     "sendwhen_log_lag_events": gauge(
         "trigger",
         "events",

@@ -20,7 +20,7 @@ SENDER_METRICS: Final[Mapping[Name, Metric]] = {
         "sender",
         "emails",
         "campaign state",
-        "Emails that entered a state: accepted, rejected, retry_at, in_doubt, gave_up, suppressed, expired.",
+        "Emails that entered a state: accepted, rejected, retry_at, in_doubt, gave_up, suppressed, expired, held.",
         "rejected: the ledger's detail says why. gave_up: in doubt and never resolved; check the provider's own log.",
     ),
     "sendwhen_send_duration_seconds": histogram(
@@ -50,6 +50,13 @@ SENDER_METRICS: Final[Mapping[Name, Metric]] = {
         "",
         "Emails of which nobody can say now whether the provider took them.",
         "They resolve by the campaign's policy after the evidence wait. Many: connections to the provider break.",
+    ),
+    "sendwhen_emails_held": gauge(
+        "sender",
+        "emails",
+        "campaign",
+        "Emails beyond their campaign's volume for a day (send.volume), which wait for an operator.",
+        "Is the campaign wrong, or the volume? Then `sendwhen campaigns release` or `sendwhen campaigns discard`.",
     ),
     "sendwhen_suppressed_total": counter(
         "sender",

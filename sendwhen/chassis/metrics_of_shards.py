@@ -36,8 +36,9 @@ SHARD_METRICS: Final[Mapping[Name, Metric]] = {
         "shard",
         "events",
         "",
-        "Events older than a campaign's max_event_age: they updated the customer and started nothing.",
-        "Expected in imports and after an outage of a client; else its clock is wrong.",
+        "Events older than a campaign's max_event_age, or than what a campaign on event time has decided: they updated "
+        "the customer and started nothing.",
+        "Expected in imports and after an outage of a client; else its clock is wrong, or the grace too short.",
     ),
     "sendwhen_timers_fired_total": counter("shard", "timers", "", "Deadlines that came.", "Nothing to do."),
     "sendwhen_timer_lateness_seconds": histogram(

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from sendwhen.cli import campaigns, deadletters, environment, inbox, replay, status, suppress, track, up, why
+from sendwhen.cli import (
+    backtest,
+    campaigns,
+    deadletters,
+    environment,
+    inbox,
+    log,
+    replay,
+    status,
+    suppress,
+    track,
+    up,
+    why,
+)
 
 app = typer.Typer(
     name="sendwhen",
@@ -40,6 +53,8 @@ app.command("status")(status.status)
 app.command("track")(track.track)
 app.command("replay")(replay.replay)
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(log.app, name="log")
+app.command("backtest")(backtest.backtest)
 app.command("env")(environment.env)
 app.command("inbox")(inbox.inbox)
 app.command("why")(why.why)

@@ -10,11 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from sendwhen.campaigns import campaign_folders, check_lines, read_folder
+from sendwhen.campaigns.json_schema import schema_text, schemas
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.targets import Targets
-from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, instant, out, run
+from sendwhen.cli.terminal import EXIT_REFUSED, ask_sender, ask_trigger, err, instant, out, run
 from sendwhen.errors import Invalid
 from sendwhen.v1.campaign_pb2 import CampaignSource, CampaignSummary
+from sendwhen.v1.sender_service_pb2 import ReleaseHeldRequest
 from sendwhen.v1.trigger_service_pb2 import (
     ListCampaignsRequest,
     PutCampaignRequest,
@@ -40,6 +42,18 @@ def check(folder: Folder) -> None:
         out.print(line, markup=False)
     if not well:
         raise typer.Exit(EXIT_REFUSED)
+
+
+@app.command()
+def schema(
+    of: Annotated[str, typer.Option(help="campaign (campaign.yaml) or events (events.yaml).")] = "campaign",
+) -> None:
+    """Print the JSON Schema with which editors complete and check campaigns while they are written."""
+    known = schemas()
+    if of not in known:
+        err.print(f"There is no schema of '{escape(of)}'. Write {' or '.join(known)}.")
+        raise typer.Exit(EXIT_REFUSED)
+    typer.echo(schema_text(known[of]), nl=False)
 
 
 @app.command()
@@ -98,6 +112,27 @@ def resume(context: typer.Context, campaign: Annotated[str, typer.Argument(help=
     _set_paused(targets_of(context), campaign, paused=False)
 
 
+@app.command()
+def release(context: typer.Context, campaign: Annotated[str, typer.Argument(help="Its id.")]) -> None:
+    """Let go what is held of a campaign beyond its volume for the day; the bound is lifted for the rest of the day."""
+    _decide_held(targets_of(context), campaign, discard=False)
+
+
+@app.command()
+def discard(context: typer.Context, campaign: Annotated[str, typer.Argument(help="Its id.")]) -> None:
+    """Discard what is held of a campaign beyond its volume for the day; the bound stays."""
+    _decide_held(targets_of(context), campaign, discard=True)
+
+
+def _decide_held(targets: Targets, campaign: str, *, discard: bool) -> None:
+    request = ReleaseHeldRequest(campaign_id=campaign, discard=discard)
+    emails, more = 0, True
+    while more:
+        answer = run(ask_sender(targets, lambda sender: sender.ReleaseHeld(request, timeout=60.0)))
+        emails, more = emails + answer.emails, answer.more
+    out.print(f"{escape(campaign)}  {emails:,} emails {'discarded' if discard else 'released'}")
+
+
 def _set_paused(targets: Targets, campaign: str, *, paused: bool) -> None:
     request = SetCampaignPausedRequest(campaign_id=campaign, paused=paused)
     answer = run(ask_trigger(targets, lambda trigger: trigger.SetCampaignPaused(request)))
@@ -117,6 +152,6 @@ async def _put(targets: Targets, campaign: Path) -> PutCampaignResponse:
         raise Invalid("\n".join(errors))
     if not found.files:
         raise Invalid("There is no campaign.yaml in the folder.", remedy="Write one; docs/campaigns.md shows how.")
-    request = PutCampaignRequest(source=CampaignSource(files=found.files))
+    request = PutCampaignRequest(source=CampaignSource(files=found.together()))
     # It writes to every partition's log, and waits for templates to be durable at sender.
     return await ask_trigger(targets, lambda trigger: trigger.PutCampaign(request, timeout=60.0))

@@ -15,7 +15,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sendwhen.cli.context import targets_of
-from sendwhen.cli.event_file import (
+from sendwhen.cli.replay_counts import Counts, count
+from sendwhen.cli.replay_stream import Batch, Tally, send
+from sendwhen.cli.settled import Totals, advance_clock, ask_status, settled
+from sendwhen.cli.targets import Targets
+from sendwhen.cli.terminal import EXIT_REFUSED, err, fail, out, run
+from sendwhen.client.event_file import (
     BadLine,
     Line,
     by_time,
@@ -25,11 +30,6 @@ from sendwhen.cli.event_file import (
     in_file_order,
     instant_ms,
 )
-from sendwhen.cli.replay_counts import Counts, count
-from sendwhen.cli.replay_stream import Batch, Tally, send
-from sendwhen.cli.settled import Totals, advance_clock, ask_status, settled
-from sendwhen.cli.targets import Targets
-from sendwhen.cli.terminal import EXIT_REFUSED, err, fail, out, run
 
 BATCH_EVENTS_MAX = 500
 BATCH_BYTES_MAX = 400_000

@@ -11,7 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from sendwhen.cli.context import targets_of
-from sendwhen.cli.terminal import ask_trigger, instant, out, run
+from sendwhen.cli.targets import Targets
+from sendwhen.cli.terminal import ask_sender, ask_trigger, instant, out, run
+from sendwhen.errors import SendwhenError
+from sendwhen.v1.email_pb2 import EmailState
+from sendwhen.v1.sender_service_pb2 import CountEmailsRequest
 from sendwhen.v1.trigger_service_pb2 import GetStatusRequest, GetStatusResponse
 
 COLUMNS = ("partition", "owner", "log time", "head", "position", "lag", "applied", "repeated", "dead", "outbox")
@@ -34,6 +38,7 @@ def status(
         typer.echo(json.dumps(found, indent=2))
         return
     _show(answer)
+    _show_held(targets)
 
 
 def _show(answer: GetStatusResponse) -> None:
@@ -56,6 +61,24 @@ def _show(answer: GetStatusResponse) -> None:
         f"in all: {sum(p.applied for p in total):,} events applied, {sum(p.lag_events for p in total):,} waiting, "
         f"{sum(p.duplicates for p in total):,} duplicates, {sum(p.dead_letters for p in total):,} dead letters"
     )
+
+
+def _show_held(targets: Targets) -> None:
+    """What sender holds back is as loud here as a partition that stands still."""
+    try:
+        answer = run(
+            ask_sender(targets, lambda sender: sender.CountEmails(CountEmailsRequest())), expected=SendwhenError
+        )
+    except SendwhenError as error:
+        out.print(f"[red]sender does not answer:[/] {escape(str(error))}")
+        return
+    for count in answer.counts:
+        if count.state == EmailState.EMAIL_STATE_HELD:
+            name = escape(count.campaign_id)
+            out.print(
+                f"[bold red]{count.emails:,} emails of {name} are held:[/] more than its volume for a day. "
+                f"`sendwhen campaigns release {name}` or `sendwhen campaigns discard {name}`"
+            )
 
 
 def partitions_table(answer: GetStatusResponse, *, width: int) -> Table:

@@ -14,7 +14,11 @@ zoneinfo.reset_tzpath(to=[])
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _LAST_YEAR = 9_999
-_MS_LIMIT = 253_402_300_800_000
+# What an attribute holds may be anything: a year of margin, so that no zone carries it beyond the calendar.
+_FIRST_MS, _LAST_MS = -62_104_060_800_000, 253_370_764_800_000
+Day = date
+Zone = zoneinfo.ZoneInfo
+UTC_ZONE = zoneinfo.ZoneInfo("UTC")
 
 
 def plus_months(at_ms: int, months: int) -> int:
@@ -34,18 +38,22 @@ def month_start(at_ms: int, months: int) -> int:
 
 
 def instant_ms(value: object) -> int | None:
-    """An instant of what an attribute may hold: RFC 3339 text, a date (its first instant in UTC) or milliseconds."""
+    """An instant of what an attribute may hold: RFC 3339 text, a date (its first instant in UTC) or milliseconds.
+
+    None for anything else, and for what lies in the first or last year of the calendar.
+    """
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return int(value) if abs(value) < _MS_LIMIT else None
+        return int(value) if _FIRST_MS <= value < _LAST_MS else None
     if not isinstance(value, str):
         return None
     try:
         at = datetime.fromisoformat(value)
     except ValueError:
         return None
-    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // _MILLISECOND
+    at_ms = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // _MILLISECOND
+    return at_ms if _FIRST_MS <= at_ms < _LAST_MS else None
 
 
 @lru_cache(maxsize=1_024)
@@ -82,6 +90,38 @@ def day_minute_ms(day: date, minute: int, zone: zoneinfo.ZoneInfo) -> int:
     """The instant of a local time on a day; see ``next_minute_ms`` for days on which clocks change."""
     at = datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=zone)
     return (at.astimezone(UTC) - _EPOCH) // _MILLISECOND
+
+
+def date_in(value: object, zone: zoneinfo.ZoneInfo) -> date | None:
+    """The day of what an attribute may hold: a date as it stands; of an instant, the day there."""
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    at_ms = instant_ms(value)
+    return None if at_ms is None else _local(at_ms, zone).date()
+
+
+def anniversary(day: date, year: int) -> date:
+    """The same day of another year; 28 February for 29 February where there is none."""
+    return date(year, day.month, min(day.day, _days(year, day.month)))
+
+
+def shifted(day: date, days: int) -> date:
+    """So many days later, or earlier; never beyond the calendar."""
+    ordinal = min(max(day.toordinal() + days, date.min.toordinal() + 2), date.max.toordinal() - 2)
+    return date.fromordinal(ordinal)
+
+
+def day_there(at_ms: int, zone: zoneinfo.ZoneInfo) -> date:
+    """The local day of an instant."""
+    return _local(at_ms, zone).date()
+
+
+def year_of(at_ms: int, zone: zoneinfo.ZoneInfo) -> int:
+    """The local year of an instant."""
+    return _local(at_ms, zone).year
 
 
 def _local(at_ms: int, zone: zoneinfo.ZoneInfo) -> datetime:

@@ -27,6 +27,7 @@ class CampaignBook:
         enders: Names of events that may end a run of any version kept.
         watching: Campaigns in force whose trigger looks at the customer; watch_mark: names them all with their
             versions, "" for none.
+        tallies: Names of all counts that versions kept ask for.
         tally_events: By event name, the counts of all versions kept that events of this name may add to.
     """
 
@@ -156,6 +157,7 @@ class CampaignBook:
         marks = " ".join(f"{plan.campaign.campaign_id}/{plan.campaign.version}" for plan, _ in self.watching)
         self.watch_mark = blake2b(marks.encode(), digest_size=6).hexdigest() if marks else ""
         counts = {history.tally: history for plan in self._plans.values() for history in plan.histories()}
+        self.tallies = frozenset(counts)
         self.tally_events: dict[str, list[History]] = {}
         for _, history in sorted(counts.items()):
             self.tally_events.setdefault(history.of.event, []).append(history)

@@ -18,6 +18,7 @@ from sendwhen.domain.run import EVENT_TIME, TRIGGER_PHASE, Alarm, Run
 from sendwhen.domain.watching import Occasion, Watching
 
 FAILED = "failed"
+_PLACE_KEPT = 12
 
 
 class AlarmHandler(Protocol):
@@ -43,7 +44,8 @@ class Deadlines:
     def come(self, resident: Resident, due: Run | Alarm, moment: Moment, out: Round) -> None:
         """Let one come."""
         draft = _without(resident.customer, due, moment)
-        armed = (moment.seq, due.due_at_ms, 0, *due.armed)
+        # An alarm may ring again and again; the beginning of its place keeps the order.
+        armed = (moment.seq, due.due_at_ms, 0, *(due.armed if isinstance(due, Run) else due.armed[:_PLACE_KEPT]))
         mark = out.mark()
         out.counters.fired_timers += 1
         try:

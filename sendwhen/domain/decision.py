@@ -63,7 +63,9 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
         delayed: A wait lies between the event and this email.
         traceparent, event_id, event_name, received_at_us: Of the event that led here (for a delayed one: that started
             it).
+        volume_per_day: As the campaign's Sending says; 0: no bound.
         entry_seq: Entry in which it was decided. front_received_at_us, appended_at_us: of that entry, for traces.
+        grace_ms: How far the campaign runs behind log time: in log time it was due so much later.
     """
 
     send_id: str
@@ -93,3 +95,5 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     entry_seq: int
     front_received_at_us: int
     appended_at_us: int
+    volume_per_day: int = 0
+    grace_ms: int = 0

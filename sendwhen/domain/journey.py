@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sendwhen.domain.campaign_book import CampaignBook
+from sendwhen.domain.counting import add
 from sendwhen.domain.customer import Customer, Memory
 from sendwhen.domain.decision import Kind
 from sendwhen.domain.event import Event
@@ -20,7 +21,6 @@ from sendwhen.domain.round import Round
 from sendwhen.domain.run import Run
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.starts import Seen, Starts
-from sendwhen.domain.tally import counted
 from sendwhen.domain.telling import say
 from sendwhen.domain.watching import Occasion, Watching
 
@@ -60,7 +60,7 @@ class Journey:
             self._holding.hold(customer, event, index, moment, out)
         place = (moment.seq, moment.now_ms, 1, index)
         seen = Seen.of(event, customer, moment, arrived_ms=moment.now_ms, place=place)
-        self._count(customer, seen)
+        self._count(customer, seen, out)
         if may_end:
             self._end_runs(customer, [run for run in customer.runs if not self._on_event_time(run)], seen, out)
         if listeners is not None:
@@ -97,11 +97,13 @@ class Journey:
         plan = self._book.plan(run.campaign_id, run.version)
         return plan is not None and plan.on_event_time
 
-    def _count(self, customer: Customer, seen: Seen) -> None:
-        for history in self._book.tally_events.get(seen.scope.name, ()):
-            if holds(history.of.where, seen.scope, seen.customer, None, seen.moment.now_ms):
-                packed = counted(customer.tallies.get(history.tally, b""), history, seen.moment.now_ms)
-                customer.tallies = {**customer.tallies, history.tally: packed}
+    def _count(self, customer: Customer, seen: Seen, out: Round) -> None:
+        histories = self._book.tally_events.get(seen.scope.name, ())
+        now_ms = seen.moment.now_ms
+        passed = [one for one in histories if holds(one.of.where, seen.scope, seen.customer, None, now_ms)]
+        if passed:
+            overflows = add(customer, passed, now_ms, known=self._book.tallies, limits=self._limits)
+            out.counters.overflows += overflows
 
     def _listen(self, customer: Customer, listeners: Listeners, seen: Seen, out: Round) -> None:
         mask = listeners.always_mask

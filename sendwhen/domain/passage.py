@@ -205,6 +205,8 @@ class Passage:
                 entry_seq=moment.seq,
                 front_received_at_us=moment.front_received_at_us,
                 appended_at_us=moment.appended_at_us,
+                grace_ms=course.plan.grace_ms,
+                volume_per_day=campaign.sending.volume_per_day or 0,
             )
         )
 

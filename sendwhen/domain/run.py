@@ -92,6 +92,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
         held: Why it stands before the step ``phase`` again, which is no wait then (quiet hours, say); "" for a wait.
         latest_ms: The longest that it waits until something holds.
         occurrence: How many times its trigger fired before from the same start (a repeated absence).
+        began_at_ms: Log time of the first start, where later ones reset it and there is a bound from the first; else 0.
     """
 
     run_id: str
@@ -109,6 +110,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     held: str = ""
     latest_ms: int = 0
     occurrence: int = 0
+    began_at_ms: int = 0
 
     def scope(self) -> EventScope:
         """As conditions see it: ``start``, with the named steps."""

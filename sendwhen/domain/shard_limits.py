@@ -27,6 +27,10 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
             customer; the oldest is left out, counted.
         trigger_keys: Keys for which one campaign counts occurrences, or remembers the last of something, of a customer;
             the one not touched for longest is forgotten, counted. Of a quiet, whatever is forgotten counts for all.
+        tallies: Counts kept of a customer for conditions; those that nobody asks for any more make room, then a
+            further one is not kept, counted.
+        watch_alarms: Campaigns that watch a customer and wait for a time; a further one does not look again before the
+            customer's next event, counted.
         held_events: Events of a customer that wait for campaigns on event time; a further one is refused ("limit"),
             counted.
         key_chars: A longer key of a run is cut and given a hash of the whole.
@@ -53,6 +57,8 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
     partials: int = 32
     window_events: int = 512
     trigger_keys: int = 256
+    tallies: int = 256
+    watch_alarms: int = 256
     held_events: int = 256
     key_chars: int = 256
     seen_ids: int = 4_096

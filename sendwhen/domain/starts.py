@@ -102,19 +102,29 @@ class Starts:
             self._refuse(customer, plan, key, why, seen=seen, out=out)
             return
         run = self._run(customer, plan, hit, progress, due_at_ms=due_at_ms + plan.grace_ms, seen=seen)
+        run = _bounded(run, plan, run.start_at_ms)
         if due_at_ms > at_ms:
             self._arm(customer, plan, run, seen=seen, out=out)
             return
-        course = Course(customer=customer, run=run, plan=plan, moment=seen.moment, armed=run.armed, delayed=False)
+        course = Course(
+            customer=customer,
+            run=run,
+            plan=plan,
+            moment=seen.moment,
+            armed=run.armed,
+            delayed=plan.on_event_time,
+        )
         self._passage.fire(course, out)
 
     def _progress(self, customer: Customer, plan: Plan, hit: Hit, out: Round) -> Progress:
         """Let the trigger remember, whether or not it may start anything."""
         campaign = plan.campaign
         memory = customer.memory(campaign.campaign_id)
-        before = self._book.plan(campaign.campaign_id, memory.trigger_version)
-        known = before is not None and before.trigger_text == plan.trigger_text
-        progress = plan.logic.progress(memory.trigger if known else b"", hit, self._limits)
+        trigger = memory.trigger
+        if trigger and memory.trigger_version != campaign.version:
+            before = self._book.plan(campaign.campaign_id, memory.trigger_version)
+            trigger = trigger if before is not None and before.trigger_text == plan.trigger_text else b""
+        progress = plan.logic.progress(trigger, hit, self._limits)
         out.counters.overflows += progress.overflows
         if (progress.memory, campaign.version) != (memory.trigger, memory.trigger_version) and (
             progress.memory or memory.trigger
@@ -149,6 +159,7 @@ class Starts:
             return
         if same and plan.logic.on_restart in (OnRestart.RESET, OnRestart.EXTEND):
             kind, detail = Kind.RESET, f"The wait until {same[0].due_at_ms} starts again."
+            run = _bounded(run, plan, same[0].began_at_ms or same[0].start_at_ms)
             if plan.logic.on_restart is OnRestart.EXTEND:
                 run = replace(run, start_at_ms=same[0].start_at_ms, start=same[0].start, event=run.start)
             open_runs = tuple(one for one in open_runs if one not in same)
@@ -186,6 +197,14 @@ class Starts:
     @staticmethod
     def _refuse(customer: Customer, plan: Plan, key: str, why: tuple[str, str], *, seen: Seen, out: Round) -> None:
         refuse(customer, plan, key, why, event_id=seen.event.event_id, moment=seen.moment, out=out)
+
+
+def _bounded(run: Run, plan: Plan, began_at_ms: int) -> Run:
+    """No later than the trigger's bound from the first start allows."""
+    if plan.logic.at_latest is None:
+        return run
+    latest_ms = plan.logic.at_latest.after(began_at_ms) + plan.grace_ms
+    return replace(run, due_at_ms=min(run.due_at_ms, latest_ms), began_at_ms=began_at_ms)
 
 
 def _in_trigger(customer: Customer, plan: Plan, key: str) -> list[Run]:

@@ -85,7 +85,8 @@ def next_change_ms(packed: bytes, history: History, now_ms: int) -> int | None:
     """When the answer changes next by time alone; None: never."""
     if history.within is None or not packed:
         return None
-    times = _decode_times(packed)
+    # Of calendar months, the earlier one may leave later: what came last on 28 February leaves before the 31 January.
+    leaves = sorted(map(history.within.after, _decode_times(packed)))
     bounds = {history.at_least, None if history.at_most is None else history.at_most + 1} - {None, 0}
-    leaves = [history.within.after(times[-bound]) for bound in bounds if bound is not None and bound <= len(times)]
-    return min((leave_ms for leave_ms in leaves if leave_ms > now_ms), default=None)
+    changes = [leaves[-bound] for bound in bounds if bound is not None and bound <= len(leaves)]
+    return min((change_ms for change_ms in changes if change_ms > now_ms), default=None)

@@ -94,8 +94,10 @@ class Absence(msgspec.Struct, frozen=True, kw_only=True, tag="absence"):
     Attributes:
         start: One filter, or several: events in that order, of which the last arms the wait. Every first event is
             tracked (rule R7); ``start_within_ms`` bounds the time from the first to the last, half-open; 0: no bound.
+        sequence: In the place of ``start``, where the sequence says more than names of events. Its last event arms.
         unless: Events that answer the wait. Empty: only time counts. With a key, an event answers the waits of its key.
         duration: From the log time of the arming event.
+        at_latest: However often it is reset, it fires so long after the first start. None: no bound.
     """
 
     start: tuple[EventFilter, ...]
@@ -104,6 +106,8 @@ class Absence(msgspec.Struct, frozen=True, kw_only=True, tag="absence"):
     duration: Duration
     on_restart: OnRestart = OnRestart.RESET
     repeat: Repeat | None = None
+    at_latest: Span | None = None
+    sequence: Sequence | None = None
 
 
 class QuietThen(msgspec.Struct, frozen=True, kw_only=True, tag="quiet_then"):

@@ -72,25 +72,49 @@ class Watching:
             before.fields = fields
         out.counters.overflows += 1
 
-    def ring(self, customer: Customer, alarm: Alarm, moment: Moment, armed: tuple[int, ...], out: Round) -> None:  # noqa: ARG002 - all look
-        """The alarm of a watching trigger: look at all of them, as nothing but time has changed."""
-        self.look(customer, replace(customer), Occasion(moment, armed), out)
+    def ring(self, customer: Customer, alarm: Alarm, moment: Moment, armed: tuple[int, ...], out: Round) -> None:
+        """The alarm of one watching trigger: it alone looks, as nothing but time has changed.
+
+        What this leads to may change the customer; then all look.
+        """
+        occasion, before = Occasion(moment, armed), replace(customer)
+        # Before is the instant before: what a version saw first by its predecessor's alarm may come about just now.
+        sight = self._sight(customer, before, moment.now_ms, before_ms=moment.now_ms - 1)
+        for plan, watch in self._book.watching:
+            if plan.campaign.campaign_id == alarm.campaign_id:
+                self._watch(customer, plan, watch, sight, occasion=occasion, out=out)
+        if customer.fields is not before.fields:
+            self.look(customer, before, occasion, out)
+
+    def review(self, customer: Customer, moment: Moment, place: int, out: Round) -> bool:
+        """Look at a customer who was known before a trigger was put; whether anything changed.
+
+        Nobody enters anything for having been in before.
+        """
+        if customer.looked == self._book.watch_mark:
+            return False
+        self.look(customer, replace(customer), Occasion(moment, (moment.seq, moment.now_ms, 1, place)), out)
+        return True
 
     def _look_once(self, customer: Customer, before: Customer, occasion: Occasion, out: Round) -> None:
         now_ms = occasion.moment.now_ms
         if self._book.watching:
-            is_new = before.first_seen_at_ms == 0
-            sight = Sight(
-                now=Asked(customer=customer.scope(), tallies=customer.tallies, now_ms=now_ms),
-                before=None if is_new else Asked(customer=before.scope(), tallies=before.tallies, now_ms=now_ms),
-                fields=customer.fields,
-                fields_before=before.fields,
-            )
+            sight = self._sight(customer, before, now_ms, before_ms=now_ms)
             for plan, watch in self._book.watching:
                 self._watch(customer, plan, watch, sight, occasion=occasion, out=out)
         for run in customer.runs:
             self._wait_on(customer, run, occasion, out)
         customer.looked = self._book.watch_mark
+
+    @staticmethod
+    def _sight(customer: Customer, before: Customer, now_ms: int, *, before_ms: int) -> Sight:
+        is_new = before.first_seen_at_ms == 0
+        return Sight(
+            now=Asked(customer=customer.scope(), tallies=customer.tallies, now_ms=now_ms),
+            before=None if is_new else Asked(customer=before.scope(), tallies=before.tallies, now_ms=before_ms),
+            fields=customer.fields,
+            fields_before=before.fields,
+        )
 
     def _watch(
         self, customer: Customer, plan: Plan, watch: Watch, sight: Sight, *, occasion: Occasion, out: Round
@@ -109,17 +133,20 @@ class Watching:
         if seen.fires:
             self._fire(customer, plan, occasion, out)
 
-    @staticmethod
-    def _set_alarm(customer: Customer, plan: Plan, next_ms: int | None, occasion: Occasion, out: Round) -> None:
+    def _set_alarm(self, customer: Customer, plan: Plan, next_ms: int | None, occasion: Occasion, out: Round) -> None:
         campaign = plan.campaign
-        others, known = [], None
+        others, known, watched = [], None, 0
         for alarm in customer.alarms:
             if alarm.kind == WATCH and alarm.campaign_id == campaign.campaign_id:
                 known = alarm
             else:
+                watched += alarm.kind == WATCH
                 others.append(alarm)
         if known is not None and (known.due_at_ms, known.version) == (next_ms, campaign.version):
             return
+        if next_ms is not None and watched >= self._limits.watch_alarms:
+            out.counters.overflows += 1
+            next_ms = None
         if next_ms is not None:
             alarm = Alarm(WATCH, campaign.campaign_id, campaign.version, next_ms, occasion.next_armed())
             others.append(alarm)

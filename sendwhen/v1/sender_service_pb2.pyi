@@ -113,3 +113,19 @@ class UnsuppressResponse(_message.Message):
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     changed: bool
     def __init__(self, changed: _Optional[bool] = ...) -> None: ...
+
+class ReleaseHeldRequest(_message.Message):
+    __slots__ = ("campaign_id", "discard")
+    CAMPAIGN_ID_FIELD_NUMBER: _ClassVar[int]
+    DISCARD_FIELD_NUMBER: _ClassVar[int]
+    campaign_id: str
+    discard: bool
+    def __init__(self, campaign_id: _Optional[str] = ..., discard: _Optional[bool] = ...) -> None: ...
+
+class ReleaseHeldResponse(_message.Message):
+    __slots__ = ("emails", "more")
+    EMAILS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    emails: int
+    more: bool
+    def __init__(self, emails: _Optional[int] = ..., more: _Optional[bool] = ...) -> None: ...

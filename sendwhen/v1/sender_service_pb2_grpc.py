@@ -70,6 +70,11 @@ class SenderStub:
                 request_serializer=sendwhen_dot_v1_dot_sender__service__pb2.UnsuppressRequest.SerializeToString,
                 response_deserializer=sendwhen_dot_v1_dot_sender__service__pb2.UnsuppressResponse.FromString,
                 _registered_method=True)
+        self.ReleaseHeld = channel.unary_unary(
+                '/sendwhen.v1.Sender/ReleaseHeld',
+                request_serializer=sendwhen_dot_v1_dot_sender__service__pb2.ReleaseHeldRequest.SerializeToString,
+                response_deserializer=sendwhen_dot_v1_dot_sender__service__pb2.ReleaseHeldResponse.FromString,
+                _registered_method=True)
 
 
 class SenderServicer:
@@ -125,6 +130,15 @@ class SenderServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReleaseHeld(self, request, context):
+        """Lets go, or discards, what is held of a campaign because its volume for a day was exceeded. Releasing also lifts the
+        bound for the rest of the day (UTC), and lateness counts from it. Up to 1,000 emails in a call: call again while
+        the answer says that more are held. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SenderServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -157,6 +171,11 @@ def add_SenderServicer_to_server(servicer, server):
                     servicer.Unsuppress,
                     request_deserializer=sendwhen_dot_v1_dot_sender__service__pb2.UnsuppressRequest.FromString,
                     response_serializer=sendwhen_dot_v1_dot_sender__service__pb2.UnsuppressResponse.SerializeToString,
+            ),
+            'ReleaseHeld': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseHeld,
+                    request_deserializer=sendwhen_dot_v1_dot_sender__service__pb2.ReleaseHeldRequest.FromString,
+                    response_serializer=sendwhen_dot_v1_dot_sender__service__pb2.ReleaseHeldResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -327,6 +346,33 @@ class Sender:
             '/sendwhen.v1.Sender/Unsuppress',
             sendwhen_dot_v1_dot_sender__service__pb2.UnsuppressRequest.SerializeToString,
             sendwhen_dot_v1_dot_sender__service__pb2.UnsuppressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseHeld(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sendwhen.v1.Sender/ReleaseHeld',
+            sendwhen_dot_v1_dot_sender__service__pb2.ReleaseHeldRequest.SerializeToString,
+            sendwhen_dot_v1_dot_sender__service__pb2.ReleaseHeldResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,11 @@ class SenderStub:
     """Puts an address on the suppression list; answers when durable. Idempotent. From then on no attempt to it begins."""
     Unsuppress: _grpc.UnaryUnaryMultiCallable[_sender_service_pb2.UnsuppressRequest, _sender_service_pb2.UnsuppressResponse]
     """Takes an address off the suppression list. Idempotent."""
+    ReleaseHeld: _grpc.UnaryUnaryMultiCallable[_sender_service_pb2.ReleaseHeldRequest, _sender_service_pb2.ReleaseHeldResponse]
+    """Lets go, or discards, what is held of a campaign because its volume for a day was exceeded. Releasing also lifts the
+    bound for the rest of the day (UTC), and lateness counts from it. Up to 1,000 emails in a call: call again while
+    the answer says that more are held. Idempotent.
+    """
 
 @_typing.type_check_only
 class SenderAsyncStub(SenderStub):
@@ -83,6 +88,11 @@ class SenderAsyncStub(SenderStub):
     """Puts an address on the suppression list; answers when durable. Idempotent. From then on no attempt to it begins."""
     Unsuppress: _aio.UnaryUnaryMultiCallable[_sender_service_pb2.UnsuppressRequest, _sender_service_pb2.UnsuppressResponse]  # type: ignore[assignment]
     """Takes an address off the suppression list. Idempotent."""
+    ReleaseHeld: _aio.UnaryUnaryMultiCallable[_sender_service_pb2.ReleaseHeldRequest, _sender_service_pb2.ReleaseHeldResponse]  # type: ignore[assignment]
+    """Lets go, or discards, what is held of a campaign because its volume for a day was exceeded. Releasing also lifts the
+    bound for the rest of the day (UTC), and lateness counts from it. Up to 1,000 emails in a call: call again while
+    the answer says that more are held. Idempotent.
+    """
 
 class SenderServicer(metaclass=_abc_1.ABCMeta):
     """Turns decisions into at most one email each.
@@ -144,5 +154,16 @@ class SenderServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sender_service_pb2.UnsuppressResponse, _abc.Awaitable[_sender_service_pb2.UnsuppressResponse]]:
         """Takes an address off the suppression list. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def ReleaseHeld(
+        self,
+        request: _sender_service_pb2.ReleaseHeldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sender_service_pb2.ReleaseHeldResponse, _abc.Awaitable[_sender_service_pb2.ReleaseHeldResponse]]:
+        """Lets go, or discards, what is held of a campaign because its volume for a day was exceeded. Releasing also lifts the
+        bound for the rest of the day (UTC), and lateness counts from it. Up to 1,000 emails in a call: call again while
+        the answer says that more are held. Idempotent.
+        """
 
 def add_SenderServicer_to_server(servicer: SenderServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

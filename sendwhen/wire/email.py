@@ -55,6 +55,8 @@ def intent_of(send: Send, *, partition: int, shard_read_at_us: int, decided_at_u
         trace=trace,
         delayed=send.delayed,
         start_at_ms=send.start_at_ms,
+        grace_ms=send.grace_ms,
+        volume_per_day=send.volume_per_day,
     )
 
 
@@ -94,4 +96,6 @@ def send_of(intent: email_pb2.SendIntent) -> Send:
         entry_seq=intent.customer_seq,
         front_received_at_us=trace.front_received_at_us,
         appended_at_us=trace.appended_at_us,
+        grace_ms=intent.grace_ms,
+        volume_per_day=intent.volume_per_day,
     )

@@ -168,6 +168,7 @@ class _Services:
             "send_key": keys.send_key,
             "sender": f"{HOST}:{identity.ports.sender}",
             "store_folder": str(self._installation.folder / "store"),
+            "archive": str(self._installation.folder / "archive"),
             "partitions": str(identity.partitions),
             "shards": str(min(self._how.shards, identity.partitions)),
             "clock": identity.clock,

@@ -84,9 +84,13 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
             waiting_max=settings.waiting_max,
             poll_ms=settings.poll_ms,
         )
-        submission = Submission(dispatcher=dispatcher, addresses=addresses, metrics=metrics)
         servicer = SenderServicer(
-            submission=submission, ledger=ledger, templates=templates, renderer=renderer, addresses=addresses
+            submission=Submission(dispatcher=dispatcher, addresses=addresses, metrics=metrics),
+            ledger=ledger,
+            templates=templates,
+            renderer=renderer,
+            addresses=addresses,
+            clock=clock,
         )
         server = GrpcServer(
             access=_access(settings),

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from sendwhen.chassis.clock import Clock
+from sendwhen.chassis.days import day_of
+from sendwhen.v1 import email_pb2
 from services.sender.email_trace import SenderStamps
+from services.sender.insisting import insist
 from services.sender.ledger import Signal, State
 from services.sender.ledger_port import (
     BeginAttempt,
@@ -31,10 +34,11 @@ from services.sender.ledger_port import (
     Submit,
     SubmitAnswer,
 )
-from services.sender.ports import Answer, Call, Pause, Renderer, Report, Steps, Verdict
+from services.sender.ports import Answer, Call, Renderer, Report, Steps, Verdict
 from services.sender.preparation import Preparation, Ready
 from services.sender.retry import Backoff
 from services.sender.rules import NotReady, Rules
+from services.sender.volume import within_volume
 
 _SIGNAL_OF: Final[Mapping[Verdict, Signal]] = {
     Verdict.ACCEPTED: Signal.ACCEPT,
@@ -42,8 +46,6 @@ _SIGNAL_OF: Final[Mapping[Verdict, Signal]] = {
     Verdict.NOT_PROCESSED: Signal.NOT_PROCESSED,
     Verdict.UNKNOWN: Signal.DOUBT,
 }
-_LEDGER_TRIES = 5
-_LEDGER_PAUSE_MS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,7 @@ class Dispatch:
             attempts_max: Attempts that whoever drives this carries out at once.
         """
         started_ms = self._clock.now_ms()
+        emails = yield from within_volume(emails, self._day_of)
         ready = yield from self._ready_at_once(emails, attempts_max)
         request = Submit(
             emails=tuple(
@@ -91,9 +94,13 @@ class Dispatch:
             attempt_lease_ms=self._rules.attempt_lease_ms,
             look_at_expiry=not self._rules.events_clock,
         )
-        answer: SubmitAnswer = yield from self._insist(request)
+        answer: SubmitAnswer = yield from insist(request)
         attempts = tuple(self._begun(begun, ready[begun.send_id], started_ms) for begun in answer.begun)
         return TakenIn(answer=answer, attempts=attempts)
+
+    def _day_of(self, intent: email_pb2.SendIntent) -> str:
+        """On which an email counts: today, or on the events' own time that of the decision."""
+        return day_of(intent.due_at_ms if self._rules.events_clock else self._clock.now_ms())
 
     def _ready_at_once(self, emails: Sequence[NewEmail], attempts_max: int) -> Steps[dict[str, Ready]]:
         """Messages by send_id. What cannot be had without waiting for others is left to the way by a claim."""
@@ -102,6 +109,8 @@ class Dispatch:
         for email in emails:
             if len(found) >= attempts_max:
                 break
+            if email.held:
+                continue
             # Of several to one address the first alone may go.
             if email.address_hash not in addresses and self._preparation.needs_nobody(email.intent):
                 message = yield from self._message_or_none(email)
@@ -158,7 +167,7 @@ class Dispatch:
             if isinstance(ready, NotReady):
                 return (yield from self._set_aside(claimed, ready))
             attempt = self._attempt(claimed)
-            begun: Begun = yield from self._insist(attempt)
+            begun: Begun = yield from insist(attempt)
             if not begun.granted:
                 yield Report(intent=claimed.intent, state=begun.state, detail="")
                 return begun.following
@@ -253,7 +262,7 @@ class Dispatch:
     def _settle(
         self, claimed: Claimed, attempt: int, signal: Signal, next_at_ms: int, answer: Answer
     ) -> Steps[Settled]:
-        settled: Settled = yield from self._insist(
+        settled: Settled = yield from insist(
             Settle(
                 claimed=claimed,
                 attempt=attempt,
@@ -268,12 +277,3 @@ class Dispatch:
             )
         )
         return settled
-
-    def _insist(self, request: Submit | BeginAttempt | Settle) -> Steps[Any]:
-        """Ask the ledger again where its answer was lost; each step is idempotent under one worker's name and claim."""
-        for tried in range(1, _LEDGER_TRIES):
-            try:
-                return (yield request)
-            except LedgerLost:
-                yield Pause(at_most_ms=_LEDGER_PAUSE_MS << tried)
-        return (yield request)

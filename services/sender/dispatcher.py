@@ -35,6 +35,7 @@ from services.sender.ports import (
     Steps,
     Templates,
 )
+from services.sender.volume_port import Reserve
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -224,6 +225,8 @@ class Dispatcher:
                 answer = await self._templates.get(template_hash)
             case GetProfile(uid=uid, at_least_seq=seq, deadline_ms=deadline_ms):
                 answer = await self._profiles.attributes(uid, at_least_seq=seq, deadline_ms=deadline_ms)
+            case Reserve():
+                answer = await self._ledger.reserve(request)
             case Submit():
                 answer = await self._ledger.submit(request)
             case ClaimDue():

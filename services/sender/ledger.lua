@@ -6,6 +6,7 @@
 --                  k 1 = counted as possible duplicate
 --   due            zset send_id -> when something is to be done with it (ms)
 --   q:<address>    list of send_ids that keep their place, in order; only the first may be claimed
+--   hld:<campaign> zset send_id -> when it was taken in, of those that are held
 --   sup            hash address hash -> reason
 --   hw             hash partition -> JSON [[lineage, ordinal], ...], latest last, at most 16
 --   cnt            hash "<state>|<campaign>" -> emails; "!open", "!duplicates"
@@ -108,8 +109,9 @@ local function asked_again(key, worker)
 end
 
 -- worker, now, lease, open_max, partition, attempt lease, look_at_expiry, then for each row: want (0 nothing, 1 a claim,
--- 2 an attempt), lineage, ordinal, send_id, campaign, customer, address, policy, expires, due, reason, intent. Answers for
--- each row 0 known, 1 pending, 2 behind another, 3 claimed, 4 attempted; or -1 alone where too many are open.
+-- 2 an attempt, 3 to be held), lineage, ordinal, send_id, campaign, customer, address, policy, expires, due, reason,
+-- intent. Answers for each row 0 known, 1 pending, 2 behind another, 3 claimed, 4 attempted, 5 held; or -1 alone where too
+-- many are open.
 local function submit(keys, argv)
   local p, worker, now, lease = keys[1], argv[1], tonumber(argv[2]), tonumber(argv[3])
   if tonumber(redis.call('HGET', p .. 'cnt', '!open') or 0) >= tonumber(argv[4]) then return {-1} end
@@ -120,10 +122,15 @@ local function submit(keys, argv)
     local key = p .. 'row:' .. id
     local code = 0
     if raise_mark(marks, argv[i + 1], tonumber(argv[i + 2])) and redis.call('EXISTS', key) == 0 then
-      local length = redis.call('RPUSH', p .. 'q:' .. address, id)
-      code = 1
-      if length > 1 then code = 2 elseif argv[i] ~= '0' then code = 3 end
-      local state, next_at, number, holder, attempts = S.PENDING, now, 0, '', 0
+      local queued, state, next_at, number, holder, attempts = 1, S.PENDING, now, 0, '', 0
+      if argv[i] == '3' then
+        code, queued, state, next_at = 5, 0, S.HELD, 0
+        redis.call('ZADD', p .. 'hld:' .. campaign, now, id)
+      else
+        local length = redis.call('RPUSH', p .. 'q:' .. address, id)
+        code = 1
+        if length > 1 then code = 2 elseif argv[i] ~= '0' then code = 3 end
+      end
       if code == 3 then
         state, next_at, number, holder = next_state(state, G.CLAIM, 0), now + lease, 1, worker
         local expires = tonumber(argv[i + 8])
@@ -136,8 +143,8 @@ local function submit(keys, argv)
       end
       redis.call('HSET', key, 's', state, 'c', campaign, 'u', argv[i + 5], 'h', address, 'p', argv[i + 7],
         'x', argv[i + 8], 'd', argv[i + 9], 'r', argv[i + 10], 'b', argv[i + 11], 'a', attempts, 'o', 0, 'n', number,
-        'w', holder, 'q', 1, 't', now, 'g', now, 'e', next_at)
-      if code ~= 2 then redis.call('ZADD', p .. 'due', next_at, id) end
+        'w', holder, 'q', queued, 't', now, 'g', now, 'e', next_at)
+      if code ~= 2 and code ~= 5 then redis.call('ZADD', p .. 'due', next_at, id) end
       redis.call('HINCRBY', p .. 'cnt', state .. '|' .. campaign, 1)
       redis.call('HINCRBY', p .. 'cnt', '!open', 1)
     elseif argv[i] == '2' and not seen[id] then
@@ -241,6 +248,60 @@ local function settle(keys, argv)
   return {to, 1, claim_head(p, head, worker, now, tonumber(argv[8]))}
 end
 
+-- KEYS[1]: a campaign's day. volume, seconds to keep the count, send_ids. Answers whether it is exceeded for the first time
+-- (1), then
+-- for each id whether it is held (1).
+local function reserve(keys, argv)
+  local key, most = keys[1], tonumber(argv[1])
+  local granted, lifted = tonumber(redis.call('HGET', key, 'n') or 0), redis.call('HGET', key, 'l')
+  local answer, is_held = {0}, false
+  for i = 3, #argv do
+    local held = 0
+    if not lifted and redis.call('HEXISTS', key, 'i' .. argv[i]) == 0 then
+      if granted < most then
+        granted = granted + 1
+        redis.call('HSET', key, 'i' .. argv[i], 1)
+      else
+        held, is_held = 1, true
+      end
+    end
+    answer[#answer + 1] = held
+  end
+  if is_held and redis.call('HSETNX', key, 'f', 1) == 1 then answer[1] = 1 end
+  redis.call('HSET', key, 'n', granted)
+  redis.call('EXPIRE', key, tonumber(argv[2]))
+  return answer
+end
+
+-- campaign, at most. Answers {send_id, expires, due, intent} of those that are held, in order.
+local function held(keys, argv)
+  local p, found = keys[1], {}
+  for _, id in ipairs(redis.call('ZRANGE', p .. 'hld:' .. argv[1], 0, tonumber(argv[2]) - 1)) do
+    local v = redis.call('HMGET', p .. 'row:' .. id, 'x', 'd', 'b')
+    found[#found + 1] = {id, tonumber(v[1] or 0), tonumber(v[2] or 0), v[3] or ''}
+  end
+  return found
+end
+
+-- signal (release or discard), campaign, now, keep_s, then for each email: send_id, expires, intent. Answers how many moved.
+local function release(keys, argv)
+  local p, signal, now, moved = keys[1], tonumber(argv[1]), tonumber(argv[3]), 0
+  for i = 5, #argv, 3 do
+    redis.call('ZREM', p .. 'hld:' .. argv[2], argv[i])
+    local row = load(p, argv[i])
+    if row and row.s == S.HELD then
+      moved = moved + 1
+      if signal == G.RELEASE then
+        redis.call('RPUSH', p .. 'q:' .. row.h, row.id)
+        redis.call('HSET', row.key, 'x', argv[i + 1], 'b', argv[i + 2], 't', now, 'q', 1)
+        row.q = '1'
+      end
+      move(p, row, next_state(row.s, signal, 0), now, now, tonumber(argv[4]))
+    end
+  end
+  return moved
+end
+
 -- send_ids. Answers rows as flat lists, unknown ones left out.
 local function emails(keys, argv)
   local found = {}
@@ -256,6 +317,9 @@ local function emails(keys, argv)
 end
 
 redis.register_function('sw_sender2_submit', submit)
+redis.register_function('sw_sender2_reserve', reserve)
+redis.register_function{function_name='sw_sender2_held', callback=held, flags={'no-writes'}}
+redis.register_function('sw_sender2_release', release)
 redis.register_function('sw_sender2_claim_due', claim_due)
 redis.register_function('sw_sender2_begin', begin)
 redis.register_function('sw_sender2_settle', settle)

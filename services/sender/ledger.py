@@ -26,6 +26,8 @@ class State(IntEnum):
     GAVE_UP = email_pb2.EMAIL_STATE_GAVE_UP
     SUPPRESSED = email_pb2.EMAIL_STATE_SUPPRESSED
     EXPIRED = email_pb2.EMAIL_STATE_EXPIRED
+    HELD = email_pb2.EMAIL_STATE_HELD
+    DISCARDED = email_pb2.EMAIL_STATE_DISCARDED
 
 
 class Signal(IntEnum):
@@ -59,6 +61,10 @@ class Signal(IntEnum):
     """No evidence came, and the policy allows no further attempt."""
     EVIDENCE = 14
     """It turned out that the provider took an earlier attempt."""
+    RELEASE = 15
+    """An operator lets it go though its campaign's volume for the day was exceeded."""
+    DISCARD = 16
+    """An operator decides that it is not to be sent."""
 
 
 NEXT: Final[Mapping[tuple[State, Signal], State]] = {
@@ -93,15 +99,21 @@ NEXT: Final[Mapping[tuple[State, Signal], State]] = {
     (State.RETRY_AT, Signal.EVIDENCE): State.ACCEPTED,
     (State.IN_DOUBT, Signal.EVIDENCE): State.ACCEPTED,
     (State.GAVE_UP, Signal.EVIDENCE): State.ACCEPTED,
+    (State.HELD, Signal.RELEASE): State.PENDING,
+    (State.HELD, Signal.DISCARD): State.DISCARDED,
 }
 
-TERMINAL: Final = frozenset({State.ACCEPTED, State.REJECTED, State.GAVE_UP, State.SUPPRESSED, State.EXPIRED})
+TERMINAL: Final = frozenset(
+    {State.ACCEPTED, State.REJECTED, State.GAVE_UP, State.SUPPRESSED, State.EXPIRED, State.DISCARDED}
+)
 """Nothing is done with these any more; only evidence can still correct GAVE_UP."""
 
 HOLDS_PLACE: Final = frozenset({State.PENDING, State.CLAIMED, State.ATTEMPTED, State.RETRY_AT})
-"""Later emails to the same address wait for one of these; they do not wait for one in doubt."""
+"""Later emails to the same address wait for one of these; they do not wait for one in doubt, or held."""
 
-FINAL_NO: Final = frozenset({Signal.SUPPRESS, Signal.EXPIRE, Signal.REFUSE, Signal.REJECT, Signal.EXHAUST})
+FINAL_NO: Final = frozenset(
+    {Signal.SUPPRESS, Signal.EXPIRE, Signal.REFUSE, Signal.REJECT, Signal.EXHAUST, Signal.DISCARD}
+)
 
 DOUBTS_MAX: Final = 1
 """How many attempts may end in doubt and still be followed by another, under the policy at_least_once."""

@@ -24,6 +24,7 @@ class LedgerGauges:
     def __init__(self, ledger: Ledger, metrics: Meter) -> None:
         self._ledger = ledger
         self._metrics = metrics
+        self._held_campaigns: set[str] = set()
 
     async def look(self) -> None:
         """Look once.
@@ -38,6 +39,11 @@ class LedgerGauges:
         self._metrics.set("sendwhen_queue_depth", emails[State.PENDING] + emails[State.CLAIMED], queue="pending")
         self._metrics.set("sendwhen_queue_depth", emails[State.RETRY_AT], queue="retry")
         self._metrics.set("sendwhen_emails_in_doubt", emails[State.IN_DOUBT])
+        held = {count.campaign_id: count.emails for count in counts if count.state is State.HELD}
+        # One of which nothing is held any more must say so.
+        self._held_campaigns |= held.keys()
+        for campaign in sorted(self._held_campaigns):
+            self._metrics.set("sendwhen_emails_held", held.get(campaign, 0), campaign=campaign)
 
     async def run(self) -> None:
         """Look again and again."""

@@ -10,6 +10,7 @@ import msgspec
 from sendwhen.errors import Unavailable
 from sendwhen.v1 import email_pb2
 from services.sender.ledger import Signal, State
+from services.sender.volume_port import Release, Released, Reserve, Reserved
 
 
 class LedgerLost(Unavailable):
@@ -24,6 +25,7 @@ class NewEmail(msgspec.Struct, frozen=True, kw_only=True):
         address_hash: Keyed hash of the normalised address; decides the slot.
         intent: The decision; kept, serialised, until a terminal state.
         attempt: Its first attempt may begin with its acceptance.
+        held: It is beyond its campaign's volume for the day, and is made HELD.
     """
 
     partition: int
@@ -32,10 +34,13 @@ class NewEmail(msgspec.Struct, frozen=True, kw_only=True):
     address_hash: str
     intent: email_pb2.SendIntent
     attempt: bool = False
+    held: bool = False
 
 
 class Submit(msgspec.Struct, frozen=True, kw_only=True):
     """Make emails durable as PENDING; those of the first ``claim_max`` that wait for no other are CLAIMED at once.
+
+    Those that are ``held`` are made HELD; nobody waits for them.
 
     Of these, one with ``attempt`` is ATTEMPTED by the same atomic step, if the last look at suppression (and expiry)
     allows it. Idempotent by send_id, and by ordinal within (partition, lineage). Asked again under the same worker's
@@ -207,6 +212,14 @@ class Ledger(Protocol):
 
     async def submit(self, request: Submit) -> SubmitAnswer:
         """See Submit. Raises Overloaded where too many emails are open; then none, or a first part, was taken."""
+        ...
+
+    async def reserve(self, request: Reserve) -> Reserved:
+        """See Reserve."""
+        ...
+
+    async def release(self, request: Release) -> Released:
+        """See Release. The bound is lifted before the first is let go."""
         ...
 
     async def claim_due(self, request: ClaimDue) -> ClaimDueAnswer:

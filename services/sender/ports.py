@@ -18,6 +18,7 @@ from sendwhen.v1 import email_pb2
 from services.sender.email_trace import SenderStamps
 from services.sender.ledger import State
 from services.sender.ledger_port import BeginAttempt, ClaimDue, Settle, Submit
+from services.sender.volume_port import Reserve
 
 
 class TemplateText(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,6 +179,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         stamps: None where no attempt was made.
         first_byte_at_us: Of the attempt; 0: none was written, or no attempt was made.
         event_at_us: As in Message.
+        is_first_held: Of its campaign's, on this day: somebody must hear of it.
     """
 
     intent: email_pb2.SendIntent
@@ -187,9 +189,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     possible_duplicate: bool = False
     first_byte_at_us: int = 0
     event_at_us: int = 0
+    is_first_held: bool = False
 
 
-DispatchRequest = Submit | ClaimDue | GetTemplate | GetProfile | BeginAttempt | Call | Settle | Pause | Report
+DispatchRequest = Reserve | Submit | ClaimDue | GetTemplate | GetProfile | BeginAttempt | Call | Settle | Pause | Report
 T = TypeVar("T")
 Steps = Generator[DispatchRequest, Any, T]
 

@@ -106,4 +106,4 @@ class Preparation:
         """What event-to-send is counted from: ingest's clock, or behind a wait the deadline. 0: it has no meaning."""
         if not intent.delayed:
             return intent.trace.ingest_received_at_us
-        return 0 if self._rules.events_clock else intent.due_at_ms * 1_000
+        return 0 if self._rules.events_clock else (intent.due_at_ms + intent.grace_ms) * 1_000

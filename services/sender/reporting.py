@@ -49,7 +49,14 @@ class Reporting:
                 self._metrics.count("sendwhen_send_retries_total", provider=self._provider, reason=reason)
         if report.possible_duplicate:
             self._metrics.count("sendwhen_possible_duplicates_total", campaign=campaign)
-        level = log.debug if report.state is State.ACCEPTED else log.info
+        if report.is_first_held:
+            log.error(
+                "campaign.held",
+                campaign=campaign,
+                problem=report.detail,
+                remedy=f"Look at it, then `sendwhen campaigns release {campaign}` or `discard {campaign}`.",
+            )
+        level = log.debug if report.state in (State.ACCEPTED, State.HELD) else log.info
         level("email.settled", send_id=intent.send_id, campaign=campaign, state=word, detail=report.detail)
 
     def resolved(self, *, doubted: int, gave_up: int) -> None:

@@ -6,15 +6,19 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from sendwhen.chassis.clock import Clock
+from sendwhen.chassis.days import day_of
 from sendwhen.errors import Invalid, Violation
 from sendwhen.v1 import email_pb2, sender_service_pb2, sender_service_pb2_grpc
 from services.sender.addresses import SLOTS, AddressBook, is_address
 from services.sender.ledger_port import Ledger
 from services.sender.ports import Renderer, Templates, TemplateText
 from services.sender.submission import Submission
+from services.sender.volume_port import Release
 
 SERVICE = "sendwhen.v1.Sender"
 SEND_IDS_MAX = 500
+RELEASED_MAX = 1_000
 TEMPLATES_MAX = 64
 TEMPLATE_BYTES_MAX = 512 * 1024
 REASON_CHARACTERS_MAX = 64
@@ -32,12 +36,14 @@ class SenderServicer(sender_service_pb2_grpc.SenderServicer):
         templates: Templates,
         renderer: Renderer,
         addresses: AddressBook,
+        clock: Clock,
     ) -> None:
         self._submission = submission
         self._ledger = ledger
         self._templates = templates
         self._renderer = renderer
         self._addresses = addresses
+        self._clock = clock
 
     async def Submit(  # noqa: N802  gRPC's name
         self, request: sender_service_pb2.SubmitRequest, _context: Context
@@ -112,6 +118,24 @@ class SenderServicer(sender_service_pb2_grpc.SenderServicer):
         """Takes an address off the suppression list."""
         changed = await self._ledger.unsuppress(self._hash_of(request.address))
         return sender_service_pb2.UnsuppressResponse(changed=changed)
+
+    async def ReleaseHeld(  # noqa: N802  gRPC's name
+        self, request: sender_service_pb2.ReleaseHeldRequest, _context: Context
+    ) -> sender_service_pb2.ReleaseHeldResponse:
+        """Lets go, or discards, what is held of a campaign."""
+        if not request.campaign_id:
+            raise _wrong("campaign_id", "Send the campaign's id.")
+        now_ms = self._clock.now_ms()
+        released = await self._ledger.release(
+            Release(
+                campaign_id=request.campaign_id,
+                discard=request.discard,
+                day=day_of(now_ms),
+                now_ms=now_ms,
+                emails_max=RELEASED_MAX,
+            )
+        )
+        return sender_service_pb2.ReleaseHeldResponse(emails=released.emails, more=released.more)
 
     def _hash_of(self, address: str) -> str:
         if not is_address(address.strip()):

@@ -10,6 +10,7 @@ from sendwhen.chassis.store_calls import Command
 from sendwhen.errors import Overloaded, Precondition
 from sendwhen.v1 import email_pb2
 from services.sender.addresses import SLOTS, slot_of
+from services.sender.email_row import email_of, text_of
 from services.sender.ledger import DOUBTS_MAX, FINAL_NO, HOLDS_PLACE, NEXT, TERMINAL, Signal, State
 from services.sender.ledger_port import (
     BeginAttempt,
@@ -25,9 +26,12 @@ from services.sender.ledger_port import (
     SubmitAnswer,
 )
 from services.sender.valkey_pipeline import ValkeyPipeline
+from services.sender.valkey_volumes import ValkeyVolumes
+from services.sender.volume_port import Release, Released, Reserve, Reserved
 
 _FUNCTION = "sw_sender2_"
 _PENDING, _CLAIMED, _ATTEMPTED, _FULL = 1, 3, 4, -1
+_TO_BE_HELD = 3
 _INSTALLATION = "sw:sender"
 
 
@@ -66,6 +70,7 @@ class ValkeyLedger:
     def __init__(self, pipeline: ValkeyPipeline, *, kept_s: int, open_max: int) -> None:
         self._pipeline = pipeline
         self._kept_s = kept_s
+        self._volumes = ValkeyVolumes(pipeline, function=_FUNCTION, prefix=_prefix, kept_s=kept_s)
         self._open_max_per_slot = max(1, open_max // SLOTS)
 
     async def start(self, *, key_check: str) -> None:
@@ -78,7 +83,7 @@ class ValkeyLedger:
         await self._pipeline.start()
         await self._pipeline.call("HSETNX", _INSTALLATION, "address_key_check", key_check)
         stored = await self._pipeline.call("HGET", _INSTALLATION, "address_key_check")
-        if _text(stored) != key_check:
+        if text_of(stored) != key_check:
             raise Precondition(
                 "The ledger was written with another address key.",
                 remedy="Set SENDWHEN_SENDER_ADDRESS_KEY to the key this installation was created with.",
@@ -114,7 +119,7 @@ class ValkeyLedger:
         for index in indices:
             email, intent = request.emails[index], request.emails[index].intent
             command += [
-                0 if index >= request.claim_max else 2 if email.attempt else 1,
+                _want(email, may_claim=index < request.claim_max),
                 email.lineage,
                 email.ordinal,
                 intent.send_id,
@@ -128,6 +133,14 @@ class ValkeyLedger:
                 intent.SerializeToString(),
             ]
         return command
+
+    async def reserve(self, request: Reserve) -> Reserved:
+        """See Ledger."""
+        return await self._volumes.reserve(request)
+
+    async def release(self, request: Release) -> Released:
+        """See Ledger."""
+        return await self._volumes.release(request)
 
     async def claim_due(self, request: ClaimDue) -> ClaimDueAnswer:
         """See Ledger. The limit is shared out over the slots, at least one for each."""
@@ -185,7 +198,7 @@ class ValkeyLedger:
         answers = await self._pipeline.call_all(
             [("FCALL_RO", _FUNCTION + "emails", 1, _prefix(slot), *ids) for slot, ids in wanted.items()]
         )
-        return [_email(row) for rows in answers for row in rows]
+        return [email_of(row) for rows in answers for row in rows]
 
     async def counts(self) -> tuple[Sequence[Count], int]:
         """See Ledger."""
@@ -215,6 +228,12 @@ class ValkeyLedger:
     async def unsuppress(self, address_hash: str) -> bool:
         """See Ledger."""
         return bool(await self._pipeline.call("HDEL", _prefix(slot_of(address_hash)) + "sup", address_hash))
+
+
+def _want(email: NewEmail, *, may_claim: bool) -> int:
+    if email.held:
+        return _TO_BE_HELD
+    return (2 if email.attempt else 1) if may_claim else 0
 
 
 def _first_claims(request: Submit, code_of: Mapping[int, int], code: int) -> tuple[Claimed, ...]:
@@ -252,34 +271,7 @@ def _following(row: Sequence[Any] | None, before: Claimed, now_ms: int) -> Claim
     return _claimed(row, before.slot, before.worker, now_ms) if row else None
 
 
-def _email(row: Sequence[bytes]) -> email_pb2.Email:
-    texts = [_text(value) for value in row]
-    state, campaign, uid, attempts, doubts, message_id, provider, detail, changed, following, due, first, why = texts[
-        :13
-    ]
-    return email_pb2.Email(
-        send_id=texts[13],
-        campaign_id=campaign,
-        customer_uid=uid,
-        state=email_pb2.EmailState.Name(int(state)),
-        attempts=int(attempts),
-        doubts=int(doubts),
-        provider_message_id=message_id,
-        provider=provider,
-        detail=detail,
-        changed_at_ms=int(changed),
-        next_at_ms=int(following),
-        due_at_ms=int(due),
-        first_byte_at_us=int(first or 0),
-        reason=why,
-    )
-
-
 def _pairs(answer: Any) -> list[tuple[str, str]]:
     # A pipeline answers HGETALL as a mapping; execute_command, depending on the protocol, as a flat list.
     items = answer.items() if isinstance(answer, dict) else zip(answer[::2], answer[1::2], strict=True)
-    return [(_text(name), _text(number)) for name, number in items]
-
-
-def _text(value: bytes | str | None) -> str:
-    return value.decode() if isinstance(value, bytes) else value or ""
+    return [(text_of(name), text_of(number)) for name, number in items]

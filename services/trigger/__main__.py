@@ -11,7 +11,7 @@ from typing import Any, Final
 import structlog
 from redis.asyncio import Redis
 
-from sendwhen.chassis.clock import SystemClock
+from sendwhen.chassis.clock import Clock, SystemClock
 from sendwhen.chassis.grpc_channel import open_channel
 from sendwhen.chassis.grpc_server import serve_until
 from sendwhen.chassis.logs import configure_logs
@@ -19,10 +19,12 @@ from sendwhen.chassis.metrics import Metrics, serve_metrics
 from sendwhen.chassis.process import run
 from sendwhen.chassis.settings import read_settings
 from sendwhen.chassis.store_pool import open_async_store
+from services.trigger.archiver import Archiver
 from services.trigger.front import Front
 from services.trigger.front_ports import Emails, Shards
 from services.trigger.grpc_emails import GrpcEmails
 from services.trigger.housekeeping import LOOK_EVERY_S, repeat
+from services.trigger.parquet_archive import ParquetArchive
 from services.trigger.ray_shards import RayShards
 from services.trigger.settings import Settings
 from services.trigger.shard_settings import ShardSettings
@@ -32,6 +34,7 @@ from services.trigger.store_gauges import StoreGauges
 from services.trigger.store_watch import AdmissionWatch
 from services.trigger.valkey_assignment import assign_shards
 from services.trigger.valkey_installation import check_installation
+from services.trigger.valkey_lease import ValkeyLease
 from services.trigger.valkey_log import ValkeyLog
 from services.trigger.valkey_shelf import ValkeyShelf
 from services.trigger.yaml_checker import YamlChecker
@@ -70,6 +73,16 @@ def _admission(settings: Settings, client: Redis, folder: Path | None) -> StoreA
     )
 
 
+def _log(settings: Settings, client: Redis, clock: Clock) -> ValkeyLog:
+    return ValkeyLog(
+        client,
+        clock=clock,
+        partitions=settings.partitions,
+        events_clock=settings.clock == "events",
+        lag_max_events=settings.lag_max_events,
+    )
+
+
 async def serve(
     settings: Settings,
     stop: asyncio.Event,
@@ -87,15 +100,10 @@ async def serve(
     folder = Path(settings.store_folder) if settings.store_folder else None
     admission = _admission(settings, client, folder)
     metrics = Metrics()
+    event_log = _log(settings, client, clock)
     front = Front(
         settings=settings,
-        event_log=ValkeyLog(
-            client,
-            clock=clock,
-            partitions=settings.partitions,
-            events_clock=settings.clock == "events",
-            lag_max_events=settings.lag_max_events,
-        ),
+        event_log=event_log,
         checker=YamlChecker(),
         emails=emails,
         shelf=ValkeyShelf(client),
@@ -103,6 +111,7 @@ async def serve(
         shards=shards(assignment.generation),
         meter=metrics,
         clock=clock,
+        archiver=_archiver(settings, client, event_log, clock=clock, meter=metrics),
     )
     gauges = StoreGauges(
         client,
@@ -130,6 +139,21 @@ async def serve(
                 tasks.create_task(beside(front))
     finally:
         scrape.close()
+
+
+def _archiver(
+    settings: Settings, client: Redis, event_log: ValkeyLog, *, clock: Clock, meter: Metrics
+) -> Archiver | None:
+    if not settings.archive:
+        return None
+    return Archiver(
+        event_log,
+        ParquetArchive(settings.archive, partitions=settings.partitions, clock=settings.clock),
+        ValkeyLease(client),
+        partitions=settings.partitions,
+        clock=clock,
+        meter=meter,
+    )
 
 
 async def start(stop: asyncio.Event) -> None:

@@ -57,6 +57,8 @@ _STATE: Final = MappingProxyType(
         "gave_up": "sender gave up, being in doubt",
         "suppressed": "the address is on the suppression list",
         "expired": "its time was over before it could be sent",
+        "held": "it is held, because its campaign's volume for the day was exceeded",
+        "discarded": "it was held, and an operator discarded it",
     }
 )
 

@@ -10,6 +10,7 @@ from sendwhen.chassis.metrics import Meter
 from sendwhen.v1 import trigger_service_pb2_grpc
 from services.trigger.append import Appender
 from services.trigger.applied import AppliedWatch
+from services.trigger.archiver import Archiver
 from services.trigger.campaigns import Campaigns
 from services.trigger.front_ports import CampaignChecker, CampaignShelf, Emails, Shards, StoreWatch
 from services.trigger.housekeeping import Housekeeping
@@ -46,6 +47,7 @@ class Front:
         shards: Shards,
         meter: Meter,
         clock: Clock,
+        archiver: Archiver | None = None,
     ) -> None:
         partitions, event_clock = settings.partitions, settings.clock == "events"
         self.campaigns = campaigns = Campaigns(
@@ -72,4 +74,4 @@ class Front:
             services=[SERVICE],
             listen=settings.listen,
         )
-        self.housekeeping = Housekeeping(event_log, self.appender, campaigns, shards, meter)
+        self.housekeeping = Housekeeping(event_log, self.appender, campaigns, shards, meter, archiver=archiver)

@@ -164,7 +164,8 @@ class HostedPartition:
         """The store has it."""
         self.position = done.to_position
         self._next_ordinal += len(done.outbox)
-        self._applied.clear()
+        # What was applied meanwhile belongs to the round to come.
+        self._applied = {seq: arrived for seq, arrived in self._applied.items() if seq > done.to_position}
         self._set_aside = [letter for letter in self._set_aside if letter.seq > done.to_position]
         self.shard.evict()
 

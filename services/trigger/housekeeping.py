@@ -10,6 +10,7 @@ import structlog
 
 from sendwhen.chassis.metrics import Meter
 from services.trigger.append import Appender
+from services.trigger.archiver import Archiver
 from services.trigger.campaigns import Campaigns
 from services.trigger.front_ports import Shards
 from services.trigger.log_port import Log
@@ -17,6 +18,8 @@ from services.trigger.log_port import Log
 log = structlog.get_logger()
 
 TRIM_EVERY_S: Final = 60.0
+ARCHIVE_EVERY_S: Final = 15.0
+TIDY_EVERY_S: Final = 600.0
 RECONCILE_EVERY_S: Final = 5.0
 ENSURE_EVERY_S: Final = 2.0
 LOOK_EVERY_S: Final = 5.0
@@ -46,8 +49,11 @@ class Housekeeping:
         shards: Shards,
         meter: Meter,
         *,
+        archiver: Archiver | None = None,
         ensure_every_s: float = ENSURE_EVERY_S,
     ) -> None:
+        """Without an archiver the log is trimmed behind the committed position, with one only behind the archive."""
+        self._archiver = archiver
         self._ensure_every_s = ensure_every_s
         self._log = event_log
         self._appender = appender
@@ -59,7 +65,11 @@ class Housekeeping:
     async def run(self, stop: asyncio.Event) -> None:
         """All of them until ``stop``."""
         async with asyncio.TaskGroup() as rounds:
-            rounds.create_task(repeat("trim", TRIM_EVERY_S, self.trim, stop))
+            if self._archiver is None:
+                rounds.create_task(repeat("trim", TRIM_EVERY_S, self.trim, stop))
+            else:
+                rounds.create_task(repeat("archive", ARCHIVE_EVERY_S, self._archiver.archive, stop))
+                rounds.create_task(repeat("tidy", TIDY_EVERY_S, self._archiver.tidy, stop))
             rounds.create_task(repeat("reconcile", RECONCILE_EVERY_S, self._campaigns.reconcile, stop))
             rounds.create_task(repeat("shards", self._ensure_every_s, self._shards.ensure, stop))
             rounds.create_task(repeat("lag", LOOK_EVERY_S, self.look, stop))

@@ -80,6 +80,9 @@ class Log(Protocol):
         """Events set aside, latest first; about the latest 10,000 are kept, and 1,000 of those that were too many."""
         ...
 
-    async def trim(self, partition: int) -> int:
-        """Delete entries behind the committed position as DESIGN of the log allows; how many went. Idempotent."""
+    async def trim(self, partition: int, archived: int | None = None) -> int:
+        """Delete entries behind the committed position but for the last hour; how many went. Idempotent.
+
+        ``archived``: the last entry in the archive, behind which everything stays; None: there is no archive.
+        """
         ...

@@ -31,10 +31,10 @@ from services.trigger.ports import (
     Refusal,
     SenderLost,
     SenderRefused,
-    ShardStore,
     StoreLost,
 )
 from services.trigger.shard_driver import Sender
+from services.trigger.store_port import ShardStore
 
 
 class MeteredShardStore(ShardStore):
@@ -44,6 +44,8 @@ class MeteredShardStore(ShardStore):
         self._store = store
         self._metrics = metrics
         self._read_at_s: float | None = None
+        self._begun: Commit | None = None
+        self._begun_at_s = 0.0
 
     def claim(self, request: Claim) -> Mapping[int, Claimed | Refusal]:
         """See ShardStore."""
@@ -77,15 +79,31 @@ class MeteredShardStore(ShardStore):
             # From the read's answer to the first commit after it; loads of cold customers are in it.
             self._metrics.observe("sendwhen_decision_duration_seconds", time.perf_counter() - self._read_at_s)
             self._read_at_s = None
+        if request.begun:
+            self._begun, self._begun_at_s = request, time.perf_counter()
+            with self._losses():
+                return self._store.commit(request)
         with self._losses(), self._timed("sendwhen_commit_duration_seconds"):
             answer = self._store.commit(request)
+        self._outcome(request, answer)
+        return answer
+
+    def await_commit(self) -> Mapping[int, Refusal | None]:
+        """See ShardStore."""
+        with self._losses():
+            answer = self._store.await_commit()
+        self._metrics.observe("sendwhen_commit_duration_seconds", time.perf_counter() - self._begun_at_s)
+        if self._begun is not None:
+            self._outcome(self._begun, answer)
+        return answer
+
+    def _outcome(self, request: Commit, answer: Mapping[int, Refusal | None]) -> None:
         for part in request.rounds:
             refusal = answer.get(part.partition)
             if refusal is None:
                 self._committed(part.changes)
             else:
                 self._metrics.count("sendwhen_commits_fenced_total", why=refusal.why.value)
-        return answer
 
     def append_tick(self, request: AppendTick) -> bool | Refusal:
         """See ShardStore."""
@@ -145,7 +163,8 @@ class MeteredShardStore(ShardStore):
             metrics.count("sendwhen_decisions_total", times, campaign=campaign, kind=kind)
         for send in changes.sends:
             if send.delayed:
-                metrics.observe("sendwhen_timer_lateness_seconds", max(0, send.at_ms - send.due_at_ms) / 1_000)
+                late_ms = max(0, send.at_ms - send.due_at_ms - send.grace_ms)
+                metrics.observe("sendwhen_timer_lateness_seconds", late_ms / 1_000)
 
 
 class MeteredSender(Sender):

@@ -1,7 +1,8 @@
 """What trigger's shards need of the outside: the store, and sender for their relay. The front's log is ``log_port``.
 
 The shard host and the outbox relay are sans-I/O: they yield the requests below and are sent the answers. In production
-a thread carries them out on a ``ShardStore``; in the simulation a scheduler does, and may stop between any two of them.
+a thread carries them out on a ``store_port.ShardStore``; in the simulation a scheduler does, and may stop between any
+two of them.
 A store that went away shows as ``StoreLost`` thrown into the generator.
 """
 
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Protocol
 
 import msgspec
 
@@ -173,9 +173,19 @@ class PartitionCommit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
-    """Commit rounds of several partitions; each stands by itself. Answer: by partition None (done) or a Refusal."""
+    """Commit rounds of several partitions; each stands by itself. Answer: by partition None (done) or a Refusal.
+
+    Attributes:
+        begun: Only begin: the answer is {} at once, and ``AwaitCommit`` waits for the real one. Requests in between are
+            carried out after the commit.
+    """
 
     rounds: tuple[PartitionCommit, ...]
+    begun: bool = False
+
+
+class AwaitCommit(msgspec.Struct, frozen=True, kw_only=True):
+    """Wait for the commit that was begun; there is no more than one. Answer: as of Commit."""
 
 
 class AppendTick(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,7 +218,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     rows: Mapping[int, tuple[OutboxRow, ...]]
 
 
-StoreRequest = Claim | Read | Load | Due | Commit | AppendTick | MarkTrying
+StoreRequest = Claim | Read | Load | Due | Commit | AwaitCommit | AppendTick | MarkTrying
 ShardRequest = StoreRequest | Release
 
 
@@ -257,43 +267,3 @@ class SenderLost(Unavailable):
 
 class SenderRefused(Invalid):
     """Sender will never take these rows, or one of them."""
-
-
-class ShardStore(Protocol):
-    """The store as a shard uses it, one method for each request. Every method raises StoreLost."""
-
-    def claim(self, request: Claim) -> Mapping[int, Claimed | Refusal]:
-        """See Claim."""
-        ...
-
-    def read(self, request: Read) -> ReadAnswer:
-        """See Read."""
-        ...
-
-    def load(self, request: Load) -> Mapping[int, tuple[tuple[bytes | None, bytes], ...]]:
-        """See Load."""
-        ...
-
-    def due(self, request: Due) -> Mapping[int, DueAnswer]:
-        """See Due."""
-        ...
-
-    def commit(self, request: Commit) -> Mapping[int, Refusal | None]:
-        """See Commit."""
-        ...
-
-    def append_tick(self, request: AppendTick) -> bool | Refusal:
-        """See AppendTick."""
-        ...
-
-    def mark_trying(self, request: MarkTrying) -> int | Refusal:
-        """See MarkTrying."""
-        ...
-
-    def read_outbox(self, request: ReadOutbox) -> tuple[OutboxRow, ...]:
-        """See ReadOutbox."""
-        ...
-
-    def delete_outbox(self, request: DeleteOutbox) -> None:
-        """See DeleteOutbox."""
-        ...

@@ -29,6 +29,8 @@ class Settings:
         lag_max_events: A partition so far behind takes no more.
         store_memory_bytes_max: Limit of the store's memory where it has none itself; 0: the machine's memory.
         store_folder: The store's data folder where it is on this machine, to see its disk; "": not looked at.
+        archive: Where the log's past is kept: a folder, or an address that fsspec reads (s3://…); "": nowhere, then the
+            log is trimmed after an hour.
         store_disk_free_bytes_min: Appends are refused while less of that disk is free, or less than a tenth of it.
     """
 
@@ -48,6 +50,7 @@ class Settings:
     lag_max_events: int = 1_000_000
     store_memory_bytes_max: int = 0
     store_folder: str = ""
+    archive: str = ""
     store_disk_free_bytes_min: int = 0
 
     def __post_init__(self) -> None:

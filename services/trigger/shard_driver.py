@@ -29,10 +29,10 @@ from services.trigger.ports import (
     SenderLost,
     SenderRefused,
     ShardRequest,
-    ShardStore,
     StoreLost,
 )
 from services.trigger.shard_host import ShardHost
+from services.trigger.store_port import ShardStore
 from services.trigger.store_requests import carry_out
 
 log = structlog.get_logger()

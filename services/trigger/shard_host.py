@@ -5,15 +5,16 @@
                       │  a tick where a timer is due and nothing moves the clock
                       └─ rounds: load absent customers → apply → commit → release
 
-Nothing leaves before the commit that holds it is durable. Whoever drives this generator may stop between any two
-requests for ever: what was committed is what a next owner starts from. ``StoreLost``, thrown in at any request, means
-that nothing in memory is trusted any more; the stored position then tells whether a commit whose answer was lost had
-been done.
+Behind a backlog the next round is read and applied while the store commits the one before: then two rounds are
+uncommitted, and a loss forgets both. Nothing leaves before the commit that holds it is durable. Whoever drives this
+generator may stop between any two requests for ever: what was committed is what a next owner starts from.
+``StoreLost``, thrown in at any request, means that nothing in memory is trusted any more; the stored position then
+tells whether a commit whose answer was lost had been done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NoReturn
 
 import msgspec
@@ -23,6 +24,7 @@ from sendwhen.domain.entry import Entry
 from sendwhen.domain.shard import Shard
 from sendwhen.errors import Fenced
 from services.trigger.clock_pages import ClockPages
+from services.trigger.host_commits import HostCommits
 from services.trigger.host_limits import HostLimits
 from services.trigger.hosted_partition import Arrived, HostedPartition, HostPorts
 from services.trigger.log_gaps import LogGaps
@@ -30,7 +32,6 @@ from services.trigger.ports import (
     AppendTick,
     Claim,
     Claimed,
-    Commit,
     Load,
     MarkTrying,
     Read,
@@ -88,15 +89,16 @@ class ShardHost:
         self._new_shard, self._ports = new_shard, ports
         self._event_clock = event_clock
         self._limits = limits or HostLimits()
-        self._committed = committed
-        self._pages = ClockPages(self._limits, commit=self._commit, load=self._load, holds=self._holds)
+        self._commits = HostCommits(owner, holds=self._holds, committed=committed, refused=self._refused)
+        self._pages = ClockPages(self._limits, commit=self._commits.commit, load=self._load, holds=self._holds)
         self._held: dict[int, HostedPartition] = {}
         self._gaps = LogGaps(missing)
         self._now_ms = self._now_us = 0
         self._turn_start = 0
         self._entry_events = 10.0
         self._busy = 1
-        self._applied = self._commits = self._claims = 0
+        self._is_behind = False
+        self._applied = self._claims = 0
 
     def run(self) -> Generator[ShardRequest, Any, NoReturn]:
         """The requests, for ever.
@@ -110,6 +112,7 @@ class ShardHost:
                 yield from self._turn()
             except StoreLost:
                 self._held.clear()
+                self._commits.forget()
                 self._now_ms = 0
 
     def status(self) -> HostStatus:
@@ -119,7 +122,7 @@ class ShardHost:
             generation=self._generation,
             positions={number: held.position for number, held in tuple(self._held.items())},
             applied=self._applied,
-            commits=self._commits,
+            commits=self._commits.done,
             claims=self._claims,
             standing_still=self._gaps.standing_still(),
         )
@@ -145,17 +148,23 @@ class ShardHost:
         yield Release(rows=dict.fromkeys(missing, ()))
 
     def _turn(self) -> Steps:
-        answer: ReadAnswer = yield Read(
-            after={number: held.read_to for number, held in self._held.items()},
-            entries_max=self._entries_max(),
-            block_ms=self._block_ms(),
-        )
-        self._take(answer)
+        yield from self._read(self._block_ms())
         if not self._event_clock:
             yield from self._pages.know(dict.fromkeys(self._held.values(), self._now_ms), ahead=True)
             yield from self._tick()
         while work := self._next_work():
             yield from self._round(work)
+        yield from self._commits.settle()
+
+    def _read(self, block_ms: int) -> Steps:
+        answer: ReadAnswer = yield Read(
+            after={number: held.read_to for number, held in self._held.items()},
+            entries_max=self._entries_max(),
+            block_ms=block_ms,
+        )
+        self._take(answer)
+        read = sum(len(entries) for entries in answer.entries.values())
+        self._is_behind = read * self._entry_events >= self._limits.round_events / 2
 
     def _entries_max(self) -> int:
         wanted = self._limits.round_events / self._entry_events / self._busy
@@ -238,7 +247,7 @@ class ShardHost:
         yield from self._commit([partition for partition, _ in straight])
         done = {partition for partition, _ in straight}
         for partition, entries in work:
-            if partition not in done:
+            if partition not in done and self._holds(partition):
                 yield from self._pages.apply(partition, entries)
 
     def _try_one(self, partition: HostedPartition) -> Steps:
@@ -270,21 +279,16 @@ class ShardHost:
                 for uid, (record, seen_ids) in zip(some, answer[number], strict=True):
                     admit(uid, record, seen_ids)
 
-    def _commit(self, partitions: Iterable[HostedPartition]) -> Steps:
-        rounds = {partition: partition.round(self._owner) for partition in partitions}
-        if not rounds:
-            return
-        answers: Mapping[int, Refusal | None] = yield Commit(rounds=tuple(rounds.values()))
-        self._commits += 1
-        done = {partition: made for partition, made in rounds.items() if answers[partition.number] is None}
-        for partition, made in done.items():
-            partition.committed(made)
-            self._committed(partition.number, made.changes)
-        if rows := {partition.number: made.outbox for partition, made in done.items() if made.outbox}:
-            yield Release(rows=rows)
-        for number, refusal in answers.items():
-            if refusal is not None:
-                self._refused(number, refusal)
+    def _commit(self, partitions: Sequence[HostedPartition]) -> Steps:
+        """Commit; with more to do, only begin to: the store commits while the next round is applied."""
+        yield from self._commits.settle()
+        if self._is_behind and not self._waits_more():
+            # Before the commit is begun: the store answers what comes behind it when it has synced.
+            yield from self._read(0)
+        yield from self._commits.begin(partitions) if self._waits_more() else self._commits.commit(partitions)
+
+    def _waits_more(self) -> bool:
+        return any(held.waiting for held in self._held.values())
 
     def _refused(self, number: int, refusal: Refusal) -> None:
         if refusal.why is Why.FENCED:

@@ -26,11 +26,11 @@ from services.trigger.host_limits import HostLimits
 from services.trigger.hosted_partition import HostPorts
 from services.trigger.metered_shard import MeteredSender, MeteredShardStore
 from services.trigger.outbox_relay import OutboxRelay
-from services.trigger.ports import ShardStore
 from services.trigger.refused_row import letter_of
 from services.trigger.shard_driver import Sender, ShardDriver
 from services.trigger.shard_host import ShardHost
 from services.trigger.shard_settings import DAY_MS, ShardSettings
+from services.trigger.store_port import ShardStore
 from services.trigger.valkey_shards import ValkeyShards
 
 log = structlog.get_logger()

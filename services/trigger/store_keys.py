@@ -4,6 +4,7 @@ from __future__ import annotations
 
 INSTALLATION = "sw:installation"
 ASSIGNMENT = "sw:assignment"
+ARCHIVIST = "sw:archivist"
 
 
 def head(partition: int) -> str:

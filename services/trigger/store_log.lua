@@ -77,7 +77,9 @@ local function entry_at(log, seq)
   return found and found[2]
 end
 
--- args: ms of log time and bytes kept behind the position, most entries deleted. Answers how many went.
+-- args: ms of log time and bytes kept behind the position, most entries deleted, last sequence in the archive ("": there
+-- is none), "1" on the events' own time. Answers how many went.
+-- Nothing goes that is not archived; the last archived entry stays, because its nonce tells whether it is still this log.
 -- The entry at the position stays: a commit that does not move on checks its nonce, and totals are subtracted from its.
 local function trim(keys, args)
   local head = keys[1]
@@ -93,10 +95,19 @@ local function trim(keys, args)
   if low >= position or not at_position then
     return 0
   end
-  local oldest_ms = number(h[2]) - number(args[1])
+  local now_ms = number(h[2])
+  if args[5] ~= '1' then
+    -- A log without traffic must let go too: what was deleted may stand in it.
+    local time = redis.call('TIME')
+    now_ms = math.max(now_ms, time[1] * 1000 + math.floor(time[2] / 1000))
+  end
+  local oldest_ms = now_ms - number(args[1])
   local least_bytes = number(at_position[10]) - number(args[2])
   -- Times and totals never fall, so the first entry that stays is found by halving.
   local from, to = low, position
+  if args[4] ~= '' then
+    to = math.min(to, number(args[4]))
+  end
   while from < to do
     local middle = math.floor((from + to) / 2)
     local entry = entry_at(log, middle)

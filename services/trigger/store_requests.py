@@ -6,15 +6,16 @@ from typing import assert_never
 
 from services.trigger.ports import (
     AppendTick,
+    AwaitCommit,
     Claim,
     Commit,
     Due,
     Load,
     MarkTrying,
     Read,
-    ShardStore,
     StoreRequest,
 )
+from services.trigger.store_port import ShardStore
 
 
 def carry_out(store: ShardStore, request: StoreRequest) -> object:
@@ -31,6 +32,8 @@ def carry_out(store: ShardStore, request: StoreRequest) -> object:
             answer = store.load(request)
         case Commit():
             answer = store.commit(request)
+        case AwaitCommit():
+            answer = store.await_commit()
         case Due():
             answer = store.due(request)
         case Claim():

@@ -21,8 +21,9 @@ from sendwhen.domain.changes import CampaignRow, DeadLetter
 from sendwhen.domain.past import PAST_SLOTS
 from sendwhen.domain.record import with_past
 from services.trigger import store_keys
+from services.trigger.archive_ports import Standing
 from services.trigger.log_port import Append, Appended, Lagging, PartitionHead
-from services.trigger.ports import StoreLost
+from services.trigger.ports import RawEntry, StoreLost
 from services.trigger.store_clock import StoreClock
 from services.trigger.store_errors import in_our_words, store_errors
 from services.trigger.store_library import store_library
@@ -122,16 +123,56 @@ class ValkeyLog:
         latest_first = heapq.merge(*streams, key=_place, reverse=True)
         return [_LETTERS.decode(letter) for _, (_, letter) in islice(latest_first, limit)]
 
-    async def trim(self, partition: int) -> int:
+    async def trim(self, partition: int, archived: int | None = None) -> int:
         """See the port. The last hour of log time stays, within this partition's share of the bytes kept."""
         gone: int = 0
         head = store_keys.head(partition)
-        keep = (TRIM_KEEP_MS, self._keep_bytes, TRIM_STEP_ENTRIES)
+        bound = "" if archived is None else archived
+        keep = (TRIM_KEEP_MS, self._keep_bytes, TRIM_STEP_ENTRIES, bound, self._own_time)
         while True:
             (step,) = await self._call([("FCALL", self._functions.trim, 1, head, *keep)])
             gone += int(step)
             if step < TRIM_STEP_ENTRIES:
                 return gone
+
+    async def standing(self, partition: int, after: int) -> Standing:
+        """See the port LogTail."""
+        stream = store_keys.log(partition)
+        head, at, first, following = await self._call(
+            [
+                ("HMGET", store_keys.head(partition), "seq", "position"),
+                ("XRANGE", stream, f"{after}-0", f"{after}-0"),
+                ("XRANGE", stream, "-", "+", "COUNT", 1),
+                ("XRANGE", stream, f"{after + 1}-0", "+", "COUNT", 1),
+            ]
+        )
+        position = int(head[1] or 0)
+        following = [row for row in following if _seq(row) <= position]
+        last = await self._call([("XRANGE", stream, f"{position}-0", f"{position}-0")]) if following else [[]]
+        size = _field(last[0][0], b"s") - _field(following[0], b"s") if following and last[0] else 0
+        return Standing(
+            head_seq=int(head[0] or 0),
+            position=position,
+            first_seq=_seq(first[0]) if first else 0,
+            nonce=bytes(at[0][1][1]) if at else None,
+            next_appended_at_us=_field(following[0], b"a") if following else 0,
+            bytes=size,
+        )
+
+    async def entries(self, partition: int, after: int, up_to: int, limit: int) -> Sequence[RawEntry]:
+        """See the port LogTail."""
+        span = (f"{after + 1}-0", f"{up_to}-0")
+        (rows,) = await self._call([("XRANGE", store_keys.log(partition), *span, "COUNT", limit)])
+        return [
+            RawEntry(
+                seq=_seq(row),
+                at_ms=_field(row, b"t"),
+                appended_at_us=_field(row, b"a"),
+                nonce=bytes(row[1][1]),
+                body=bytes(row[1][2 * row[1][::2].index(b"b") + 1]),
+            )
+            for row in rows
+        ]
 
     async def _call(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         with store_errors():
@@ -156,6 +197,16 @@ class ValkeyLog:
         except redis.ResponseError as error:
             return error
         return reply
+
+
+def _seq(row: Any) -> int:
+    return int(row[0].partition(b"-")[0])
+
+
+def _field(row: Any, name: bytes) -> int:
+    # Fields stand at even places; a nonce may look like a name, but stands at an odd one.
+    fields = row[1]
+    return int(fields[2 * fields[::2].index(name) + 1])
 
 
 def _place(row: tuple[bytes, object]) -> tuple[int, int]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -73,6 +74,7 @@ class ValkeyShards:
         self._commands: ValkeyConnection | None = None
         self._reader: ValkeyConnection | None = None
         self._claimed: set[int] = set()
+        self._begun: Sequence[int] = ()
 
     @property
     def clock_difference_ms(self) -> int:
@@ -173,10 +175,11 @@ class ValkeyShards:
 
     def commit(self, request: Commit) -> Mapping[int, Refusal | None]:
         """See the port. One pipeline; the store syncs once for all of it."""
-        self._check_claimed(round_.partition for round_ in request.rounds)
+        partitions = [round_.partition for round_ in request.rounds]
+        self._check_claimed(partitions)
         given_ms = None if self._events_clock else self._clock.now_ms()
         expire_ms = 0 if self._events_clock else IDS_EXPIRE_MS
-        replies = self._call(
+        commands = [
             (
                 "FCALL",
                 self._functions.commit,
@@ -185,8 +188,21 @@ class ValkeyShards:
                 *commit_arguments(round_, given_ms=given_ms, ids_expire_ms=expire_ms),
             )
             for round_ in request.rounds
-        )
-        return {round_.partition: _REFUSALS.get(reply) for round_, reply in zip(request.rounds, replies, strict=True)}
+        ]
+        if not request.begun:
+            return _outcomes(partitions, self._call(commands))
+        self._begun = partitions
+        assert self._commands is not None
+        with self._closing():
+            self._commands.begin(commands)
+        return {}
+
+    def await_commit(self) -> Mapping[int, Refusal | None]:
+        """See the port."""
+        self._check_claimed(self._begun)
+        assert self._commands is not None
+        with self._closing():
+            return _outcomes(self._begun, self._commands.finish())
 
     def append_tick(self, request: AppendTick) -> bool | Refusal:
         """See the port. On the events' own time a tick leaves the time as it is."""
@@ -233,8 +249,13 @@ class ValkeyShards:
     def _on(self, connection: ValkeyConnection, commands: Sequence[Command], *, waits_s: float = 0.0) -> list[Any]:
         if not commands:
             return []
-        try:
+        with self._closing():
             return connection.call(commands, waits_s=waits_s)
+
+    @contextmanager
+    def _closing(self) -> Iterator[None]:
+        try:
+            yield
         except StoreLost:
             self.close()
             raise
@@ -264,6 +285,10 @@ class ValkeyShards:
         sent_ms = self._clock.now_ms()
         ((seconds, micros),) = self._call([("TIME",)])
         self._store_clock.heard(sent_ms=sent_ms, store_ms=int(seconds) * 1_000 + int(micros) // 1_000)
+
+
+def _outcomes(partitions: Sequence[int], replies: Sequence[Any]) -> dict[int, Refusal | None]:
+    return {partition: _REFUSALS.get(reply) for partition, reply in zip(partitions, replies, strict=True)}
 
 
 def _claimed(reply: list[Any]) -> Claimed:

@@ -10,25 +10,37 @@ import pytest
 from sendwhen.campaigns import check, check_lines, read_folder, render
 from sendwhen.campaigns.liquid_environment import sandbox
 from sendwhen.campaigns.templates import check_part
+from tests.campaigns.document import Example, drawings, examples
+from tests.campaigns.played_case import checked as checked_files
+from tests.campaigns.played_case import expected, played
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "campaigns.md").read_text(encoding="utf-8")
-YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
+DOCUMENTED = examples()
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples" / "campaigns").glob("*/campaign.yaml"))
 
 
-@pytest.mark.parametrize("text", YAML_BLOCKS, ids=lambda text: text.split("\n")[0])
-def test_campaigns_in_the_document_are_well(text: str) -> None:
-    files = {"campaign.yaml": text.encode()}
-    for name in re.findall(r"send: ([a-z-]+)$", text, re.MULTILINE):
-        files |= {f"{name}.subject.liquid": b"Hello", f"{name}.text.liquid": b"Hello"}
-    checked = check(files)
+@pytest.mark.parametrize("example", DOCUMENTED, ids=lambda example: example.name)
+def test_campaigns_in_the_document_are_well(example: Example) -> None:
+    checked = check(example.files())
     assert not checked.problems
     assert checked.campaign
 
 
+@pytest.mark.parametrize("example", [e for e in DOCUMENTED if e.case], ids=lambda example: example.name)
+def test_campaigns_in_the_document_do_what_is_drawn(example: Example) -> None:
+    assert example.case
+    assert played(checked_files(example.files()), example.case) == expected(example.case)
+
+
+def test_the_drawings_show_the_cases() -> None:
+    for drawing, would_be in drawings():
+        assert drawing == would_be, "python -m tests.campaigns.document draws anew"
+        assert max(map(len, drawing.split("\n"))) <= 125
+
+
 def test_there_are_campaigns_and_templates_in_the_document() -> None:
-    assert len(YAML_BLOCKS) >= 4
+    assert len(DOCUMENTED) >= 4
     (template,) = re.findall(r"```liquid\n(.*?)```", DOCUMENT, re.DOTALL)
     assert check_part("text", template) == []
 

@@ -41,7 +41,7 @@ async def one_claimed(ledger: Ledger, **fields: object) -> Claimed:
     return claimed
 
 
-class LedgerContract(ABC):
+class OpensLedgers(ABC):
     @abstractmethod
     def opened(self, *, open_max: int = 1_000_000) -> AbstractAsyncContextManager[Ledger]: ...
 
@@ -52,6 +52,8 @@ class LedgerContract(ABC):
 
         asyncio.run(telling())
 
+
+class LedgerContract(OpensLedgers):
     def test_a_submitted_email_is_claimed_at_once_with_all_it_needs(self) -> None:
         async def story(ledger: Ledger) -> None:
             answer = await ledger.submit(submit(a_new_email()))

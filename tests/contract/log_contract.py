@@ -291,3 +291,49 @@ class LogContract(OpensWorlds):
         assert world.run(world.log.trim(0)) == 6
 
         assert [entry.seq for entry in owner.read(after=0)] == [7, 8, 9, 10]
+
+    def test_what_is_not_archived_is_not_trimmed_and_the_last_archived_entry_stays(self) -> None:
+        world = self.open(events_clock=True)
+        for at in range(6):
+            world.append(at_ms=at * DAY_MS)
+        Owner(world).commit(6, clock_ms=5 * DAY_MS)
+
+        assert world.run(world.log.trim(0, 0)) == 0
+        assert world.run(world.log.trim(0, 3)) == 2
+
+        assert [entry.seq for entry in world.run(world.tail().entries(0, 0, 6, 10))] == [3, 4, 5, 6]
+        assert world.run(world.log.trim(0, 6)) == 3
+
+    # --- the archivist's view ---
+
+    def test_entries_are_read_behind_a_sequence_up_to_another(self) -> None:
+        world = self.open()
+        for number in range(6):
+            world.append(body=bytes([number]), events=1)
+        read = Owner(world).read()
+
+        entries = world.run(world.tail().entries(0, 1, 5, 3))
+
+        assert entries == list(read[1:4])
+        assert [entry.seq for entry in world.run(world.tail().entries(0, 4, 5, 3))] == [5]
+
+    def test_standing_tells_what_is_committed_behind_a_sequence(self) -> None:
+        world = self.open()
+        nothing = world.run(world.tail().standing(0, 0))
+        assert (nothing.head_seq, nothing.position, nothing.first_seq, nothing.nonce) == (0, 0, 0, None)
+        assert (nothing.next_appended_at_us, nothing.bytes) == (0, 0)
+        for _ in range(5):
+            world.append(body=bytes(100))
+        owner = Owner(world)
+        owner.commit(4)
+        entries = owner.read(after=0)
+
+        standing = world.run(world.tail().standing(0, 2))
+
+        assert (standing.head_seq, standing.position, standing.first_seq) == (5, 4, 1)
+        assert standing.nonce == entries[1].nonce
+        assert standing.next_appended_at_us == entries[2].appended_at_us
+        assert standing.bytes == 228
+        behind = world.run(world.tail().standing(0, 4))
+        assert (behind.next_appended_at_us, behind.bytes, behind.nonce) == (0, 0, entries[3].nonce)
+        assert world.run(world.tail().standing(0, 9)).nonce is None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sendwhen.domain.changes import CampaignRow, Changes, Counters, CustomerChange, DeadLetter
+from services.trigger.archive_ports import LogTail
 from services.trigger.log_port import Append, Appended, Lagging, Log
 from services.trigger.ports import (
     Claim,
@@ -17,8 +18,8 @@ from services.trigger.ports import (
     RawEntry,
     Read,
     Refusal,
-    ShardStore,
 )
+from services.trigger.store_port import ShardStore
 
 T = TypeVar("T")
 ChangeTuple = tuple[int, int, str, int, tuple[str, ...]]
@@ -50,6 +51,10 @@ class World(ABC):
         """The change stream: number, epoch, owner, position, uids."""
 
     # --- the front ---
+
+    def tail(self) -> LogTail:
+        """The log as the archivist reads it."""
+        return cast("LogTail", self.log)
 
     def append(
         self, partition: int = 0, *, events: int = 1, body: bytes = b"x", at_ms: int | None = None

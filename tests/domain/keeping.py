@@ -41,6 +41,8 @@ class Kept:
             assert self.due.get(one.uid) == one.due_at_ms, "a deadline that moved was not said to have moved"
         for row in changes.campaigns:
             self.campaigns[row.campaign_id, row.version] = row
+            if not row.source:
+                del self.campaigns[row.campaign_id, row.version]
         self.outputs += [*changes.decisions, *changes.sends, *changes.dead_letters]
 
     def record(self, uid: str) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sendwhen.cli.event_file import identity_of
+from sendwhen.client.event_file import identity_of
 from tests.e2e.installation import ROOT, Installation
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]

@@ -24,6 +24,8 @@ from services.sender.ledger_port import (
     Submit,
     SubmitAnswer,
 )
+from services.sender.valkey_volumes import released_expiry_ms
+from services.sender.volume_port import Release, Released, Reserve, Reserved
 
 LINEAGES_MAX = 16
 
@@ -68,6 +70,9 @@ class MemoryLedger:
         self._queues: dict[str, list[str]] = {}
         self._marks: dict[tuple[int, int], dict[str, int]] = {}
         self._open_max = open_max
+        self.volumes: dict[tuple[str, str], set[str]] = {}
+        self.lifted: set[tuple[str, str]] = set()
+        self.exceeded: set[tuple[str, str]] = set()
 
     async def submit(self, request: Submit) -> SubmitAnswer:
         if sum(row.state not in TERMINAL for row in self.rows.values()) >= self._open_max:
@@ -129,6 +134,9 @@ class MemoryLedger:
             next_at_ms=request.now_ms,
         )
         self.rows[intent.send_id] = row
+        if email.held:
+            row.state, row.queued, row.next_at_ms = State.HELD, False, 0
+            return "held"
         queue = self._queues.setdefault(email.address_hash, [])
         queue.append(intent.send_id)
         if len(queue) > 1:
@@ -145,6 +153,40 @@ class MemoryLedger:
             row, next_state(row.state, Signal.ATTEMPT), request.now_ms, request.now_ms + request.attempt_lease_ms
         )
         return "attempted"
+
+    async def reserve(self, request: Reserve) -> Reserved:
+        place = request.campaign_id, request.day
+        granted = self.volumes.setdefault(place, set())
+        held = []
+        for send_id in request.send_ids:
+            if send_id in granted or place in self.lifted:
+                continue
+            if len(granted) < request.at_most:
+                granted.add(send_id)
+            else:
+                held.append(send_id)
+        is_first = bool(held) and place not in self.exceeded
+        if held:
+            self.exceeded.add(place)
+        return Reserved(held=tuple(held), is_first=is_first)
+
+    async def release(self, request: Release) -> Released:
+        if not request.discard:
+            self.lifted.add((request.campaign_id, request.day))
+        held = [r for r in self.rows.values() if r.state is State.HELD and r.campaign_id == request.campaign_id]
+        for row in held[: request.emails_max]:
+            if request.discard:
+                self._move(row, next_state(row.state, Signal.DISCARD), request.now_ms, 0)
+                continue
+            assert row.intent is not None
+            row.expires_at_ms = released_expiry_ms(row.expires_at_ms, row.due_at_ms, request.now_ms)
+            row.intent = email_pb2.SendIntent.FromString(row.intent.SerializeToString())
+            row.intent.expires_at_ms = row.expires_at_ms
+            row.submitted_at_ms = request.now_ms
+            row.queued = True
+            self._queues.setdefault(row.address_hash, []).append(row.send_id)
+            self._move(row, next_state(row.state, Signal.RELEASE), request.now_ms, request.now_ms)
+        return Released(emails=len(held[: request.emails_max]), more=len(held) > request.emails_max)
 
     async def claim_due(self, request: ClaimDue) -> ClaimDueAnswer:
         now_ms = request.now_ms

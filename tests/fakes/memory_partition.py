@@ -14,6 +14,7 @@ from sendwhen.domain.changes import CampaignRow, DeadLetter
 from sendwhen.domain.past import PAST_SLOTS
 from sendwhen.domain.record import with_past
 from sendwhen.v1 import log_pb2
+from services.trigger.archive_ports import Standing
 from services.trigger.log_port import Lagging, PartitionHead
 from services.trigger.ports import Claimed, DueAnswer, OutboxRow, PartitionCommit, RawEntry, Refusal, Why
 
@@ -109,8 +110,8 @@ class MemoryPartition:
         last = min(first + entries_max, self.seq + 1)
         return tuple(self.log[s].entry for s in range(first, last) if s in self.log)
 
-    def trim(self, *, keep_ms: int, keep_bytes: int) -> int:
-        """Delete what lies behind the position, is older than ``keep_ms`` there or beyond ``keep_bytes``."""
+    def trim(self, *, keep_ms: int, keep_bytes: int, now_ms: int, archived: int | None) -> int:
+        """Delete what lies behind the position and before the last archived entry, and is old or too much."""
         at = self.log.get(self.position)
         if at is None:
             return 0
@@ -118,11 +119,25 @@ class MemoryPartition:
             seq
             for seq, stored in self.log.items()
             if seq < self.position
-            and (stored.entry.at_ms < self.position_ts - keep_ms or at.bytes - stored.bytes > keep_bytes)
+            and (archived is None or seq < archived)
+            and (stored.entry.at_ms < max(now_ms, self.position_ts) - keep_ms or at.bytes - stored.bytes > keep_bytes)
         ]
         for seq in gone:
             del self.log[seq]
         return len(gone)
+
+    def standing(self, after: int) -> Standing:
+        """What is there behind a sequence."""
+        following = next((seq for seq in self.log if after < seq <= self.position), None)
+        at = self.log.get(after)
+        return Standing(
+            head_seq=self.seq,
+            position=self.position,
+            first_seq=next(iter(self.log), 0),
+            nonce=at.entry.nonce if at else None,
+            next_appended_at_us=self.log[following].entry.appended_at_us if following else 0,
+            bytes=self.log[self.position].bytes - self.log[following].bytes if following else 0,
+        )
 
     def record(self, uid: str) -> bytes | None:
         """A customer's record, with its older events."""

@@ -44,6 +44,12 @@ class MemoryShards:
         self._broken_seen = store.connections_broken
         self._lose_request = False
         self._lose_reply = False
+        self._begun: Mapping[int, Refusal | None] = {}
+
+    @property
+    def begun(self) -> Mapping[int, Refusal | None]:
+        """What became of the commit that was begun last."""
+        return self._begun
 
     # --- faults ---
 
@@ -113,10 +119,18 @@ class MemoryShards:
 
     def commit(self, request: Commit) -> Mapping[int, Refusal | None]:
         """See the port."""
-        return self._carry_out(
+        answers = self._carry_out(
             lambda: {round_.partition: self._commit(round_) for round_ in request.rounds},
             [round_.partition for round_ in request.rounds],
         )
+        if not request.begun:
+            return answers
+        self._begun = answers
+        return {}
+
+    def await_commit(self) -> Mapping[int, Refusal | None]:
+        """See the port."""
+        return self._carry_out(lambda: self._begun, self._begun)
 
     def _commit(self, round_: PartitionCommit) -> Refusal | None:
         partition = self._store.partitions[round_.partition]

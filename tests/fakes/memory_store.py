@@ -19,8 +19,9 @@ from typing import TypeVar
 
 from sendwhen.chassis.clock import Clock
 from sendwhen.domain.changes import CampaignRow, DeadLetter
+from services.trigger.archive_ports import Standing
 from services.trigger.log_port import Append, Appended, Lagging, PartitionHead
-from services.trigger.ports import StoreLost
+from services.trigger.ports import RawEntry, StoreLost
 from tests.fakes.memory_partition import MemoryPartition
 from tests.fakes.memory_shards import MemoryShards
 
@@ -129,10 +130,25 @@ class MemoryStore:
         """See the port."""
         return self._read(lambda: self.partitions[partition].dead_letters[::-1][:limit])
 
-    async def trim(self, partition: int) -> int:
+    async def trim(self, partition: int, archived: int | None = None) -> int:
         """See the port."""
         keep_bytes = self._trim_keep_bytes // len(self.partitions)
-        return self._read(lambda: self.partitions[partition].trim(keep_ms=HOUR_MS, keep_bytes=keep_bytes))
+        now_ms = 0 if self.events_clock else self.clock.now_ms()
+        return self._read(
+            lambda: self.partitions[partition].trim(
+                keep_ms=HOUR_MS, keep_bytes=keep_bytes, now_ms=now_ms, archived=archived
+            )
+        )
+
+    async def standing(self, partition: int, after: int) -> Standing:
+        """See the port LogTail."""
+        return self._read(lambda: self.partitions[partition].standing(after))
+
+    async def entries(self, partition: int, after: int, up_to: int, limit: int) -> Sequence[RawEntry]:
+        """See the port LogTail."""
+        return self._read(
+            lambda: [entry for entry in self.partitions[partition].read(after, limit) if entry.seq <= up_to]
+        )
 
     def _read(self, look: Callable[[], T]) -> T:
         self.check_up()

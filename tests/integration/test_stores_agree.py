@@ -26,8 +26,8 @@ from services.trigger.ports import (
     Read,
     ReadOutbox,
     Refusal,
-    ShardStore,
 )
+from services.trigger.store_port import ShardStore
 from tests.contract.store_world import World, campaign_row, changed, customer, dead_letter
 from tests.contract.test_memory_store import MemoryWorld
 from tests.integration.test_valkey_store import ValkeyWorld

@@ -18,6 +18,7 @@ from services.sender.ledger_port import Begun, Claimed, Ledger, LedgerLost
 from services.sender.valkey_ledger import ValkeyLedger, ledger_library
 from services.sender.valkey_pipeline import ValkeyPipeline
 from tests.contract.ledger import ADA, LedgerContract
+from tests.contract.ledger_volume import LedgerVolumeContract
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.integration.valkey_process import ValkeyServer
 from tests.services.sender.emails import (
@@ -49,7 +50,7 @@ async def ledger_in(server: ValkeyServer, *, open_max: int = 1_000_000) -> Async
     await store.aclose()
 
 
-class TestValkeyLedger(LedgerContract):
+class TestValkeyLedger(LedgerContract, LedgerVolumeContract):
     @pytest.fixture(autouse=True)
     def _server(self, valkey: ValkeyServer) -> None:
         self.server = valkey

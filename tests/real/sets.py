@@ -99,6 +99,7 @@ SETS = (
             Answer(name="lapsed_30d", campaign="lapsed_30d", after_last_ms=0, emails=8_559),
             Answer(name="lapsed_30d_all", campaign="lapsed_30d", after_last_ms=31 * DAY_MS, emails=10_208),
             Answer(name="first_order", campaign="first_order", after_last_ms=31 * DAY_MS, emails=4_339),
+            Answer(name="third_order", campaign="third_order", after_last_ms=31 * DAY_MS, emails=2_010),
         ),
     ),
 )

@@ -70,7 +70,7 @@ def _absence(rule: Mapping[str, Any]) -> dict[str, Any]:
     absence: dict[str, Any] = {}
     repeats = rule.get("repeat")
     if "start_sequence" in rule:
-        absence["start"] = {"sequence": _filters(rule["start_sequence"])}
+        absence["start"] = {"sequence": _steps(rule["start_sequence"], rule.get("not_between", []))}
         within = rule.get("start_within", rule.get("within"))
         if within is not None:
             absence["start"]["within"] = _duration(within)
@@ -85,6 +85,10 @@ def _absence(rule: Mapping[str, Any]) -> dict[str, Any]:
         absence["on_restart"] = rule["on_restart"]
     if repeats:
         absence["repeat"] = _repeat(repeats, rule)
+    elif "within" in rule and "start_sequence" not in rule:
+        raise Unsupported("within of a single start")
+    if "at_latest" in rule:
+        absence["at_latest"] = _duration(rule["at_latest"])
     return absence
 
 
@@ -101,23 +105,28 @@ def _sequence(rule: Mapping[str, Any]) -> dict[str, Any]:
     overlap = rule.get("overlap", "default")
     if overlap not in {"default", "skip_past_last", "all_repeat_last"}:
         raise Unsupported(f"overlap {overlap}")
-    steps: list[dict[str, Any]] = []
-    for index, given in enumerate(rule["steps"]):
-        steps += [
-            {"not": _filter({name: value for name, value in between.items() if name != "after_step"})}
-            for between in rule.get("not_between", [])
-            if between["after_step"] == index - 1
-        ]
-        step = {"as": f"step_{index}", **_filter({name: value for name, value in given.items() if name != "times"})}
-        if "times" in given:
-            step["times"] = given["times"]
-        steps.append(step)
+    steps = _steps(rule["steps"], rule.get("not_between", []))
     sequence: dict[str, Any] = {"steps": steps}
     if "within" in rule:
         sequence["within"] = _duration(rule["within"])
     if overlap == "all_repeat_last":
         sequence["repeat_last"] = True
     return sequence
+
+
+def _steps(given_steps: list[Mapping[str, Any]], not_between: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    steps: list[dict[str, Any]] = []
+    for index, given in enumerate(given_steps):
+        steps += [
+            {"not": _filter({name: value for name, value in between.items() if name != "after_step"})}
+            for between in not_between
+            if between["after_step"] == index - 1
+        ]
+        step = {"as": f"step_{index}", **_filter({name: value for name, value in given.items() if name != "times"})}
+        if "times" in given:
+            step["times"] = given["times"]
+        steps.append(step)
+    return steps
 
 
 def _threshold(rule: Mapping[str, Any]) -> dict[str, Any]:

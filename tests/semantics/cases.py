@@ -33,7 +33,19 @@ WINDOW_OPTIONS = COMMON_OPTIONS | {"of", "at_least", "sliding", "tumbling", "fir
 OPTIONS = {
     "match": COMMON_OPTIONS | {"match"},
     "absence": COMMON_OPTIONS
-    | {"start", "start_sequence", "start_within", "within", "unless", "for", "for_prop", "on_restart", "repeat"},
+    | {
+        "start",
+        "start_sequence",
+        "start_within",
+        "within",
+        "unless",
+        "for",
+        "for_prop",
+        "on_restart",
+        "repeat",
+        "at_latest",
+        "not_between",
+    },
     "sequence": COMMON_OPTIONS | {"steps", "within", "not_between", "overlap"},
     "quiet_then": COMMON_OPTIONS | {"quiet_of", "for", "then"},
     "count": WINDOW_OPTIONS,

@@ -135,6 +135,11 @@ class Owner:
         self.pending = self._steps.send(answer)
         return request
 
+    def answer(self, answer: object) -> None:
+        """Answer the next request with this instead of carrying it out."""
+        self.requests.append(self.pending)
+        self.pending = self._steps.send(answer)
+
     def until(self, kind: type, *, steps_max: int = 500) -> ShardRequest:
         """Move on until the next request, not carried out yet, is of this kind."""
         for _ in range(steps_max):

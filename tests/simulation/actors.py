@@ -25,6 +25,7 @@ from services.trigger.log_port import Append, Appended
 from services.trigger.outbox_relay import OutboxRelay
 from services.trigger.ports import (
     AppendTick,
+    AwaitCommit,
     Claim,
     Claimed,
     Commit,
@@ -113,7 +114,7 @@ class Owner:
         self.shard = shard
         self.name = f"shard-{shard}/{number}"
         self.alive, self.blocked, self.idle, self.paused = True, False, False, 0
-        self.has_read_tail = False
+        self.has_read_tail = self._unsynced = self._settles = False
         self._world = world
         self._store = world.store.connect()
         self._released: dict[int, tuple[OutboxRow, ...]] = {}
@@ -191,6 +192,9 @@ class Owner:
             self._release(request.rows)
             self._to_host(None)
             return
+        if isinstance(request, AwaitCommit) and self._unsynced:
+            self.blocked = self._settles = True
+            return
         lost_reply = world.fault("store reply lost")
         if not lost_reply and world.fault("store request lost"):
             self._store.lose_next_request()
@@ -201,7 +205,8 @@ class Owner:
             self.has_read_tail = False
             self._throw_to_host(lost)
             return
-        self._note(request, answer, stale=stale)
+        begun = isinstance(request, Commit) and request.begun
+        self._note(request, self._store.begun if begun else answer, stale=stale)
         if lost_reply:
             self.has_read_tail = False
             self._throw_to_host(StoreLost("The answer was lost."))
@@ -211,7 +216,9 @@ class Owner:
             self.has_read_tail = world.is_beyond_hold(answer.entries)
         elif isinstance(request, Commit):
             self.has_read_tail = False
-        if isinstance(request, WRITES):
+        if begun:
+            self._begin()
+        elif isinstance(request, WRITES):
             self.blocked = True
             world.answer_write(lambda: self._unblock(answer), lambda: self._throw_to_host(StoreLost("rolled back")))
         else:
@@ -255,6 +262,18 @@ class Owner:
         history.rows.update((made.partition, row.lineage, row.ordinal) for row in made.outbox)
         self._world.log_grew()
 
+    def _begin(self) -> None:
+        """The host goes on while its commit waits to be synced."""
+        self._unsynced = True
+        self._world.answer_write(self._synced, lambda: self._throw_to_host(StoreLost("rolled back")))
+        self._world.history.faults["commit begun"] += 1
+        self._to_host({})
+
+    def _synced(self) -> None:
+        self._unsynced = False
+        if self._settles:
+            self.blocked = self._settles = False
+
     def _unblock(self, answer: Any) -> None:
         self.blocked = False
         self._to_host(answer)
@@ -266,7 +285,7 @@ class Owner:
             self.alive = False
 
     def _throw_to_host(self, lost: StoreLost) -> None:
-        self.blocked = self.idle = False
+        self.blocked = self.idle = self._unsynced = self._settles = False
         try:
             self._host_request = self._host.throw(lost)
         except Fenced:

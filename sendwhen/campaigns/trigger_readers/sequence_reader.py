@@ -27,16 +27,21 @@ def read_sequence(node: Node, filters: FilterReader) -> SequenceTrigger | None:
     repeat_last = words.truth(entries.get("repeat_last"), "repeat_last")
     if "steps" not in entries:
         return None
-    nodes = words.list(entries["steps"], "'steps'", "[{event: Product Viewed}, {event: Product Added}]")
-    reader = _StepsReader(filters)
-    for one in nodes:
+    steps = read_steps(entries["steps"], "'steps'", filters)
+    return SequenceTrigger(steps=steps, within=within, repeat_last=repeat_last) if steps else None
+
+
+def read_steps(node: Node, what: str, filters: FilterReader, *, least: int = 2) -> tuple[SequenceStep, ...]:
+    """The steps of a sequence of so many events at least; () where there are none, noted where two are needed."""
+    reader = StepsReader(filters)
+    for one in filters.words.list(node, what, "[{event: Product Viewed}, {event: Product Added}]"):
         reader.take(one)
-    reader.end(entries["steps"])
-    return SequenceTrigger(steps=tuple(reader.steps), within=within, repeat_last=repeat_last) if reader.steps else None
+    reader.end(node, least)
+    return tuple(reader.steps)
 
 
 @dataclass(slots=True)
-class _StepsReader:
+class StepsReader:
     """Reads the steps one after the other.
 
     Attributes:
@@ -56,7 +61,7 @@ class _StepsReader:
         else:
             self._step(node)
 
-    def end(self, node: Node) -> None:
+    def end(self, node: Node, least: int) -> None:
         """Nothing follows."""
         words = self.filters.words
         if self.forbidden:
@@ -65,7 +70,7 @@ class _StepsReader:
                 "A 'not' stands between two events",
                 "Put an event behind it; for what must not come afterwards, write the trigger 'absence'.",
             )
-        if self.came < 2 and not any(not flaw.warning for flaw in words.flaws):
+        if least > 1 and self.came < least and not any(not flaw.warning for flaw in words.flaws):
             words.refuse(node, "A sequence has two events at least", "Add a step, or write the trigger 'match'.")
 
     def _not(self, node: Node) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sendwhen.domain.trigger_kinds import (
     Absence,
     AttributeChange,
+    DateOf,
     Match,
     Nth,
     QuietThen,
@@ -22,6 +23,7 @@ from sendwhen.domain.trigger_kinds import (
 )
 from sendwhen.domain.triggers.absence import AbsenceLogic
 from sendwhen.domain.triggers.attribute_change import AttributeChangeLogic
+from sendwhen.domain.triggers.date_of import DateLogic
 from sendwhen.domain.triggers.logic import TriggerLogic
 from sendwhen.domain.triggers.match import MatchLogic
 from sendwhen.domain.triggers.nth import NthLogic
@@ -45,6 +47,7 @@ _LOGIC: Final[Mapping[type, Callable[[Any], TriggerLogic]]] = MappingProxyType(
         SessionEnd: SessionEndLogic,
         Segment: SegmentLogic,
         AttributeChange: AttributeChangeLogic,
+        DateOf: DateLogic,
     }
 )
 

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from math import isfinite
 
 import msgspec
+from msgspec.structs import replace
 
 from sendwhen.domain.run import Run
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.span import Span
 from sendwhen.domain.trigger_kinds import Absence
-from sendwhen.domain.triggers.logic import Hit, Progress, Standing
+from sendwhen.domain.triggers.logic import Begun, Hit, Progress, Standing
+from sendwhen.domain.triggers.sequence import SequenceLogic
 
 FIRINGS_MAX = 100
 """Firings of a repeated absence from one start."""
@@ -38,13 +40,17 @@ class AbsenceLogic:
 
     def __init__(self, trigger: Absence) -> None:
         self._trigger = trigger
-        self.starts = trigger.start
+        self._sequence = None if trigger.sequence is None else SequenceLogic(trigger.sequence)
+        self.starts = trigger.start if self._sequence is None else self._sequence.starts
         self.answers = trigger.unless
         self.on_restart = trigger.on_restart
         self.waits_for_itself = False
+        self.at_latest = trigger.at_latest
 
     def progress(self, memory: bytes, hit: Hit, limits: ShardLimits) -> Progress:
         """Every first event is tracked; a completion drops all partials of its key (rule R7)."""
+        if self._sequence is not None:
+            return self._sequenced(self._sequence.progress(memory, hit, limits), hit)
         last = len(self.starts) - 1
         if last == 0:
             return Progress(b"", True)
@@ -64,6 +70,13 @@ class AbsenceLogic:
         overflows = max(0, len(moved) - limits.partials)
         del moved[:overflows]
         return Progress(_encode(moved) if moved else b"", False, overflows)
+
+    @staticmethod
+    def _sequenced(progress: Progress, hit: Hit) -> Progress:
+        # The wait starts with the event that completes the sequence; of the others the named ones are kept.
+        if progress.begun is None:
+            return progress
+        return replace(progress, begun=Begun(hit.at_ms, hit.occurrence, progress.begun.captured))
 
     def due_at_ms(self, hit: Hit) -> int | None:
         """After the fixed time, or what the starting event says, shortened to the longest allowed."""
@@ -98,6 +111,8 @@ class AbsenceLogic:
 
     def standings(self, memory: bytes) -> Sequence[Standing]:
         """What each start that was begun waits for."""
+        if self._sequence is not None:
+            return self._sequence.standings(memory)
         return [
             Standing(one.key, f"a start waits for “{self.starts[one.done].event}”", one.first_at_ms)
             for one in _decode(memory)
@@ -105,6 +120,8 @@ class AbsenceLogic:
 
     def join(self, own: bytes, other: bytes) -> bytes:
         """All that was begun by either, oldest first."""
+        if self._sequence is not None:
+            return self._sequence.join(own, other)
         return _encode(sorted((*_decode(own), *_decode(other)), key=lambda one: (one.first_at_ms, one.key, one.done)))
 
     @staticmethod

@@ -11,6 +11,7 @@ from sendwhen.domain.condition import CustomerScope, EventScope
 from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.run import Run, StartEvent
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.span import Span
 from sendwhen.domain.trigger_kinds import OnRestart
 
 
@@ -104,6 +105,11 @@ class TriggerLogic(Protocol):
         """Its wait says that none of ``starts`` came: one that may start nothing (paused, too old) ends it."""
         ...
 
+    @property
+    def at_latest(self) -> Span | None:
+        """So long after the first start it fires, however often later ones reset it; None: no bound."""
+        ...
+
     def progress(self, memory: bytes, hit: Hit, limits: ShardLimits) -> Progress:
         """Move on by a hit, from what was remembered; no more is remembered than the limits allow."""
         ...
@@ -135,6 +141,7 @@ class AtOnce:
     answers: tuple[EventFilter, ...] = ()
     on_restart = OnRestart.PARALLEL
     waits_for_itself = False
+    at_latest: Span | None = None
 
     def due_at_ms(self, hit: Hit) -> int | None:
         """At once."""
@@ -154,6 +161,7 @@ class Waiting:
 
     answers: tuple[EventFilter, ...] = ()
     waits_for_itself = True
+    at_latest: Span | None = None
 
     def progress(self, memory: bytes, hit: Hit, limits: ShardLimits) -> Progress:  # noqa: ARG002 - nothing to remember
         """Every event opens the wait or begins it anew."""

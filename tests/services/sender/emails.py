@@ -8,6 +8,7 @@ from sendwhen.v1 import email_pb2
 from services.sender.addresses import AddressBook
 from services.sender.ledger import Signal
 from services.sender.ledger_port import BeginAttempt, ClaimDue, Claimed, NewEmail, Settle, Submit
+from services.sender.volume_port import Release, Reserve
 
 NOW_MS = 1_800_000_000_000
 LEASE_MS = 10_000
@@ -104,3 +105,13 @@ def settle(
         provider="fake",
         **more,  # type: ignore[arg-type]  # fields of Settle by name
     )
+
+
+def reserve(*send_ids: str, at_most: int, campaign: str = "abandoned-cart", day: str = "2027-01-15") -> Reserve:
+    return Reserve(campaign_id=campaign, day=day, at_most=at_most, send_ids=send_ids)
+
+
+def release(
+    *, discard: bool = False, campaign: str = "abandoned-cart", at_ms: int = NOW_MS, emails_max: int = 1_000
+) -> Release:
+    return Release(campaign_id=campaign, discard=discard, day="2027-01-15", now_ms=at_ms, emails_max=emails_max)

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 
 from services.sender.ledger_port import Ledger
 from tests.contract.ledger import LedgerContract
+from tests.contract.ledger_volume import LedgerVolumeContract
 from tests.fakes.memory_ledger import MemoryLedger
 
 
-class TestMemoryLedger(LedgerContract):
+class TestMemoryLedger(LedgerContract, LedgerVolumeContract):
     @asynccontextmanager
     async def opened(self, *, open_max: int = 1_000_000) -> AsyncIterator[Ledger]:
         yield MemoryLedger(open_max=open_max)

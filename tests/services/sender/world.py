@@ -25,6 +25,7 @@ from services.sender.ports import (
 )
 from services.sender.retry import Backoff
 from services.sender.rules import Rules
+from services.sender.volume_port import Reserve
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.services.sender.emails import NOW_MS
 
@@ -128,6 +129,8 @@ class World:
 
     def carry_out(self, request: DispatchRequest) -> object:
         match request:
+            case Reserve():
+                return finish(self.ledger.reserve(request))
             case Submit():
                 return finish(self.ledger.submit(request))
             case ClaimDue():

@@ -8,8 +8,9 @@ import pytest
 
 from sendwhen.domain.changes import Counters
 from services.trigger.metered_shard import MeteredSender, MeteredShardStore
-from services.trigger.ports import OutboxRow, Push, SenderLost, SenderRefused, ShardStore, StoreLost
+from services.trigger.ports import OutboxRow, Push, SenderLost, SenderRefused, StoreLost
 from services.trigger.shard_settings import ShardSettings
+from services.trigger.store_port import ShardStore
 from tests.contract.commit_contract import CommitContract
 from tests.contract.log_contract import LogContract
 from tests.contract.store_world import Owner, World, customer

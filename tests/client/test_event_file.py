@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sendwhen.cli.event_file import BadLine, by_time, count_lines, event_of, identity_of, in_file_order, instant_ms
+from sendwhen.client.event_file import BadLine, by_time, count_lines, event_of, identity_of, in_file_order, instant_ms
 
 
 def a_file(path: Path, times: list[int]) -> Path:

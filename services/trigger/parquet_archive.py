@@ -1,0 +1,85 @@
+"""The archive as Parquet files, in a folder or wherever fsspec reaches. Works in a thread, one thing at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from services.trigger.archive_ports import Mark, Tidied
+from services.trigger.ports import RawEntry
+
+if TYPE_CHECKING:
+    from sendwhen.archive.archive import Archive
+
+T = TypeVar("T")
+
+
+class ParquetArchive:
+    """See the port LogArchive. ``location``: a folder's path, or an address with "://"."""
+
+    def __init__(self, location: str, *, partitions: int, clock: str) -> None:
+        self._location = location
+        self._partitions = partitions
+        self._clock = clock
+        self._archive: Archive | None = None
+        # A manifest is read, changed and written; two at once would lose one's change.
+        self._one = asyncio.Lock()
+
+    async def marks(self, partition: int) -> Sequence[Mark]:
+        """See the port."""
+        return await self._do(lambda archive: _marks(archive, partition))
+
+    async def append(self, partition: int, entries: Sequence[RawEntry], *, gap: bool) -> None:
+        """See the port."""
+        from sendwhen.archive.columns import LoggedEntry
+
+        logged = [
+            LoggedEntry(
+                seq=entry.seq,
+                at_ms=entry.at_ms,
+                appended_at_us=entry.appended_at_us,
+                nonce=entry.nonce,
+                body=entry.body,
+            )
+            for entry in entries
+        ]
+        await self._do(lambda archive: archive.append(partition, logged, gap=gap))
+
+    async def supersede(self, partition: int, from_seq: int) -> int:
+        """See the port."""
+        return len(await self._do(lambda archive: archive.supersede(partition, from_seq)))
+
+    async def tidy(self, partition: int, before_day: str) -> Tidied:
+        """See the port."""
+        return await self._do(lambda archive: _tidy(archive, partition, before_day))
+
+    async def _do(self, work: Callable[[Archive], T]) -> T:
+        async with self._one:
+            return await asyncio.to_thread(lambda: work(self._opened()))
+
+    def _opened(self) -> Archive:
+        if self._archive is None:
+            # Arrow takes a tenth of a second and 60 MB to load: only where there is an archive, and not at the start.
+            from sendwhen.archive.archive import Archive
+            from sendwhen.archive.location import open_files
+            from sendwhen.archive.manifest import Identity
+
+            archive = Archive(open_files(self._location))
+            archive.establish(Identity(partitions=self._partitions, clock=self._clock))
+            self._archive = archive
+        return self._archive
+
+
+def _marks(archive: Archive, partition: int) -> Sequence[Mark]:
+    return [
+        Mark(first_seq=segment.first_seq, last_seq=segment.last_seq, nonce=bytes.fromhex(segment.last_nonce))
+        for _, segment in archive.segments(partition)
+    ]
+
+
+def _tidy(archive: Archive, partition: int, before_day: str) -> Tidied:
+    from sendwhen.archive.compaction import compact_before
+
+    done = compact_before(archive, partition, before_day)
+    return Tidied(files_before=done.files_before, files_after=done.files_after, rows_removed=done.rows_removed)

@@ -1,0 +1,160 @@
+"""Compaction: few files in the place of many, and nothing of who was deleted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sendwhen.archive.archive import Archive
+from sendwhen.archive.columns import Row, rows_of
+from sendwhen.archive.compaction import compact_before, compact_day, deletions_of
+from sendwhen.archive.erasure import CLOSES_AFTER_MS, COMPACTS_AT_MS, DAY_MS, HOUR_MS, gone_by_ms
+from sendwhen.archive.local_files import LocalFiles
+from sendwhen.archive.verification import verify
+from sendwhen.errors import Unavailable
+from tests.archive.logs import a_log
+from tests.archive.test_archive import Failing, rows_in
+from tests.builders import uid_of
+
+LOG = a_log(90)
+ALL = [row for one in LOG for row in rows_of(one)]
+FOR_EVER = "2999-01-01"
+
+
+def an_archive(folder: Path, *, deleted: dict[str, int] | None = None) -> Archive:
+    """Many small files; the deletions stand in the last of them."""
+    archive = Archive(LocalFiles(folder))
+    for start in range(0, 90, 7):
+        archive.append(3, LOG[start : start + 7])
+    if deleted:
+        day, last = archive.segments(3)[-1]
+        manifest = archive.manifest(3, day)
+        changed = msgspec.structs.replace(last, deleted=tuple(deleted.items()))
+        archive.put_manifest(msgspec.structs.replace(manifest, segments=(*manifest.segments[:-1], changed)))
+    return archive
+
+
+def flaws(archive: Archive) -> list[str]:
+    return [str(flaw) for checked in verify(archive, 3) for flaw in checked.flaws]
+
+
+def test_a_days_small_files_become_one_with_all_rows(tmp_path: Path) -> None:
+    archive = an_archive(tmp_path)
+    days = archive.days(3)
+
+    done = compact_before(archive, 3, FOR_EVER)
+
+    assert done.files_before > done.files_after == len(days)
+    assert rows_in(archive) == ALL
+    assert flaws(archive) == []
+    assert [name for day in days for name in archive.files_of(3, day)] == [s.file for _, s in archive.segments(3)]
+
+
+def test_a_day_that_is_not_over_is_left_alone(tmp_path: Path) -> None:
+    archive = an_archive(tmp_path)
+    before = archive.segments(3)
+
+    compact_before(archive, 3, archive.days(3)[0])
+
+    assert archive.segments(3) == before
+
+
+def test_rows_of_deleted_customers_go_from_every_file_and_what_came_after_stays(tmp_path: Path) -> None:
+    gone = {uid_of("ada"): 80, uid_of("bob"): 50}
+    archive = an_archive(tmp_path, deleted=gone)
+
+    done = compact_before(archive, 3, FOR_EVER)
+
+    kept = [row for row in ALL if row.seq >= gone.get(row.uid, 0)]
+    assert rows_in(archive) == kept
+    assert done.rows_removed == len(ALL) - len(kept) > 20
+    assert any(row.uid == uid_of("bob") for row in kept)
+    assert b"ada@" not in b"".join(
+        path.read_bytes() for path in tmp_path.rglob("*.parquet") if path.name < "000000000080"
+    )
+    assert flaws(archive) == []
+
+
+def test_a_second_time_nothing_is_left_to_do(tmp_path: Path) -> None:
+    archive = an_archive(tmp_path, deleted={uid_of("ada"): 80})
+    compact_before(archive, 3, FOR_EVER)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    done = compact_before(archive, 3, FOR_EVER)
+
+    assert (done.rows_removed, done.strays) == (0, 0)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("crash_at", range(25))
+def test_a_crash_between_any_two_steps_loses_nothing_and_the_next_round_ends_it(tmp_path: Path, crash_at: int) -> None:
+    gone = {uid_of("ada"): 80}
+    an_archive(tmp_path, deleted=gone)
+    wanted = [row for row in ALL if row.seq >= gone.get(row.uid, 0)]
+
+    def kept(rows: list[Row]) -> list[Row]:
+        return [row for row in rows if row.seq >= gone.get(row.uid, 0)]
+
+    failing = Archive(Failing(LocalFiles(tmp_path), crash_at))
+    try:
+        compact_before(failing, 3, FOR_EVER)
+    except Unavailable:
+        assert kept(rows_in(Archive(LocalFiles(tmp_path)))) == wanted
+
+    archive = Archive(LocalFiles(tmp_path))
+    compact_before(archive, 3, FOR_EVER)
+
+    assert rows_in(archive) == wanted
+    assert flaws(archive) == []
+    assert {path.name for path in tmp_path.rglob("*.parquet")} == {segment.file for _, segment in archive.segments(3)}
+
+
+def test_deletions_are_gathered_over_all_days(tmp_path: Path) -> None:
+    archive = an_archive(tmp_path, deleted={uid_of("ada"): 80})
+
+    assert deletions_of(archive, 3) == {uid_of("ada"): 80}
+    compact_day(archive, 3, archive.days(3)[-1], {})
+    assert deletions_of(archive, 3) == {uid_of("ada"): 80}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda path: path.unlink(), "it is missing"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes instead of"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1] + b"?"), "its checksum is not that of the manifest"),
+    ],
+)
+def test_a_file_that_was_spoilt_is_named(tmp_path: Path, spoil: object, said: str) -> None:
+    archive = an_archive(tmp_path)
+    day, segment = archive.segments(3)[4]
+    spoil(tmp_path / "partition=0003" / f"day={day}" / segment.file)  # type: ignore[operator]  # a function of a path
+
+    (found,) = flaws(archive)
+
+    assert said in found
+    assert segment.file in found
+
+
+def test_a_manifest_that_cannot_be_read_and_a_gap_are_named(tmp_path: Path) -> None:
+    archive = an_archive(tmp_path)
+    days = archive.days(3)
+    (tmp_path / "partition=0003" / f"day={days[1]}" / "manifest.json").write_text("{")
+
+    found = flaws(archive)
+
+    assert "cannot be read" in found[0]
+    assert "are missing" in found[1]
+
+
+@pytest.mark.parametrize("at_ms", [0, HOUR_MS, DAY_MS - 1, DAY_MS - CLOSES_AFTER_MS, DAY_MS * 20_000 + 5 * HOUR_MS])
+def test_the_last_trace_of_who_was_deleted_goes_with_the_compaction_of_the_next_day(at_ms: int) -> None:
+    gone_ms = gone_by_ms(at_ms, archived=True)
+
+    compaction_ms = gone_ms // DAY_MS * DAY_MS + COMPACTS_AT_MS
+    assert compaction_ms < gone_ms
+    assert compaction_ms // DAY_MS > (at_ms + CLOSES_AFTER_MS) // DAY_MS, "the day of the deletion is over by then"
+    assert gone_ms - at_ms < 2 * DAY_MS
+    assert gone_by_ms(at_ms, archived=False) < at_ms + 4 * HOUR_MS
