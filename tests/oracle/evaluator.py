@@ -210,7 +210,7 @@ class Oracle:
                 person.waits.remove(wait)
             elif self._ended_by(wait, event):
                 person.waits.remove(wait)
-            elif not wait.trigger and "event" in wait.step and _passes(wait.step, event, wait.begun):
+            elif not wait.trigger and "event" in wait.step and _passes(wait.step, event, wait):
                 person.waits.remove(wait)
                 going_on.append(wait)
         for wait in going_on:
@@ -222,9 +222,9 @@ class Oracle:
         if key_of(rule, event.props) != wait.key:
             return False
         if wait.trigger:
-            return any(_passes(one, event, wait.begun) for one in answers(rule))
+            return any(_passes(one, event, wait) for one in answers(rule))
         exits = (*filters(wait.step.get("exit_on")), *filters(rule.get("exit_on")))
-        return any(_passes(one, event, wait.begun) for one in exits)
+        return any(_passes(one, event, wait) for one in exits)
 
     def _start(self, person: Person, event: Done, version: Version, key: str) -> None:
         rule = version.rule
@@ -251,6 +251,8 @@ class Oracle:
             armed=self._arming(),
             order=event.order,
             value=complete.value,
+            seen={"start": complete.begun.props, **complete.seen},
+            first=event.at,
         )
         if complete.due <= event.at:
             self._fire(person, wait, event.at)
@@ -260,7 +262,11 @@ class Oracle:
         if same and restart == "keep":
             return
         if same and restart == "extend":
-            wait.start, wait.begun = same[0].start, same[0].begun
+            wait.start, wait.begun, wait.seen = same[0].start, same[0].begun, same[0].seen
+        if same and restart == "reset":
+            wait.first = same[0].first
+        if "at_latest" in rule:
+            wait.due = min(wait.due, later(wait.first, rule["at_latest"]))
         if restart in ("reset", "extend"):
             person.waits = [one for one in person.waits if one not in same]
         person.waits.append(wait)
@@ -439,8 +445,8 @@ def _in_event_time(version: Version | None) -> bool:
     return version is not None and version.rule.get("clock") == "event"
 
 
-def _passes(wanted: Mapping[str, Any], event: Done, start: Done) -> bool:
-    return passes(wanted, event.name, event.props, {"start": start.props})
+def _passes(wanted: Mapping[str, Any], event: Done, wait: Wait) -> bool:
+    return passes(wanted, event.name, event.props, wait.seen)
 
 
 def _steps(rule: Rule) -> Sequence[Mapping[str, Any]]:

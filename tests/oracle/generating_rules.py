@@ -26,7 +26,7 @@ def a_rule(kind: str, choices: Choices) -> Rule:
 def a_patch(rule: Mapping[str, Any], choices: Choices) -> Rule:
     """An edit of a rule."""
     word = choices.one(("for", "guard_at_fire", "reentry", "max_lateness", "within", "unless", "sliding", "gap"))
-    if word in {"for", "within", "sliding", "gap"} and word in rule and "repeat" not in rule:
+    if word in {"for", "within", "sliding", "gap"} and word in rule and not rule.keys() & {"repeat", "at_latest"}:
         return {word: a_span(choices)}
     if word == "unless" and "unless" in rule:
         return {"unless": [{"event": choices.one(NAMES)}]}
@@ -112,6 +112,10 @@ def _absence(choices: Choices) -> Rule:
         rule["start_sequence"] = [a_filter(choices, ("A", "B")) for _ in range(choices.one((2, 2, 3)))]
         if not choices.rarely(3):
             rule["start_within"] = choices.one(SPANS)
+        if choices.rarely(4):
+            rule["not_between"] = [{"after_step": 0, **a_filter(choices, (NOISE, "C"))}]
+        if choices.rarely(4):
+            rule["start_sequence"][1]["where"] = [["price", choices.one((">", "<")), {"ref": "0.price"}]]
     else:
         rule["start"] = a_filter(choices, ("A", "B"))
     names = ("B", "C", "C", "A")
@@ -123,7 +127,9 @@ def _absence(choices: Choices) -> Rule:
     restart = choices.one((None, None, "keep", "parallel"))
     if restart is not None:
         rule["on_restart"] = restart
-    if choices.rarely(6):
+    elif rule.get("for") in SPANS and choices.rarely(3):
+        rule["at_latest"] = choices.one(("4s", "3.5s", "5s"))
+    if "at_latest" not in rule and choices.rarely(6):
         within = ({"within": "4s"}, {"within": "5s"}) if rule.get("for", "1s") in SPANS else ()
         rule["repeat"] = choices.one(({"at_most": 2}, {"at_most": 3}, *within))
     return rule

@@ -50,8 +50,8 @@ class Wait:
 
     Attributes:
         armed: The how manyth arming. trigger: it waits in its trigger; otherwise in front of ``rest``, in ``step``.
-        latest: The end of a wait for a condition.
-        repeats: Firings of a repeated absence so far.
+        seen: Properties of events that filters may refer to.
+        first: Of waits that started again, the instant of the first. repeats: firings of a repeated absence so far.
     """
 
     version: Version
@@ -66,7 +66,8 @@ class Wait:
     rest: tuple[Mapping[str, Any], ...] = ()
     value: float | None = None
     repeats: int = 0
-    until: int = 0
+    seen: Mapping[str, Props] = field(default_factory=dict)
+    first: int = 0
 
 
 @dataclass(kw_only=True)

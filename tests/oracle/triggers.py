@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.oracle.neutral import Props, Rule, filters, key_of, later, passes, window_start
@@ -18,11 +18,13 @@ class Complete:
 
     Attributes:
         begun: The event that it began with. due: when it fires; None: at no usable time.
+        seen: Properties of events that later filters may refer to.
     """
 
     begun: Done
     due: int | None
     value: float | None = None
+    seen: Mapping[str, Props] = field(default_factory=dict)
 
 
 def completes(version: Version, person: Person, event: Done, key: str) -> Complete | None:
@@ -43,8 +45,8 @@ def completes(version: Version, person: Person, event: Done, key: str) -> Comple
         case "session_end":
             return Complete(begun=event, due=later(event.at, rule["gap"])) if _is(rule["of"], event) else None
         case "sequence":
-            begun = _sequence(rule, rule["steps"], past, event)
-            return None if begun is None else Complete(begun=begun, due=event.at)
+            found = _sequence(rule, rule["steps"], past, event)
+            return None if found is None else Complete(begun=found[0], due=event.at, seen=found[1])
         case "nth":
             count = sum(_is(rule["of"], one) for one in past)
             return _at_once(event, count) if _is(rule["of"], event) and count == rule["ordinal"] else None
@@ -64,14 +66,17 @@ def _is(wanted: Mapping[str, Any], event: Done) -> bool:
 
 
 def _absence(rule: Rule, past: Sequence[Done], event: Done) -> Complete | None:
+    seen: Mapping[str, Props] = {}
     if "start_sequence" in rule:
         within = rule.get("start_within", rule.get("within"))
-        window = {} if within is None else {"within": within}
-        if _sequence(window, rule["start_sequence"], past, event) is None:
+        window = {"not_between": rule.get("not_between", ()), **({} if within is None else {"within": within})}
+        found = _sequence(window, rule["start_sequence"], past, event)
+        if found is None:
             return None
+        seen = found[1]
     elif not _is(rule["start"], event):
         return None
-    return Complete(begun=event, due=wait_ends(rule, event, event.at))
+    return Complete(begun=event, due=wait_ends(rule, event, event.at), seen={**seen, "start": event.props})
 
 
 def wait_ends(rule: Rule, event: Done, at: int) -> int | None:
@@ -84,8 +89,10 @@ def wait_ends(rule: Rule, event: Done, at: int) -> int | None:
     return at + max(1, round(min(told * 1_000, 365 * 86_400_000)))
 
 
-def _sequence(rule: Rule, steps: Sequence[Mapping[str, Any]], past: Sequence[Done], event: Done) -> Done | None:
-    """The first event of the oldest sequence that the event completes."""
+def _sequence(
+    rule: Rule, steps: Sequence[Mapping[str, Any]], past: Sequence[Done], event: Done
+) -> tuple[Done, Mapping[str, Props]] | None:
+    """The first event of the oldest sequence that the event completes, and what it saw on the way."""
     for place, first in enumerate(past):
         if first.consumed or not passes(steps[0], first.name, first.props, {}):
             continue
@@ -95,13 +102,14 @@ def _sequence(rule: Rule, steps: Sequence[Mapping[str, Any]], past: Sequence[Don
                 if rule.get("overlap") == "first_only":
                     return None
                 continue
-        if _completed_by(rule, steps, past[place:]):
-            return first
+        seen = _completed_by(rule, steps, past[place:])
+        if seen is not None:
+            return first, seen
     return None
 
 
-def _completed_by(rule: Rule, steps: Sequence[Mapping[str, Any]], events: Sequence[Done]) -> bool:
-    """Whether the last of the events is the one that completes the sequence begun by the first of them."""
+def _completed_by(rule: Rule, steps: Sequence[Mapping[str, Any]], events: Sequence[Done]) -> Mapping[str, Props] | None:
+    """What was seen where the last of the events is the one that completes the sequence begun by the first of them."""
     seen: dict[str, Props] = {"start": events[0].props}
     step, times, by_last = 0, 0, False
     for event in events:
@@ -111,7 +119,7 @@ def _completed_by(rule: Rule, steps: Sequence[Mapping[str, Any]], events: Sequen
             between["after_step"] == step - 1 and passes(between, event.name, event.props, seen)
             for between in rule.get("not_between", ())
         ):
-            return False
+            return None
         by_last = passes(steps[min(step, last)], event.name, event.props, seen)
         if not by_last:
             continue
@@ -124,7 +132,7 @@ def _completed_by(rule: Rule, steps: Sequence[Mapping[str, Any]], events: Sequen
         if times >= steps[step].get("times", 1):
             step, times = step + 1, 0
             by_last = step > last
-    return by_last
+    return seen if by_last else None
 
 
 def _quiet_then(version: Version, person: Person, past: Sequence[Done], event: Done, key: str) -> Complete | None:
