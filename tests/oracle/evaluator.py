@@ -395,7 +395,14 @@ class Oracle:
         if not self._open(person, begun, self._version.rule):
             return
         wait = Wait(
-            version=self._version, key="", start=now, begun=begun, due=now, armed=self._arming(), order=self._order
+            version=self._version,
+            key="",
+            start=now,
+            begun=begun,
+            due=now,
+            armed=self._arming(),
+            order=self._order,
+            seen={"start": begun.props},
         )
         self._fire(person, wait, now)
 
