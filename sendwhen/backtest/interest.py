@@ -11,6 +11,8 @@ import msgspec
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.condition import Condition, Expression
 from sendwhen.domain.event_filter import EventFilter
+from sendwhen.domain.sending_rules import Sending, SendingPolicy
+from sendwhen.domain.steps import WaitUntilStep
 from sendwhen.domain.trigger_kinds import Absence, Match, Nth, Recency, SessionEnd, Threshold
 from sendwhen.domain.trigger_kinds import Sequence as SequenceTrigger
 
@@ -21,7 +23,7 @@ _FACTS: Final = re.compile(r"\bcustomer\s*(\.|\[)\s*[\"']?(cart|first_|last_|ord
 """What conditions may ask of a customer that events tell which nobody names."""
 
 
-def names_of(campaigns: Sequence[Campaign]) -> frozenset[str] | None:
+def names_of(campaigns: Sequence[Campaign | SendingPolicy]) -> frozenset[str] | None:
     """Names of the events that can move these campaigns; None: any event can.
 
     Of the others only what they tell of their customer matters. None for whatever this module has not heard of, so that
@@ -29,14 +31,23 @@ def names_of(campaigns: Sequence[Campaign]) -> frozenset[str] | None:
     """
     names: set[str] = set()
     for campaign in campaigns:
+        if isinstance(campaign, SendingPolicy):
+            continue
         if type(campaign.trigger) not in _OF_NAMED_EVENTS or campaign.grace_ms is not None:
             return None
         for part in _parts(campaign):
             if isinstance(part, EventFilter):
                 names.add(part.event)
-            elif isinstance(part, Condition | Expression) and _FACTS.search(part.source):
+            elif _looks_at_all(part) or (isinstance(part, Condition | Expression) and _FACTS.search(part.source)):
                 return None
     return frozenset(names)
+
+
+def _looks_at_all(part: msgspec.Struct) -> bool:
+    """Whatever changes the customer may let it go on."""
+    if isinstance(part, WaitUntilStep):
+        return part.when is not None
+    return isinstance(part, Sending) and part.address_wait is not None
 
 
 def _parts(value: object) -> Iterator[msgspec.Struct]:

@@ -14,6 +14,7 @@ from sendwhen.backtest.comparison import Change
 from sendwhen.backtest.findings import Sums
 from sendwhen.backtest.unit import Task, UnitDone
 from sendwhen.backtest.variant import Variant
+from sendwhen.domain.sending_rules import SENDING_ID
 
 BAND_OVER_BUSIEST = 1.5
 """A day's volume that is proposed as a bound, by the busiest day that was seen."""
@@ -155,7 +156,8 @@ def _rounded_up(volume: float) -> int:
 
 
 def _versions(variant: Variant | None) -> dict[str, str]:
-    return {put.campaign_id: put.version for put in variant.puts} if variant else {}
+    puts = variant.puts if variant else ()
+    return {put.campaign_id: put.version for put in puts if put.campaign_id != SENDING_ID}
 
 
 def write_summary(report: Report, path: Path) -> None:

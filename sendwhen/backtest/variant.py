@@ -10,12 +10,21 @@ import msgspec
 
 from sendwhen.archive.archive import Archive
 from sendwhen.archive.columns import ENTRY, change_of, read_rows
-from sendwhen.campaigns import campaign_folders, check, compile_campaign, read_folder
+from sendwhen.campaigns import (
+    campaign_folders,
+    check,
+    check_policy,
+    compile_campaign,
+    compile_policy,
+    policy_file,
+    read_folder,
+)
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.entry import CampaignPut
+from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
 from sendwhen.errors import Invalid, NotFound
 from sendwhen.v1 import log_pb2
-from sendwhen.wire.entry import campaign_source
+from sendwhen.wire.entry import campaign_source, policy_source
 
 _VERSION_DIGITS_MIN = 6
 
@@ -29,13 +38,13 @@ class Put(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Variant(msgspec.Struct, frozen=True, kw_only=True):
-    """What would have been in force, by campaign."""
+    """What would have been in force, by campaign; the sending policy, which has an id of its own, first."""
 
     puts: tuple[Put, ...]
 
 
 def read_variant(folder: Path) -> Variant:
-    """The campaigns of a folder.
+    """The campaigns of a folder, with the sending policy beside them.
 
     Raises:
         Invalid: Something is wrong with one of them; the message names every place.
@@ -54,11 +63,24 @@ def read_variant(folder: Path) -> Variant:
     problems += [
         f"{folder}: two campaigns are called {name}." for name in sorted({n for n in names if names.count(n) > 1})
     ]
-    if problems:
+    policies, of_policy = _policy(folder)
+    if problems := of_policy + problems:
         raise Invalid("\n".join(problems))
     if not puts:
         raise Invalid(f"There is no campaign in {folder}.", remedy="Name a folder with campaign.yaml.")
-    return Variant(puts=tuple(sorted(puts, key=lambda put: put.campaign_id)))
+    return Variant(puts=(*policies, *sorted(puts, key=lambda put: put.campaign_id)))
+
+
+def _policy(folder: Path) -> tuple[list[Put], list[str]]:
+    file = policy_file(folder)
+    if file is None:
+        return [], []
+    source_yaml = file.read_bytes()
+    checked = check_policy(source_yaml)
+    if checked.policy is None:
+        return [], [f"{folder}/{problem}" for problem in checked.problems if not problem.warning]
+    source = policy_source(version=checked.version, source_yaml=source_yaml)
+    return [Put(campaign_id=SENDING_ID, version=checked.version, source=source)], []
 
 
 def logged_variant(archive: Archive, version: str) -> Variant:
@@ -97,7 +119,9 @@ def logged_puts(archive: Archive, partition: int) -> Sequence[CampaignPut]:
 
 
 @lru_cache(maxsize=256)
-def campaign_of(source: bytes) -> Campaign:
-    """The campaign of a source; compiled once in a process."""
+def campaign_of(source: bytes) -> Campaign | SendingPolicy:
+    """The campaign of a source, or the sending policy; compiled once in a process."""
     version = log_pb2.CampaignVersion.FromString(source)
+    if version.sending_policy:
+        return compile_policy(version.source_yaml)
     return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)

@@ -8,6 +8,7 @@ from typing import Final
 
 from sendwhen.backtest.variant import Variant, campaign_of
 from sendwhen.campaigns import fuse
+from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import Changes
 from sendwhen.domain.entry import CampaignPut, EventBatch, Tick
 from sendwhen.domain.event import Event
@@ -34,7 +35,8 @@ class VirtualTime:
         self._variant = variant
         self._from_ms = from_ms
         self._last_ms = to_ms - 1
-        self._on_event_time = any(campaign_of(put.source).grace_ms is not None for put in variant.puts)
+        tried = (campaign_of(put.source) for put in variant.puts)
+        self._on_event_time = any(isinstance(one, Campaign) and one.grace_ms is not None for one in tried)
         self._shard = Shard(
             partition=0,
             send_key=_SEND_KEY,

@@ -2,14 +2,17 @@
 
 from sendwhen.campaigns.checker import Checked, check, check_lines, compile_campaign
 from sendwhen.campaigns.conditions import compile_condition, compile_expression, fuse
-from sendwhen.campaigns.folder import CampaignFiles, campaign_folders, read_folder
+from sendwhen.campaigns.folder import POLICY_NAME, CampaignFiles, campaign_folders, policy_file, read_folder
 from sendwhen.campaigns.liquid_environment import MissingValue
+from sendwhen.campaigns.policy import CheckedPolicy, check_policy, compile_policy
 from sendwhen.campaigns.problem import Problem
 from sendwhen.campaigns.templates import NotRendered, Rendered, Template, render, template_hash
 
 __all__ = [
+    "POLICY_NAME",
     "CampaignFiles",
     "Checked",
+    "CheckedPolicy",
     "MissingValue",
     "NotRendered",
     "Problem",
@@ -18,10 +21,13 @@ __all__ = [
     "campaign_folders",
     "check",
     "check_lines",
+    "check_policy",
     "compile_campaign",
     "compile_condition",
     "compile_expression",
+    "compile_policy",
     "fuse",
+    "policy_file",
     "read_folder",
     "render",
     "template_hash",

@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from sendwhen.campaigns.filter_reader import AT_FIRE_TIME, EVENT, EVENT_AND_START, FilterReader
+from sendwhen.campaigns.local_time_reader import LocalTimeReader
 from sendwhen.campaigns.problem import Flaw, shortened
+from sendwhen.campaigns.rule_reader import RuleReader
 from sendwhen.campaigns.sending_reader import SendingReader
 from sendwhen.campaigns.step_reader import StepReader
 from sendwhen.campaigns.template_files import NAME
 from sendwhen.campaigns.trigger_reader import TriggerReader
 from sendwhen.campaigns.uses import Uses
 from sendwhen.campaigns.watch_trigger_reader import WatchTriggerReader
-from sendwhen.campaigns.when_reader import WhenReader
+from sendwhen.campaigns.when_reader import WhenReader, only
 from sendwhen.campaigns.words import Reader
 from sendwhen.campaigns.yaml_document import Document
-from sendwhen.domain.campaign import Campaign, Reentry
+from sendwhen.domain.campaign import Campaign, Goal, Reentry
 from sendwhen.domain.predicate import When
 from sendwhen.domain.trigger_kinds import DAY_MS, Absence, AttributeChange, DateOf, Segment, Trigger
 
@@ -31,6 +33,8 @@ _WORDS = (
     "stop_after",
     "steps",
     "exit_on",
+    "goal",
+    "holdout",
     "reentry",
     "send",
     "max_event_age",
@@ -70,6 +74,7 @@ class CampaignReader:
         trigger = TriggerReader(filters, watches, self.words).read(entries.get("trigger"))
         watches.refuse_key(entries.get("per"), trigger)
         reentry, cooldown_ms = self._reentry(entries.get("reentry"))
+        rules = RuleReader(LocalTimeReader(filters, self.words), self.words)
         parts = {
             "campaign_id": self._id(entries.get("campaign")) or "",
             "grace_ms": self._grace(entries.get("event_time"), trigger),
@@ -78,7 +83,9 @@ class CampaignReader:
             "stop_after": filters.filters(entries.get("stop_after"), EVENT, "stop_after"),
             "steps": StepReader(filters, whens, self.words, self.template_hashes, self.used).read(entries.get("steps")),
             "exit_on": filters.filters(entries.get("exit_on"), EVENT_AND_START, "exit_on"),
-            "sending": SendingReader(self.words).read(entries.get("send")),
+            "goal": self._goal(entries.get("goal"), filters),
+            "holdout_percent": self.words.percent(entries.get("holdout"), "holdout") or 0,
+            "sending": SendingReader(rules, self.words).read(entries.get("send"), entries.get("holdout")),
             "max_event_age_ms": self._limit(entries.get("max_event_age"), "max_event_age"),
             "max_lateness_ms": self._limit(entries.get("max_lateness"), "max_lateness"),
         }
@@ -115,6 +122,16 @@ class CampaignReader:
             )
         entries = self.words.map(node, ("grace",), required=("grace",), what="'event_time'")
         return self.words.duration(entries.get("grace"), "grace")
+
+    def _goal(self, node: Node | None, filters: FilterReader) -> Goal | None:
+        if node is None:
+            return None
+        entries = self.words.map(node, ("event", "where", "within"), required=("event", "within"), what="'goal'")
+        if not isinstance(node, MappingNode) or "event" not in entries:
+            return None
+        of = filters.filter(only(node, ("event", "where")), EVENT)
+        within = self.words.span(entries.get("within"), "within")
+        return None if of is None or within is None else Goal(of=of, within=within)
 
     def _limit(self, node: Node | None, what: str) -> int | None:
         if isinstance(node, ScalarNode) and node.value == "none":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -21,9 +20,11 @@ from sendwhen.campaigns.folder import (
     YAML_NAME,
     CampaignFiles,
     campaign_folders,
+    policy_file,
     read_folder,
     too_large,
 )
+from sendwhen.campaigns.policy import check_policy
 from sendwhen.campaigns.problem import Problem
 from sendwhen.campaigns.root_events import RootEvents, root_events
 from sendwhen.campaigns.template_files import TemplateFiles, placed
@@ -33,7 +34,6 @@ from sendwhen.campaigns.yaml_document import read_document
 from sendwhen.domain.campaign import Campaign
 from sendwhen.errors import Invalid, Violation
 
-_TEMPLATE_FILE = re.compile(r"(.+)\.(subject|text|html)\.liquid\Z")
 PROBLEMS_LIMIT = 100
 """Problems that are reported of one campaign."""
 
@@ -126,6 +126,12 @@ def check_lines(path: str | Path) -> tuple[list[str], bool]:
     lines: list[str] = []
     well = True
     names: dict[str, Path] = {}
+    if policy := policy_file(path):
+        checked_policy = check_policy(policy.read_bytes())
+        lines += [f"{policy.parent}/{problem}" for problem in checked_policy.problems]
+        well = checked_policy.policy is not None
+        if well:
+            lines.append(f"{policy}: the sending policy is well, version {checked_policy.version}")
     for folder in campaign_folders(path):
         checked = check(read_folder(folder))
         lines += [_line(folder, problem) for problem in checked.problems]

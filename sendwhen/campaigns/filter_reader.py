@@ -23,6 +23,8 @@ EVENT_AND_START = ("event", "start", "customer", "now")
 """Roots where an event comes while a run is open."""
 AT_FIRE_TIME = ("start", "customer", "now")
 """Roots where time has passed."""
+OF_CUSTOMER = ("customer",)
+"""Roots where nothing but the customer is known: what holds then changes only with the customer."""
 _FILTERS = "[{event: Order Completed}]"
 
 

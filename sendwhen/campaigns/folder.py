@@ -11,6 +11,8 @@ from sendwhen.campaigns.problem import Problem
 YAML_NAME = "campaign.yaml"
 CASES_NAME = "cases.yaml"
 """Tests of the campaign, beside it: no part of what is put."""
+POLICY_NAME = "sending.yaml"
+"""The sending policy, beside the campaigns' folders: put by itself, and the same for all of them."""
 FILES_LIMIT = 64
 """Files of a campaign."""
 BYTES_LIMIT = 1_000_000
@@ -130,7 +132,16 @@ def campaign_folders(path: str | Path) -> Iterator[Path]:
     folder = Path(path)
     inner = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")) if folder.is_dir() else []
     with_campaign = [p for p in inner if (p / YAML_NAME).exists()]
-    yield from [folder] if (folder / YAML_NAME).exists() or not with_campaign else inner
+    if (folder / YAML_NAME).exists() or not (with_campaign or policy_file(folder)):
+        yield folder
+    else:
+        yield from inner
+
+
+def policy_file(path: str | Path) -> Path | None:
+    """The sending policy in a folder of campaigns' folders."""
+    file = Path(path) / POLICY_NAME
+    return file if file.is_file() and not (Path(path) / YAML_NAME).exists() else None
 
 
 def _problem(file: str, problem: str, remedy: str) -> Problem:

@@ -85,6 +85,13 @@ EVENT: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
 DURATION: Schema = {"type": "string", "pattern": f"^{_DURATION}+$"}
 SPAN: Schema = {"type": "string", "pattern": f"^([0-9]+mo)?{_DURATION}*$"}
 CLOCK: Schema = {"type": "string", "pattern": "^([01]?[0-9]|2[0-3]):[0-5][0-9]$"}
+PERCENT: Schema = {"type": ["string", "integer"], "pattern": "^[0-9]{1,2} ?%?$", "minimum": 1, "maximum": 99}
+SHORT: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
+ATTRIBUTES: Schema = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {"anyOf": [{"type": ["string", "number", "boolean", "null"]}, to("computed")]},
+}
 FILTER = to("filter")
 FILTERS = list_of(FILTER)
 WHEN = either(CEL, to("count_of_events"), to("all"), to("any"), to("not"), to("segment_of"), to("since"))

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sendwhen.campaigns.language import (
+    ATTRIBUTES,
     CEL,
+    CLOCK,
     DURATION,
     EVENT,
+    FILTER,
     FILTERS,
     LIMIT,
     NAME,
+    PERCENT,
+    SHORT,
     SPAN,
     WHEN,
     MapWords,
@@ -42,6 +47,8 @@ CAMPAIGN = MapWords(
         stop_after=(FILTERS, "Once one of these was seen, the campaign is over for this customer."),
         steps=(list_of(to("step"), at_least=1), "What is done, in order."),
         exit_on=(FILTERS, "Events that end the run while it waits."),
+        goal=(to("goal"), "The event that the campaign is for."),
+        holdout=(PERCENT, "A share of the customers who go through it and get nothing, to be compared."),
         reentry=(either(choice("always", "once"), to("reentry")), "How often a customer may go through it."),
         send=(to("send"), "Rules about its emails."),
         max_event_age=(LIMIT, "An event older than this starts nothing."),
@@ -53,11 +60,97 @@ STEP = MapWords(
     what="A step",
     words=words_of(
         send=(NAME, "The name of a template beside the campaign."),
-        wait=(DURATION, "How long, from the instant at which the step before was due."),
+        wait=(either(SPAN, to("wait")), "How long, from the instant at which the step before was due."),
+        wait_until=(either(FILTER, to("wait_until_if")), "Until an event comes, or until something holds."),
+        branch=(list_of(either(to("way"), to("way_else")), at_least=1), "The first way that holds is taken."),
+        split=(list_of(to("share"), at_least=2), "Divides the customers by chance, each for ever the same way."),
+        set_=(ATTRIBUTES, "Attributes of the customer that are set."),
+        add_to=(SHORT, "A list on which the customer is put."),
+        remove_from=(SHORT, "A list from which the customer is taken."),
+        exit_=(SHORT, "Leave the campaign, and why."),
         exit_on=(FILTERS, "Events that end the run while it waits here."),
+        at_most=(SPAN, "Beside wait_until: no longer than this."),
+        otherwise=(choice("exit", "continue"), "Beside wait_until: what happens when that time is over."),
     ),
-    one_of=("send", "wait"),
+    one_of=("send", "wait", "wait_until", "branch", "split", "set", "add_to", "remove_from", "exit"),
 )
+_STEPS = list_of(to("step"))
+_DAY = choice("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+STEP_MAPS: Mapping[str, MapWords] = {
+    "wait": MapWords(
+        what="'wait'",
+        words=words_of(
+            for_=(SPAN, "First so long."),
+            until=(CLOCK, "Then until it is this time where the customer lives."),
+            weekday=(either(_DAY, list_of(_DAY, at_least=1)), "On one of these days."),
+            zone=(CEL, "A time zone, or an expression for its name; customer.time_zone where it is left out."),
+        ),
+    ),
+    "wait_until_if": MapWords(
+        what="'wait_until' without an event",
+        words=words_of(if_=(WHEN, "Until this holds of the customer.")),
+        required=("if",),
+    ),
+    "way": MapWords(
+        what="A way of a branch",
+        words=words_of(if_=(WHEN, "Taken where this holds."), then=(_STEPS, "Its steps.")),
+        required=("if", "then"),
+    ),
+    "way_else": MapWords(what="The way 'else'", words=words_of(else_=(_STEPS, "Steps where none holds."))),
+    "share": MapWords(
+        what="A share",
+        words=words_of(
+            share=(PERCENT, "How many of a hundred customers."),
+            name=(SHORT, "Names the share in decisions, and decides who belongs to it."),
+            then=(_STEPS, "Its steps."),
+        ),
+        required=("share", "name"),
+    ),
+    "computed": MapWords(
+        what="A computed attribute",
+        words=words_of(value=(CEL, "An expression over start, customer and now.")),
+        required=("value",),
+    ),
+}
+SEND_MAPS: Mapping[str, MapWords] = {
+    "goal": MapWords(
+        what="'goal'",
+        words=words_of(
+            event=(EVENT, "What the campaign is for; it ends runs that are open."),
+            where=(CEL, "Only those of which this holds."),
+            within=(SPAN, "Counted so long after the latest email."),
+        ),
+        required=("event", "within"),
+    ),
+    "cap": MapWords(
+        what="'cap'",
+        words=words_of(
+            at_most=(whole(1, 100), "So many emails."), per=(SPAN, "In any time of this length, for each customer.")
+        ),
+        required=("at_most", "per"),
+    ),
+    "quiet_hours": MapWords(
+        what="'quiet_hours'",
+        words=words_of(
+            from_=(CLOCK, "When they begin."),
+            to=(CLOCK, "When they end."),
+            zone=(CEL, "A time zone, or an expression for its name; customer.time_zone where it is left out."),
+            then=(choice("defer", "skip"), "What becomes of an email within them."),
+        ),
+        required=("from", "to"),
+    ),
+    "no_address": MapWords(
+        what="'no_address'", words=words_of(wait=(SPAN, "So long for an address.")), required=("wait",)
+    ),
+    "volume": MapWords(
+        what="'volume'",
+        words=words_of(
+            at_most=(whole(1, 1_000_000_000), "So many emails over all customers."),
+            per=(choice("day"), "A day of UTC."),
+        ),
+        required=("at_most", "per"),
+    ),
+}
 EVENT_TIME = MapWords(
     what="'event_time'",
     words=words_of(grace=(DURATION, "How far the watermark stands behind the log.")),
@@ -73,6 +166,11 @@ SEND = MapWords(
     words=words_of(
         category=(choice("marketing", "transactional"), "Marketing needs the customer's consent."),
         in_doubt=(choice("at_most_once", "at_least_once"), "When nobody can say whether the provider took it."),
+        cap=(to("cap"), "How many emails of this campaign a customer gets."),
+        quiet_hours=(to("quiet_hours"), "When no email goes out."),
+        priority=(whole(1, 1000), "Among campaigns that want the same customer at once the highest wins."),
+        no_address=(either(choice("skip"), to("no_address")), "What becomes of an email without an address."),
+        volume=(to("volume"), "What goes beyond it is held until somebody decides."),
     ),
 )
 COUNT_OF_EVENTS = MapWords(
@@ -111,6 +209,8 @@ MAPS: Mapping[str, MapWords] = {
     "campaign": CAMPAIGN,
     **TRIGGER_MAPS,
     "step": STEP,
+    **STEP_MAPS,
+    **SEND_MAPS,
     "event_time": EVENT_TIME,
     "reentry": REENTRY,
     "send": SEND,

@@ -8,14 +8,16 @@ from zoneinfo import available_timezones
 
 from ruamel.yaml.nodes import Node
 
-from sendwhen.campaigns.filter_reader import FilterReader
+from sendwhen.campaigns.conditions import compile_expression
+from sendwhen.campaigns.filter_reader import OF_CUSTOMER, FilterReader
 from sendwhen.campaigns.problem import nearest, shortened
 from sendwhen.campaigns.words import Reader
 from sendwhen.domain.calendar import zone_named
 from sendwhen.domain.condition import Expression
 from sendwhen.domain.local_moment import LocalTime
 
-_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])\Z")
+_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])\Z")
+_CUSTOMERS_ZONE = compile_expression("customer.time_zone", roots=OF_CUSTOMER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +33,54 @@ class LocalTimeReader:
 
     def read(self, at: Node | None, zone: Node | None, what: str, *, default: str, roots: tuple[str, ...]) -> LocalTime:
         """``at: "09:00"`` in ``zone: Europe/Berlin`` or ``zone: customer.time_zone``; what is wrong is noted."""
-        expression, name = self._zone(zone, roots)
-        return LocalTime(minute=self._minute(at, what, default), zone=expression, fallback_zone=name)
+        expression, name = self._zone(zone, roots) if zone is not None else (None, "UTC")
+        minute = _minutes(default) if at is None else self.minute(at, what)
+        return LocalTime(minute=minute or 0, zone=expression, fallback_zone=name)
 
-    def _minute(self, node: Node | None, what: str, default: str) -> int:
-        text = default if node is None else self.words.text(node, what, '"09:00"')
-        match = _TIME.match(text or "")
-        if match is None:
-            if node is not None and text is not None:
-                self.words.refuse(
-                    node, f"'{shortened(text)}' is no time of the day", 'Write hours and minutes in quotes: "09:00".'
-                )
-            return 0
-        return int(match[1]) * 60 + int(match[2])
+    def of_customer(self, at: Node | None, zone: Node | None, what: str) -> LocalTime | None:
+        """The same; the customer's zone where none is written, and None where no time is."""
+        expression, name = self.zone(zone)
+        minute = self.minute(at, what)
+        return None if minute is None else LocalTime(minute=minute, zone=expression, fallback_zone=name)
 
-    def _zone(self, node: Node | None, roots: tuple[str, ...]) -> tuple[Expression | None, str]:
-        text = self.words.text(node, "zone", "Europe/Berlin")
+    def zone(self, node: Node | None) -> tuple[Expression | None, str]:
+        """An expression for a zone's name, or the name; without a word the customer's zone, then the policy's."""
+        return (_CUSTOMERS_ZONE, "") if node is None else self._zone(node, OF_CUSTOMER)
+
+    def minute(self, node: Node | None, what: str) -> int | None:
+        """Minutes since midnight; None where there is no time, or (noted) where it is wrong."""
+        text = self.words.text(node, what, '"09:00"')
         if node is None or text is None:
+            return None
+        minutes = _minutes(text)
+        if minutes is None:
+            self.words.refuse(
+                node, f"'{shortened(text)}' is no time of the day", 'Write hours and minutes in quotes: "09:00".'
+            )
+        return minutes
+
+    def named_zone(self, node: Node | None, what: str) -> str | None:
+        """The name of a zone; None where there is none, or (noted) where it is wrong."""
+        text = self.words.text(node, what, "Europe/Berlin")
+        if node is None or text is None:
+            return None
+        if zone_named(text) is None:
+            self._no_zone(node, text)
+            return None
+        return text
+
+    def _zone(self, node: Node, roots: tuple[str, ...]) -> tuple[Expression | None, str]:
+        text = self.words.text(node, "zone", "Europe/Berlin")
+        if text is None:
             return None, "UTC"
         if zone_named(text) is not None:
             return None, text
         if "." in text or "(" in text:
-            return self.filters.expression(node, roots), "UTC"
+            return self.filters.expression(node, roots), ""
+        self._no_zone(node, text)
+        return None, "UTC"
+
+    def _no_zone(self, node: Node, text: str) -> None:
         ends = {name.rsplit("/", 1)[-1].lower(): name for name in sorted(available_timezones())}
         close = ends.get(nearest(text.rsplit("/", 1)[-1], ends))
         self.words.refuse(
@@ -60,4 +88,8 @@ class LocalTimeReader:
             f"There is no time zone '{shortened(text)}'",
             f"Write {close}." if close else "Write one as in Europe/Berlin, or customer.time_zone.",
         )
-        return None, "UTC"
+
+
+def _minutes(text: str) -> int | None:
+    match = _TIME.match(text)
+    return None if match is None else int(match[1]) * 60 + int(match[2])

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sendwhen.campaigns.catalogue import Catalogue
-from sendwhen.campaigns.folder import BESIDE_NAMES, CASES_NAME, YAML_NAME
+from sendwhen.campaigns.folder import BESIDE_NAMES, CASES_NAME, POLICY_NAME, YAML_NAME
 from sendwhen.campaigns.mjml import compile_mjml
 from sendwhen.campaigns.problem import Flaw, Problem, nearest, place, shortened
 from sendwhen.campaigns.root_events import RootEvents
@@ -139,7 +139,7 @@ def _stranger(file: str) -> Problem:
         "0-9 and - in the name; keep other files elsewhere."
     )
     stem = file.rsplit(".", 2)[0]
-    if file in BESIDE_NAMES:
+    if file in (*BESIDE_NAMES, POLICY_NAME):
         remedy = "Put it beside the campaigns' folders; it belongs to all of them."
     elif file.lower().startswith(("campaign.", "campaigns.")):
         remedy = f"Name it {YAML_NAME}."

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import msgspec
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
+from sendwhen.campaigns.filter_reader import OF_CUSTOMER
 from sendwhen.campaigns.local_time_reader import LocalTimeReader
 from sendwhen.campaigns.problem import shortened
 from sendwhen.campaigns.when_reader import WhenReader
@@ -16,9 +17,6 @@ from sendwhen.campaigns.words import Reader
 from sendwhen.campaigns.yaml_document import plain_value
 from sendwhen.domain.predicate import When
 from sendwhen.domain.trigger_kinds import AttributeChange, DateOf, Edge, Segment, Trigger, kind_of
-
-OF_CUSTOMER = ("customer",)
-"""Roots where nothing but the customer is known: what holds then changes only with the customer."""
 
 OFFSET_DAYS_LIMIT = 400
 """Days that a date's trigger may lie before or after the date."""

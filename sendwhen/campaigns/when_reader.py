@@ -89,7 +89,7 @@ class WhenReader:
             self.words.refuse(
                 node, "A count of events needs 'at_least' or 'at_most'", "Add 'at_least: 1', or 'at_most: 0' for never."
             )
-        event = self.filters.filter(self._only(node, ("event", "where")), _COUNTED)
+        event = self.filters.filter(only(node, ("event", "where")), _COUNTED)
         at_least = self.words.whole(entries.get("at_least"), "at_least", 0, BOUND_LIMIT)
         at_most = self.words.whole(entries.get("at_most"), "at_most", 0, BOUND_LIMIT)
         within = self.words.span(entries.get("within_last"), "within_last")
@@ -126,12 +126,13 @@ class WhenReader:
         self.used.add(name)
         return definition
 
-    @staticmethod
-    def _only(node: MappingNode, words: tuple[str, ...]) -> MappingNode:
-        return MappingNode(
-            node.tag,
-            [(key, value) for key, value in node.value if key.value in words],
-            start_mark=node.start_mark,
-            end_mark=node.end_mark,
-            flow_style=node.flow_style,
-        )
+
+def only(node: MappingNode, words: tuple[str, ...]) -> MappingNode:
+    """The same map with these words alone."""
+    return MappingNode(
+        node.tag,
+        [(key, value) for key, value in node.value if key.value in words],
+        start_mark=node.start_mark,
+        end_mark=node.end_mark,
+        flow_style=node.flow_style,
+    )

@@ -18,9 +18,9 @@ from sendwhen.domain.span import Span
 
 T = TypeVar("T")
 _WHOLE = re.compile(r"-?[0-9]{1,12}\Z")
+_PERCENT = re.compile(r"([0-9]{1,3}) ?%?\Z")
 _LATER = """
-goal branch split quiet_hours cap priority holdout fresh webhook exit window if else schedule audience cases
-tests provider
+fresh webhook window schedule audience cases tests provider
 """
 LATER_WORDS = frozenset(_LATER.split())
 """Words of the language to come, so that their refusal can say so."""
@@ -168,6 +168,17 @@ class Reader:
     def truth(self, node: Node | None, what: str) -> bool:
         """``true`` or ``false``; false where it is left out."""
         return self.choice(node, what, {"true": True, "false": False}, default=False)
+
+    def percent(self, node: Node | None, what: str) -> int | None:
+        """A whole share in percent, from 1 to 99: ``10%``."""
+        text = self.text(node, what, "10%")
+        if node is None or text is None:
+            return None
+        match = _PERCENT.match(text)
+        if match is None or not 1 <= int(match[1]) <= 99:
+            self.refuse(node, f"{what} must be a whole number from 1% to 99%", "Write it as in 10%.")
+            return None
+        return int(match[1])
 
     def each(self, nodes: Sequence[Node], read: Callable[[Node], T | None]) -> tuple[T, ...]:
         """What could be read of a list's entries."""

@@ -22,8 +22,8 @@ from sendwhen.campaigns.problem import Flaw
 
 YAML_BYTES_LIMIT = 65_536
 """Size of campaign.yaml."""
-DEPTH_LIMIT = 12
-"""Nesting of maps and lists; a campaign needs six."""
+DEPTH_LIMIT = 48
+"""Nesting of maps and lists: three to a step, four more for each of five branches, and what is asked at the last."""
 _WORDS = {"true": True, "false": False, "null": None, "~": None}
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,15})\Z")
 _DECIMAL = re.compile(r"-?[0-9]{1,15}\.[0-9]{1,15}\Z")

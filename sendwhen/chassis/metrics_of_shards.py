@@ -60,7 +60,8 @@ SHARD_METRICS: Final[Mapping[Name, Metric]] = {
         "shard",
         "decisions",
         "campaign kind",
-        "Decisions, by campaign and kind: entered, waiting, cancelled, send, skipped, refused, reset, finished.",
+        "Decisions, by campaign and kind: entered, waiting, cancelled, send, skipped, refused, reset, finished, "
+        "exited, took (a way of a branch or split), goal, goal_holdout (after an email that was withheld).",
         "Unexpected: ask `sendwhen why CUSTOMER CAMPAIGN`.",
     ),
     "sendwhen_decision_duration_seconds": histogram(

@@ -9,11 +9,12 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sendwhen.campaigns import campaign_folders, check_lines, read_folder
+from sendwhen.campaigns import campaign_folders, check_lines, policy_file, read_folder
 from sendwhen.campaigns.json_schema import schema_text, schemas
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.targets import Targets
 from sendwhen.cli.terminal import EXIT_REFUSED, ask_sender, ask_trigger, err, instant, out, run
+from sendwhen.domain.sending_rules import SENDING_ID
 from sendwhen.errors import Invalid
 from sendwhen.v1.campaign_pb2 import CampaignSource, CampaignSummary
 from sendwhen.v1.sender_service_pb2 import ReleaseHeldRequest
@@ -61,19 +62,25 @@ def put(context: typer.Context, folder: Folder) -> None:
     """Put campaigns into force; the same again changes nothing."""
     targets = targets_of(context)
     refused = False
-    for campaign in campaign_folders(folder):
+    # The policy first, so that no campaign acts without it.
+    policy = policy_file(folder)
+    for campaign in [*([policy] if policy else []), *campaign_folders(folder)]:
+        place = campaign.parent if campaign is policy else campaign
         try:
-            answer = run(_put(targets, campaign), expected=Invalid)
+            answer = run(_put(targets, _source(campaign)), expected=Invalid)
         except Invalid as error:
             refused = True
             for violation in error.violations:
-                err.print(f"{campaign}/{violation.field}: {violation.description}", markup=False)
+                err.print(f"{place}/{violation.field}: {violation.description}", markup=False)
             if not error.violations:
                 err.print(f"{campaign}: {error}", markup=False)
+            if campaign is policy:
+                err.print("No campaign was put: none is to act without the policy beside it.")
+                break
             continue
         for warning in answer.warnings:
-            place = f"{campaign}/{warning.file}:{warning.line}:{warning.column}"
-            out.print(f"{place}: warning: {warning.problem}. {warning.remedy}", markup=False)
+            at = f"{place}/{warning.file}:{warning.line}:{warning.column}"
+            out.print(f"{at}: warning: {warning.problem}. {warning.remedy}", markup=False)
         out.print(f"{_line(answer.campaign)}  {'put' if answer.changed else 'was in force already'}")
     if refused:
         raise typer.Exit(EXIT_REFUSED)
@@ -86,7 +93,10 @@ def list_campaigns(context: typer.Context) -> None:
     table = Table(box=None, pad_edge=False)
     for name in ("campaign", "trigger", "state", "version", "partitions", "since"):
         table.add_column(name)
+    policies = [one for one in answer.campaigns if one.campaign_id == SENDING_ID]
     for campaign in answer.campaigns:
+        if campaign in policies:
+            continue
         state = "[yellow]paused[/]" if campaign.paused else "[green]active[/]"
         reached = f"{campaign.partitions_reached}/{campaign.partitions}"
         table.add_row(
@@ -98,6 +108,8 @@ def list_campaigns(context: typer.Context) -> None:
             instant(campaign.put_at_ms),
         )
     out.print(table)
+    for policy in policies:
+        out.print(f"{_line(policy)}  since {instant(policy.put_at_ms)}")
 
 
 @app.command()
@@ -142,16 +154,24 @@ def _set_paused(targets: Targets, campaign: str, *, paused: bool) -> None:
 def _line(campaign: CampaignSummary) -> str:
     state = "paused" if campaign.paused else "active"
     reached = f"{campaign.partitions_reached}/{campaign.partitions} partitions"
+    if campaign.campaign_id == SENDING_ID:
+        return f"sending policy  version {campaign.version}  {reached}"
     return f"{escape(campaign.campaign_id)}  {state}  version {campaign.version}  {reached}"
 
 
-async def _put(targets: Targets, campaign: Path) -> PutCampaignResponse:
+def _source(campaign: Path) -> CampaignSource:
+    if campaign.is_file():
+        return CampaignSource(files={campaign.name: campaign.read_bytes()})
     found = read_folder(campaign)
     errors = [str(problem) for problem in found.problems if not problem.warning]
     if errors:
         raise Invalid("\n".join(errors))
     if not found.files:
         raise Invalid("There is no campaign.yaml in the folder.", remedy="Write one; docs/campaigns.md shows how.")
-    request = PutCampaignRequest(source=CampaignSource(files=found.together()))
+    return CampaignSource(files=found.together())
+
+
+async def _put(targets: Targets, source: CampaignSource) -> PutCampaignResponse:
+    request = PutCampaignRequest(source=source)
     # It writes to every partition's log, and waits for templates to be durable at sender.
     return await ask_trigger(targets, lambda trigger: trigger.PutCampaign(request, timeout=60.0))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from msgspec.structs import replace
 
 from sendwhen.domain import held_events
-from sendwhen.domain.campaign import Campaign
-from sendwhen.domain.campaign_book import CampaignBook
+from sendwhen.domain.campaign_book import CampaignBook, Compile
 from sendwhen.domain.condition import Fuse
 from sendwhen.domain.customer import learn
 from sendwhen.domain.deadlines import FAILED, AlarmHandler, Deadlines
@@ -40,7 +37,7 @@ class Application:
         self,
         *,
         send_key: bytes,
-        compile_campaign: Callable[[bytes], Campaign],
+        compile_campaign: Compile,
         fuse: Fuse,
         event_clock: bool,
         limits: ShardLimits,

@@ -21,12 +21,13 @@ Zone = zoneinfo.ZoneInfo
 UTC_ZONE = zoneinfo.ZoneInfo("UTC")
 
 
-def plus_months(at_ms: int, months: int) -> int:
-    """The same day and time so many months later; the last day of a month that has no such day."""
-    at = _EPOCH + at_ms * _MILLISECOND
+def plus_months(at_ms: int, months: int, zone: zoneinfo.ZoneInfo | None = None) -> int:
+    """The same day and time (of UTC, or of a zone) so many months later; the last day of a month without such a day."""
+    at = _EPOCH + at_ms * _MILLISECOND if zone is None else _local(at_ms, zone)
     years, month = divmod(at.month - 1 + months, 12)
     year = min(at.year + years, _LAST_YEAR)
-    return (at.replace(year=year, month=month + 1, day=min(at.day, _days(year, month + 1))) - _EPOCH) // _MILLISECOND
+    later = at.replace(year=year, month=month + 1, day=min(at.day, _days(year, month + 1)))
+    return (later.astimezone(UTC) - _EPOCH) // _MILLISECOND
 
 
 def month_start(at_ms: int, months: int) -> int:
@@ -69,6 +70,11 @@ def minute_of_day(at_ms: int, zone: zoneinfo.ZoneInfo) -> int:
     """The local time of an instant, in whole minutes since midnight."""
     at = _local(at_ms, zone)
     return at.hour * 60 + at.minute
+
+
+def weekday(at_ms: int, zone: zoneinfo.ZoneInfo) -> int:
+    """The local day of the week, 0 for Monday."""
+    return _local(at_ms, zone).weekday()
 
 
 def next_minute_ms(at_ms: int, minute: int, zone: zoneinfo.ZoneInfo, weekdays: Collection[int] = ()) -> int:

@@ -11,10 +11,14 @@ from sendwhen.domain.condition import Fuse
 from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Unreadable
 from sendwhen.domain.plan import Listeners, Plan
 from sendwhen.domain.predicate import History
+from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.errors import Precondition
 
 FOR_EVER_MS = 2**62
 _Version = tuple[str, str]
+Compile = Callable[[bytes], Campaign | SendingPolicy]
+"""Makes of a source (see CampaignPut) what it stands for."""
 
 
 class CampaignBook:
@@ -29,9 +33,11 @@ class CampaignBook:
             versions, "" for none.
         tallies: Names of all counts that versions kept ask for.
         tally_events: By event name, the counts of all versions kept that events of this name may add to.
+        goal_events: Names of events that are the goal of any version kept.
+        policy: The installation's rules about emails.
     """
 
-    def __init__(self, *, compile_campaign: Callable[[bytes], Campaign], fuse: Fuse, limits: ShardLimits) -> None:
+    def __init__(self, *, compile_campaign: Compile, fuse: Fuse, limits: ShardLimits) -> None:
         self._compile = compile_campaign
         self._fuse = fuse
         self._versions_max = limits.campaign_versions
@@ -39,6 +45,9 @@ class CampaignBook:
 
     def restore(self, rows: Sequence[CampaignRow]) -> None:
         """Forget all and keep these."""
+        self._policy_row = next((row for row in rows if row.campaign_id == SENDING_ID and row.current), None)
+        self.policy = self._compiled_policy(self._policy_row.source) if self._policy_row else SendingPolicy()
+        rows = [row for row in rows if row.campaign_id != SENDING_ID]
         self._rows: dict[_Version, CampaignRow] = {(row.campaign_id, row.version): row for row in rows}
         self._plans: dict[_Version, Plan] = {version: self._plan(row.source) for version, row in self._rows.items()}
         self._current: dict[str, CampaignRow] = {row.campaign_id: row for row in rows if row.current}
@@ -78,8 +87,10 @@ class CampaignBook:
     def put(self, entry: CampaignPut, at_ms: int) -> tuple[Sequence[CampaignRow], int]:
         """Bring a version into force; rows that changed, and how many versions were forgotten for it.
 
-        A campaign that is paused stays so. Idempotent.
+        A campaign that is paused stays so. Idempotent. The sending policy is put in the same way, under its id.
         """
+        if entry.campaign_id == SENDING_ID:
+            return self._put_policy(entry, at_ms), 0
         before = self._current.get(entry.campaign_id)
         if before is not None and before.version == entry.version:
             return (), 0
@@ -119,8 +130,34 @@ class CampaignBook:
         self._rows[row.campaign_id, row.version] = self._current[row.campaign_id] = changed
         return (changed,)
 
+    def _put_policy(self, entry: CampaignPut, at_ms: int) -> Sequence[CampaignRow]:
+        before = self._policy_row
+        if before is not None and before.version == entry.version:
+            return ()
+        self.policy = self._compiled_policy(entry.source)
+        self._policy_row = CampaignRow(
+            campaign_id=entry.campaign_id,
+            version=entry.version,
+            source=entry.source,
+            current=True,
+            paused=False,
+            put_at_ms=at_ms,
+        )
+        # Nothing is pinned to the one before.
+        forgotten = () if before is None else (_row(before, source=b"", current=False),)
+        return (*forgotten, self._policy_row)
+
+    def _compiled_policy(self, source: bytes) -> SendingPolicy:
+        compiled = self._compile(source)
+        if not isinstance(compiled, SendingPolicy):
+            raise Precondition("This is no sending policy.", remedy="Put sending.yaml again.")
+        return compiled
+
     def _plan(self, source: bytes) -> Plan:
-        return Plan(self._compile(source))
+        compiled = self._compile(source)
+        if not isinstance(compiled, Campaign):
+            raise Precondition("This is no campaign.", remedy="Put its folder again.")
+        return Plan(compiled)
 
     def _forget_oldest(self, campaign_id: str) -> list[CampaignRow]:
         kept = sorted(
@@ -153,6 +190,8 @@ class CampaignBook:
             for plan in self._plans.values()
             for name in (plan.event_names if plan.on_event_time else plan.event_names_that_end_runs())
         )
+        goals = (plan.campaign.goal for plan in self._plans.values())
+        self.goal_events = frozenset(goal.of.event for goal in goals if goal is not None)
         self.watching = tuple((plan, plan.watch) for plan in current if plan.watch is not None)
         marks = " ".join(f"{plan.campaign.campaign_id}/{plan.campaign.version}" for plan, _ in self.watching)
         self.watch_mark = blake2b(marks.encode(), digest_size=6).hexdigest() if marks else ""

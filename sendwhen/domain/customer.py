@@ -53,6 +53,25 @@ class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
 NO_MEMORY = Memory()
 
 
+class AwaitedGoal(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The email to which a campaign's goal would be attributed.
+
+    Attributes:
+        version: The campaign's, which says what the goal is.
+        emailed_at_ms: The email's logical instant. until_ms: the goal counts before it.
+        withheld: It was not sent, because the customer is held out.
+    """
+
+    version: str
+    run_id: str
+    key: str
+    send_id: str
+    start_at_ms: int
+    emailed_at_ms: int
+    until_ms: int
+    withheld: bool = False
+
+
 class Customer(msgspec.Struct, array_like=True, gc=False):
     """One customer, as of entry ``seq``.
 
@@ -68,6 +87,8 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
         tallies: Counts of what conditions ask for, by name (``sendwhen.domain.tally``).
         looked: Mark of the watching triggers by which the customer was last looked at (``CampaignBook.watch_mark``).
         past_chunks: How many chunks of older events were cut off (``sendwhen.domain.past``).
+        sent: Packed instants of the latest emails, by what a cap counts (``sendwhen.domain.sent_mail``).
+        goals: The latest email of each campaign that has a goal, until the goal comes or its time is over.
     """
 
     uid: str
@@ -90,6 +111,8 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     tallies: Mapping[str, bytes] = {}
     looked: str = ""
     past_chunks: int = 0
+    sent: Mapping[str, bytes] = {}
+    goals: Mapping[str, AwaitedGoal] = {}
 
     def memory(self, campaign_id: str) -> Memory:
         """What the campaign remembers."""
@@ -160,6 +183,19 @@ def learn(customer: Customer, event: Event, *, seq: int, at_ms: int, limits: Sha
         overflows += _learn_fields(customer, event, seq, limits)
     _remember_event(customer, event, at_ms, limits)
     return overflows
+
+
+def tell(customer: Customer, name: str, value: bytes, *, at_ms: int, seq: int, source: str, limits: ShardLimits) -> int:
+    """Set one attribute (JSON; null removes it), as if told at that instant; how many limits overflowed."""
+    known = customer.fields.get(name)
+    if known is not None and (known.occurred_at_ms, known.seq) > (at_ms, seq):
+        return 0
+    if len(value) > limits.field_bytes or (known is None and len(customer.fields) >= limits.fields):
+        return 1
+    told = b"" if value == b"null" else value
+    if known is None or known.value != told:
+        customer.fields = {**customer.fields, name: Field(told, at_ms, seq, source)}
+    return 0
 
 
 def _learn_fields(customer: Customer, event: Event, seq: int, limits: ShardLimits) -> int:

@@ -8,10 +8,11 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from sendwhen.domain.campaign_book import CampaignBook
+from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.moment import Moment
-from sendwhen.domain.passage import Course, Passage
+from sendwhen.domain.passage import Passage
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import EVENT_TIME, TRIGGER_PHASE, Alarm, Run

@@ -20,6 +20,9 @@ class Kind(Enum):
     REFUSED = "refused"
     RESET = "reset"
     FINISHED = "finished"
+    EXITED = "exited"
+    TOOK = "took"
+    GOAL = "goal"
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -30,7 +33,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         due_at_ms: The logical instant: the deadline, or the event's log time. For WAITING: the coming deadline.
         start_at_ms: Log time of the event that started the run.
         reason: A stable word: no_address, no_consent, guard, cooldown, once, stopped, paused, expired, too_old,
-            bad_duration, no_key, answered, exited, superseded, kept, limit …
+            bad_duration, no_key, answered, exited, goal, waited, superseded, kept, limit, holdout, cap, quiet_hours,
+            priority, outranked, split, branch …
         detail: The same in a sentence with the values that mattered.
     """
 

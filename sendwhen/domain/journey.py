@@ -10,12 +10,14 @@ from collections.abc import Sequence
 
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.counting import add
+from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer, Memory
 from sendwhen.domain.decision import Kind
 from sendwhen.domain.event import Event
+from sendwhen.domain.goals import reach_goals
 from sendwhen.domain.held_events import Held, HoldingBack
 from sendwhen.domain.moment import Moment
-from sendwhen.domain.passage import Course, Passage
+from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import STOPPED, Listeners, Plan, holds
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import Run
@@ -46,6 +48,7 @@ class Journey:
             or name in book.on_event_time
             or (bool(customer.runs or customer.alarms) and name in book.enders)
             or name in book.tally_events
+            or (bool(customer.goals) and name in book.goal_events)
             or self._watching.concerns(before, customer, name)
         )
 
@@ -63,6 +66,8 @@ class Journey:
         self._count(customer, seen, out)
         if may_end:
             self._end_runs(customer, [run for run in customer.runs if not self._on_event_time(run)], seen, out)
+        if customer.goals and name in self._book.goal_events:
+            reach_goals(customer, seen.scope, self._book, moment, out)
         if listeners is not None:
             self._listen(customer, listeners, seen, out)
         if self._watching.concerns(before, customer, name):
@@ -127,7 +132,7 @@ class Journey:
                 if reason == STOPPED:
                     self._stop(customer, plan)
                 self._say(customer, run, Kind.CANCELLED, (reason, f"“{seen.scope.name}” came."), seen=seen, out=out)
-            elif plan and plan.awaits(run, seen.scope, seen.customer, seen.moment.now_ms):
+            elif plan and plan.awaits(run, seen.scope, seen.customer, seen.moment.now_ms, self._limits):
                 ended.append(run)
                 passed.append((run, plan))
         if ended:

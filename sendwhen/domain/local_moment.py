@@ -13,7 +13,7 @@ class LocalTime(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         minute: Of the day, from 0.
         zone: Gives the name of a time zone; where it gives none that is known, ``fallback_zone`` counts.
-        fallback_zone: IANA name.
+        fallback_zone: IANA name. "": that of the sending policy.
     """
 
     minute: int

@@ -16,12 +16,12 @@ from sendwhen.domain.predicate import History
 from sendwhen.domain.run import TRIGGER_PHASE, Run
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.source_text import written
-from sendwhen.domain.steps import BranchStep, WaitStep, WaitUntilStep
+from sendwhen.domain.steps import BranchStep, SendStep, WaitStep, WaitUntilStep
 from sendwhen.domain.tally import histories
 from sendwhen.domain.trigger_kinds import Segment
 from sendwhen.domain.triggers.watch import Watch
 
-ANSWERED, EXITED, STOPPED = "answered", "exited", "stopped"
+ANSWERED, EXITED, STOPPED, GOAL = "answered", "exited", "stopped", "goal"
 
 
 class Plan:
@@ -45,6 +45,8 @@ class Plan:
         for index, step in enumerate(campaign.steps):
             if isinstance(step, WaitStep | WaitUntilStep):
                 self._ends[index] = _by_event((*step.exit_on, *campaign.exit_on))
+            elif isinstance(step, SendStep):
+                self._ends[index] = _by_event(campaign.exit_on)
         self.on_event_time = campaign.grace_ms is not None
         self.grace_ms = campaign.grace_ms or 0
         self.event_names = frozenset((*self.starts, *self.event_names_that_end_runs()))
@@ -71,6 +73,8 @@ class Plan:
         for step in self.campaign.steps:
             if isinstance(step, WaitUntilStep) and step.event is not None:
                 yield step.event.event
+        if self.campaign.goal is not None:
+            yield self.campaign.goal.of.event
 
     def end(self, run: Run, event: EventScope, customer: CustomerScope, at_ms: int, limits: ShardLimits) -> str:
         """Why an event ends a run, or ""."""
@@ -79,12 +83,14 @@ class Plan:
             if holds(where.where, event, customer, None, at_ms):
                 return STOPPED
         filters = self._ends.get(run.phase, {}).get(name)
-        if not filters or self.key(event, customer, at_ms, limits) != run.key:
-            return ""
-        start = run.scope() if any(where.where and where.where.needs_start for where in filters) else None
-        for where in filters:
-            if holds(where.where, event, customer, start, at_ms):
-                return ANSWERED if run.phase == TRIGGER_PHASE else EXITED
+        if filters and self.key(event, customer, at_ms, limits) == run.key:
+            start = run.scope() if any(where.where and where.where.needs_start for where in filters) else None
+            for where in filters:
+                if holds(where.where, event, customer, start, at_ms):
+                    return ANSWERED if run.phase == TRIGGER_PHASE else EXITED
+        goal = self.campaign.goal
+        if goal is not None and goal.of.event == name and self._is_its(run, event, customer, at_ms, limits):
+            return GOAL if holds(goal.of.where, event, customer, None, at_ms) else ""
         return ""
 
     def passed(self, event: EventScope, customer: CustomerScope, at_ms: int) -> tuple[bool, list[int]]:
@@ -100,13 +106,18 @@ class Plan:
         ]
         return stops, starts
 
-    def awaits(self, run: Run, event: EventScope, customer: CustomerScope, at_ms: int) -> bool:
+    def awaits(self, run: Run, event: EventScope, customer: CustomerScope, at_ms: int, limits: ShardLimits) -> bool:
         """Whether a run waits until this event comes."""
         step = self.campaign.steps[run.phase] if 0 <= run.phase < len(self.campaign.steps) else None
         if not isinstance(step, WaitUntilStep) or step.event is None or run.held or step.event.event != event.name:
             return False
         where = step.event.where
-        return holds(where, event, customer, run.scope() if where and where.needs_start else None, at_ms)
+        start = run.scope() if where and where.needs_start else None
+        return self._is_its(run, event, customer, at_ms, limits) and holds(where, event, customer, start, at_ms)
+
+    def _is_its(self, run: Run, event: EventScope, customer: CustomerScope, at_ms: int, limits: ShardLimits) -> bool:
+        """An event of the run's key, or of none (a click, say, knows of no order)."""
+        return self.key(event, customer, at_ms, limits) in {run.key, None}
 
     def key(self, event: EventScope, customer: CustomerScope, at_ms: int, limits: ShardLimits) -> str | None:
         """Key of a run; "" in a campaign without keys; None where the event has none."""

@@ -53,6 +53,7 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
         cap: For this campaign.
         priority: Among campaigns that want the same customer within the policy's window the highest wins; None: it does
             not compete.
+        quiet_hours: In the place of the policy's.
         address_wait: How long an email waits for an address; None: it is skipped without one.
         volume_per_day: At most so many emails a day (UTC) over all customers; what goes beyond is held by sender until
             an operator decides. None: no bound.
@@ -67,11 +68,15 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
     volume_per_day: int | None = None
 
 
+SENDING_ID = "_sending"
+"""In the place of a campaign's id: the policy's. No campaign can have it."""
+
+
 class SendingPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """The installation's rules, the same for all campaigns and never pinned; transactional emails pass by all of them.
 
     Attributes:
-        cap: Over all marketing emails; ``category_caps``: by category.
+        cap: Over all emails: transactional ones count, and are let through. category_caps: by category.
         quiet_hours: Where a campaign has none of its own.
         time_zone: Of customers of whom none is known.
         holdout_percent: Of all customers, who get no marketing at all; sticky by hash.

@@ -12,12 +12,12 @@ replayed from the start, or resumed from any committed state. For each entry the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from itertools import accumulate
 from typing import assert_never
 
 from sendwhen.domain.application import Application
-from sendwhen.domain.campaign import Campaign
+from sendwhen.domain.campaign_book import Compile
 from sendwhen.domain.changes import CampaignRow, Changes
 from sendwhen.domain.condition import Fuse
 from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Skip, Tick, Unreadable
@@ -45,7 +45,7 @@ class Shard:
         *,
         partition: int,
         send_key: bytes,
-        compile_campaign: Callable[[bytes], Campaign],
+        compile_campaign: Compile,
         fuse: Fuse,
         event_clock: bool = False,
         limits: ShardLimits | None = None,

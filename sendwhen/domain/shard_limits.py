@@ -33,6 +33,9 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
             customer's next event, counted.
         held_events: Events of a customer that wait for campaigns on event time; a further one is refused ("limit"),
             counted.
+        cap_counts: Caps (of campaigns, of categories, over all) for which a customer's emails are counted; the one
+            counted for least lately is forgotten, counted.
+        goals: Campaigns of whose latest email a goal is awaited; the one emailed for least lately goes, counted.
         key_chars: A longer key of a run is cut and given a hash of the whole.
         seen_ids: Event ids remembered for one customer; beyond it the oldest quarter is forgotten, counted.
         young_ids: So many of them, less one, ride in the customer's record (65,535 at most); then they move beside it.
@@ -60,6 +63,8 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
     tallies: int = 256
     watch_alarms: int = 256
     held_events: int = 256
+    cap_counts: int = 256
+    goals: int = 256
     key_chars: int = 256
     seen_ids: int = 4_096
     young_ids: int = 32

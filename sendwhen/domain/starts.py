@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.condition import CustomerScope, EventScope
+from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Kind
 from sendwhen.domain.event import Event
 from sendwhen.domain.moment import Moment
-from sendwhen.domain.passage import Course, Passage
+from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import ANSWERED, Plan
 from sendwhen.domain.properties import read_object
 from sendwhen.domain.reentry import refusal

@@ -26,7 +26,8 @@ class WaitStep(msgspec.Struct, frozen=True, kw_only=True, tag="wait"):
     Attributes:
         duration_ms, months: How long: calendar months of UTC first, then milliseconds.
         until: Then until this time of the day comes, at once where it is now; ``weekdays`` (0: Monday) narrows the
-            days, () for all.
+            days, () for all. Months are then those of its zone.
+        any_time: On one of the weekdays it is over at once, at any time.
     """
 
     duration_ms: int = 0
@@ -34,6 +35,7 @@ class WaitStep(msgspec.Struct, frozen=True, kw_only=True, tag="wait"):
     months: int = 0
     until: LocalTime | None = None
     weekdays: tuple[int, ...] = ()
+    any_time: bool = False
 
 
 class Otherwise(Enum):
@@ -110,6 +112,11 @@ class ListStep(msgspec.Struct, frozen=True, kw_only=True, tag="list"):
 
     name: str
     add: bool
+
+
+def list_attribute(name: str) -> str:
+    """The attribute that says whether a customer is on a list."""
+    return f"list.{name}"
 
 
 class ExitStep(msgspec.Struct, frozen=True, kw_only=True, tag="exit"):

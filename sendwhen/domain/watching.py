@@ -7,11 +7,13 @@ from msgspec.structs import replace
 
 from sendwhen.domain.asking import Asked, holds, next_change_ms
 from sendwhen.domain.campaign_book import CampaignBook
+from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer, Memory
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.event import Event
+from sendwhen.domain.mailing import NO_ADDRESS
 from sendwhen.domain.moment import Moment
-from sendwhen.domain.passage import Course, Passage
+from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import Plan
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Alarm, Run, StartEvent, run_id
@@ -57,9 +59,13 @@ class Watching:
         """Whether a look may see something: the customer was never looked at so, or changed in what can be asked."""
         if after.looked != self._book.watch_mark:
             return True
-        if event_name in self._book.tally_events or after.fields is not before.fields:
-            return bool(self._book.watching) or bool(after.runs)
-        return False
+        if not after.runs and not self._book.watching:
+            return False
+        return (
+            event_name in self._book.tally_events
+            or after.fields is not before.fields
+            or _identities(after) != _identities(before)
+        )
 
     def look(self, customer: Customer, before: Customer, occasion: Occasion, out: Round) -> None:
         """Look at a changed draft. What that leads to may change it again, and is looked at in turn, so many times."""
@@ -209,6 +215,11 @@ class Watching:
 
     def _wait_on(self, customer: Customer, run: Run, occasion: Occasion, out: Round) -> None:
         plan = self._book.plan(run.campaign_id, run.version)
+        if run.held == NO_ADDRESS and plan is not None and customer.email and run in customer.runs:
+            customer.runs = tuple(one for one in customer.runs if one is not run)
+            course = Course(customer=customer, run=run, plan=plan, moment=occasion.moment, armed=occasion.next_armed())
+            self._passage.resume(course, out)
+            return
         if plan is None or run.held or not 0 <= run.phase < len(plan.campaign.steps) or run not in customer.runs:
             return
         step = plan.campaign.steps[run.phase]
@@ -228,3 +239,7 @@ class Watching:
             waiting = replace(run, due_at_ms=due_at_ms, armed=occasion.next_armed())
             customer.runs = (*others, waiting)
             out.armed.append(waiting)
+
+
+def _identities(customer: Customer) -> tuple[object, ...]:
+    return customer.email, customer.user_id, customer.anonymous_ids

@@ -18,6 +18,9 @@ class Decision(_message.Message):
         KIND_REFUSED: _ClassVar[Decision.Kind]
         KIND_RESET: _ClassVar[Decision.Kind]
         KIND_FINISHED: _ClassVar[Decision.Kind]
+        KIND_EXITED: _ClassVar[Decision.Kind]
+        KIND_TOOK: _ClassVar[Decision.Kind]
+        KIND_GOAL: _ClassVar[Decision.Kind]
     KIND_UNSPECIFIED: Decision.Kind
     KIND_ENTERED: Decision.Kind
     KIND_WAITING: Decision.Kind
@@ -27,6 +30,9 @@ class Decision(_message.Message):
     KIND_REFUSED: Decision.Kind
     KIND_RESET: Decision.Kind
     KIND_FINISHED: Decision.Kind
+    KIND_EXITED: Decision.Kind
+    KIND_TOOK: Decision.Kind
+    KIND_GOAL: Decision.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
     CAMPAIGN_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]

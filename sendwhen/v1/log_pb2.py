@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sendwhen/v1/log.proto\x12\x0bsendwhen.v1\"\xbd\x01\n\x08LogEntry\x12)\n\x06\x65vents\x18\x01 \x01(\x0b\x32\x17.sendwhen.v1.EventEntryH\x00\x12&\n\x04tick\x18\x02 \x01(\x0b\x32\x16.sendwhen.v1.TickEntryH\x00\x12.\n\x08\x63\x61mpaign\x18\x03 \x01(\x0b\x32\x1a.sendwhen.v1.CampaignEntryH\x00\x12&\n\x04skip\x18\x04 \x01(\x0b\x32\x16.sendwhen.v1.SkipEntryH\x00\x42\x06\n\x04\x62ody\":\n\nEventEntry\x12\x0e\n\x06\x65vents\x18\x01 \x03(\x0c\x12\x1c\n\x14\x66ront_received_at_us\x18\x02 \x01(\x03\"\x0b\n\tTickEntry\"m\n\rCampaignEntry\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12+\n\x03put\x18\x02 \x01(\x0b\x32\x1c.sendwhen.v1.CampaignVersionH\x00\x12\x10\n\x06paused\x18\x03 \x01(\x08H\x00\x42\x08\n\x06\x63hange\"\xb9\x01\n\x0f\x43\x61mpaignVersion\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x13\n\x0bsource_yaml\x18\x02 \x01(\x0c\x12I\n\x0ftemplate_hashes\x18\x03 \x03(\x0b\x32\x30.sendwhen.v1.CampaignVersion.TemplateHashesEntry\x1a\x35\n\x13TemplateHashesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"7\n\tSkipEntry\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x0e\n\x06reason\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sendwhen/v1/log.proto\x12\x0bsendwhen.v1\"\xbd\x01\n\x08LogEntry\x12)\n\x06\x65vents\x18\x01 \x01(\x0b\x32\x17.sendwhen.v1.EventEntryH\x00\x12&\n\x04tick\x18\x02 \x01(\x0b\x32\x16.sendwhen.v1.TickEntryH\x00\x12.\n\x08\x63\x61mpaign\x18\x03 \x01(\x0b\x32\x1a.sendwhen.v1.CampaignEntryH\x00\x12&\n\x04skip\x18\x04 \x01(\x0b\x32\x16.sendwhen.v1.SkipEntryH\x00\x42\x06\n\x04\x62ody\":\n\nEventEntry\x12\x0e\n\x06\x65vents\x18\x01 \x03(\x0c\x12\x1c\n\x14\x66ront_received_at_us\x18\x02 \x01(\x03\"\x0b\n\tTickEntry\"m\n\rCampaignEntry\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12+\n\x03put\x18\x02 \x01(\x0b\x32\x1c.sendwhen.v1.CampaignVersionH\x00\x12\x10\n\x06paused\x18\x03 \x01(\x08H\x00\x42\x08\n\x06\x63hange\"\xd1\x01\n\x0f\x43\x61mpaignVersion\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x13\n\x0bsource_yaml\x18\x02 \x01(\x0c\x12I\n\x0ftemplate_hashes\x18\x03 \x03(\x0b\x32\x30.sendwhen.v1.CampaignVersion.TemplateHashesEntry\x12\x16\n\x0esending_policy\x18\x04 \x01(\x08\x1a\x35\n\x13TemplateHashesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"7\n\tSkipEntry\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x0e\n\x06reason\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,9 +42,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CAMPAIGNENTRY']._serialized_start=303
   _globals['_CAMPAIGNENTRY']._serialized_end=412
   _globals['_CAMPAIGNVERSION']._serialized_start=415
-  _globals['_CAMPAIGNVERSION']._serialized_end=600
-  _globals['_CAMPAIGNVERSION_TEMPLATEHASHESENTRY']._serialized_start=547
-  _globals['_CAMPAIGNVERSION_TEMPLATEHASHESENTRY']._serialized_end=600
-  _globals['_SKIPENTRY']._serialized_start=602
-  _globals['_SKIPENTRY']._serialized_end=657
+  _globals['_CAMPAIGNVERSION']._serialized_end=624
+  _globals['_CAMPAIGNVERSION_TEMPLATEHASHESENTRY']._serialized_start=571
+  _globals['_CAMPAIGNVERSION_TEMPLATEHASHESENTRY']._serialized_end=624
+  _globals['_SKIPENTRY']._serialized_start=626
+  _globals['_SKIPENTRY']._serialized_end=681
 # @@protoc_insertion_point(module_scope)

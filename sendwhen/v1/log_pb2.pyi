@@ -41,7 +41,7 @@ class CampaignEntry(_message.Message):
     def __init__(self, campaign_id: _Optional[str] = ..., put: _Optional[_Union[CampaignVersion, _Mapping]] = ..., paused: _Optional[bool] = ...) -> None: ...
 
 class CampaignVersion(_message.Message):
-    __slots__ = ("version", "source_yaml", "template_hashes")
+    __slots__ = ("version", "source_yaml", "template_hashes", "sending_policy")
     class TemplateHashesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -52,10 +52,12 @@ class CampaignVersion(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SOURCE_YAML_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_HASHES_FIELD_NUMBER: _ClassVar[int]
+    SENDING_POLICY_FIELD_NUMBER: _ClassVar[int]
     version: str
     source_yaml: bytes
     template_hashes: _containers.ScalarMap[str, str]
-    def __init__(self, version: _Optional[str] = ..., source_yaml: _Optional[bytes] = ..., template_hashes: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    sending_policy: bool
+    def __init__(self, version: _Optional[str] = ..., source_yaml: _Optional[bytes] = ..., template_hashes: _Optional[_Mapping[str, str]] = ..., sending_policy: _Optional[bool] = ...) -> None: ...
 
 class SkipEntry(_message.Message):
     __slots__ = ("seq", "index", "reason")

@@ -51,5 +51,6 @@ def waiting_message(run: Run) -> decision_pb2.Decision:
         key=run.key,
         decided_at_ms=run.start_at_ms,
         due_at_ms=run.due_at_ms,
+        reason=run.held,
         event_id=run.start.event_id,
     )

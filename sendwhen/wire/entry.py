@@ -74,6 +74,12 @@ def campaign_source(*, version: str, source_yaml: bytes, template_hashes: Mappin
     return message.SerializeToString(deterministic=True)
 
 
+def policy_source(*, version: str, source_yaml: bytes) -> bytes:
+    """A version of the sending policy, as CampaignPut.source and CampaignRow.source carry it."""
+    message = log_pb2.CampaignVersion(version=version, source_yaml=source_yaml, sending_policy=True)
+    return message.SerializeToString(deterministic=True)
+
+
 def campaign_put_entry(campaign_id: str, source: bytes) -> bytes:
     """The body of an entry that puts a version (made by ``campaign_source``) into force."""
     version = log_pb2.CampaignVersion.FromString(source)

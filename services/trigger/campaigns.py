@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from sendwhen.chassis.clock import Clock
+from sendwhen.domain.sending_rules import SENDING_ID
 from sendwhen.errors import Invalid, NotFound, Violation
 from sendwhen.wire.entry import campaign_paused_entry, campaign_put_entry
 from services.trigger.front_ports import (
@@ -80,13 +81,17 @@ class Campaigns:
 
     async def check(self, files: Mapping[str, bytes]) -> CheckedCampaign:
         """What these files are. Compiling takes milliseconds, so it is done beside the event loop."""
-        if "campaign.yaml" not in files or len(files) > FILES_MAX or sum(map(len, files.values())) > FILES_BYTES_MAX:
+        if (
+            not files.keys() & {"campaign.yaml", "sending.yaml"}
+            or len(files) > FILES_MAX
+            or sum(map(len, files.values())) > FILES_BYTES_MAX
+        ):
             raise Invalid.of(
                 [
                     Violation(
                         field="source.files",
-                        description=f"Send campaign.yaml and its templates, at most {FILES_MAX} files and "
-                        f"{FILES_BYTES_MAX} bytes in all.",
+                        description="Send campaign.yaml and its templates, or sending.yaml alone, at most "
+                        f"{FILES_MAX} files and {FILES_BYTES_MAX} bytes in all.",
                     )
                 ]
             )
@@ -104,7 +109,8 @@ class Campaigns:
         async with self._changing:
             before = {campaign.campaign_id: campaign for campaign in await self._shelf.all()}.get(checked.campaign_id)
             # Templates first: no shard may decide on one that sender does not have.
-            await self._emails.put_templates(checked.templates)
+            if checked.templates:
+                await self._emails.put_templates(checked.templates)
             changed = before is None or before.version != checked.version
             if before is None or changed:
                 before = DesiredCampaign(
@@ -128,7 +134,7 @@ class Campaigns:
         """
         async with self._changing:
             for campaign in await self._shelf.all():
-                if campaign.campaign_id == campaign_id:
+                if campaign.campaign_id == campaign_id != SENDING_ID:
                     break
             else:
                 raise NotFound("There is no campaign of that id.", remedy="List the campaigns to see which there are.")
@@ -147,13 +153,15 @@ class Campaigns:
         return standing
 
     async def standings(self) -> Sequence[Standing]:
-        """All campaigns, by id."""
+        """All campaigns, by id; the sending policy among them."""
         campaigns = await self._shelf.all()
         states = await self._states()
         return [self._standing(campaign, states) for campaign in campaigns]
 
     async def standing(self, campaign_id: str) -> Standing | None:
         """One campaign; None where there is none of that id."""
+        if campaign_id == SENDING_ID:
+            return None
         return next((one for one in await self.standings() if one.campaign.campaign_id == campaign_id), None)
 
     async def reconcile(self) -> bool:

@@ -43,6 +43,23 @@ _REASON: Final = MappingProxyType(
         "superseded": "a later start took its place",
         "kept": "an earlier wait was open and stays",
         "limit": "the customer has too many open runs",
+        "goal": "the campaign's goal was reached",
+        "waited": "what was waited for did not come in time",
+        "holdout": "the customer is among those held out to be compared",
+        "cap": "the customer has had as many emails as a cap allows",
+        "quiet_hours": "it is within the quiet hours",
+        "priority": "it waits whether a campaign of higher priority wants the customer",
+        "outranked": "a campaign of higher priority wanted the customer too",
+        "version_gone": "the version that started it is not kept",
+        "failed": "deciding failed",
+    }
+)
+_HELD: Final = MappingProxyType(
+    {
+        "no_address": "for an address",
+        "quiet_hours": "with an email for the end of quiet hours,",
+        "ranked": "with an email for the end of quiet hours,",
+        "priority": "with an email whether a campaign of higher priority wants the customer,",
     }
 )
 _STATE: Final = MappingProxyType(
@@ -81,7 +98,10 @@ def explain(
             "under the first of user_id, anonymous_id and email that they carry; ask by that one."
         ]
     told = [_sentence(decision, emails) for decision in decisions]
-    told += [f"Waits until {_at(run.due_at_ms)}{_key(run.key)}; started at {_at(run.start_at_ms)}." for run in waiting]
+    told += [
+        f"Waits{_held(run)} until {_at(run.due_at_ms)}{_key(run.key)}; started at {_at(run.start_at_ms)}."
+        for run in waiting
+    ]
     told += _remembered(campaign, customer)
     if not decisions and not waiting:
         told += _never_entered(campaign, customer)
@@ -104,6 +124,9 @@ def _sentence(decision: Decision, emails: Mapping[str, SentEmail]) -> str:
         Kind.REFUSED: "did not enter",
         Kind.RESET: f"started anew, waits until {due}",
         Kind.FINISHED: "all steps are done",
+        Kind.EXITED: "left the campaign",
+        Kind.TOOK: "went on",
+        Kind.GOAL: "reached the goal",
     }[decision.kind]
     became = ""
     if decision.kind is Kind.SEND:
@@ -111,6 +134,11 @@ def _sentence(decision: Decision, emails: Mapping[str, SentEmail]) -> str:
         became = "; " + (_STATE.get(email.state, email.state) if email else "sender does not know it yet")
         became += f" ({email.detail.rstrip('.')})" if email and email.detail else ""
     return f"{at}: {did}{key}{because}{became}."
+
+
+def _held(run: Run) -> str:
+    what = _HELD.get(run.held, run.held)
+    return f" {what}" if what else ""
 
 
 def _remembered(campaign: Campaign, customer: Customer) -> list[str]:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from sendwhen.chassis.metric import Histogram
 from sendwhen.chassis.metrics import Meter
 from sendwhen.domain.changes import Changes
+from sendwhen.domain.decision import Decision, Kind
+from sendwhen.domain.goals import HOLDOUT
 from services.trigger.ports import (
     AppendTick,
     Claim,
@@ -158,13 +160,19 @@ class MeteredShardStore(ShardStore):
         for letter in changes.dead_letters:
             metrics.count("sendwhen_dead_letters_total", reason=letter.reason)
         # Gathered first: many events lead to a decision, and a count costs more than deciding.
-        decided = Counter((decision.campaign_id, decision.kind.value) for _, decision in changes.decisions)
+        decided = Counter((decision.campaign_id, _kind(decision)) for _, decision in changes.decisions)
         for (campaign, kind), times in decided.items():
             metrics.count("sendwhen_decisions_total", times, campaign=campaign, kind=kind)
         for send in changes.sends:
             if send.delayed:
                 late_ms = max(0, send.at_ms - send.due_at_ms - send.grace_ms)
                 metrics.observe("sendwhen_timer_lateness_seconds", late_ms / 1_000)
+
+
+def _kind(decision: Decision) -> str:
+    """Goals after emails that were withheld are counted apart, to be compared."""
+    held_out = decision.kind is Kind.GOAL and decision.reason == HOLDOUT
+    return f"{decision.kind.value}_{HOLDOUT}" if held_out else decision.kind.value
 
 
 class MeteredSender(Sender):

@@ -9,13 +9,15 @@ from functools import lru_cache, partial
 
 import structlog
 
-from sendwhen.campaigns import compile_campaign, fuse
+from sendwhen.campaigns import compile_campaign, compile_policy, fuse
 from sendwhen.chassis.clock import Clock
 from sendwhen.chassis.metrics import Meter
 from sendwhen.domain.campaign import Campaign
+from sendwhen.domain.campaign_book import Compile
 from sendwhen.domain.changes import Changes
 from sendwhen.domain.condition import Condition, Fused
 from sendwhen.domain.decision import Send
+from sendwhen.domain.sending_rules import SendingPolicy
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.v1 import log_pb2
@@ -41,9 +43,11 @@ COMPILED_MAX = 1_024
 
 # All partitions of an actor get the same versions, and one compilation takes as long as a thousand events.
 @lru_cache(maxsize=COMPILED_MAX)
-def compiled(source: bytes) -> Campaign:
-    """The campaign of a serialised sendwhen.v1.CampaignVersion; the latest 1,024 are remembered."""
+def compiled(source: bytes) -> Campaign | SendingPolicy:
+    """What a serialised sendwhen.v1.CampaignVersion stands for; the latest 1,024 are remembered."""
     version = log_pb2.CampaignVersion.FromString(source)
+    if version.sending_policy:
+        return compile_policy(version.source_yaml)
     return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)
 
 
@@ -72,9 +76,7 @@ def _payload(body: bytes, index: int) -> bytes:
     return events[index] if 0 <= index < len(events) else body
 
 
-def new_shards(
-    settings: ShardSettings, *, sharing: int, compile_source: Callable[[bytes], Campaign]
-) -> Callable[[int], Shard]:
+def new_shards(settings: ShardSettings, *, sharing: int, compile_source: Compile) -> Callable[[int], Shard]:
     """Makes empty shards, ``sharing`` of which share the memory allowed."""
     limits = ShardLimits(live_bytes=settings.live_bytes // sharing, warm_bytes=settings.warm_bytes // sharing)
 

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from google.protobuf.message import DecodeError
 
-from sendwhen.campaigns import check, compile_campaign
+from sendwhen.campaigns import POLICY_NAME, check, check_policy, compile_campaign
+from sendwhen.campaigns.problem import Problem as Flaw
 from sendwhen.domain.campaign import Campaign
+from sendwhen.domain.sending_rules import SENDING_ID
 from sendwhen.domain.trigger_kinds import kind_of
 from sendwhen.errors import Invalid
 from sendwhen.v1 import log_pb2
-from sendwhen.wire.entry import campaign_source
+from sendwhen.wire.entry import campaign_source, policy_source
 from services.trigger.front_ports import CheckedCampaign, Problem, TemplateText
+
+SENDING_POLICY = "sending_policy"
+"""In the place of a trigger's kind."""
 
 
 class YamlChecker:
     """See the port CampaignChecker."""
 
     def check(self, files: Mapping[str, bytes]) -> CheckedCampaign:
-        """What these files are."""
+        """What these files are: a campaign's folder, or sending.yaml alone."""
+        if files.keys() == {POLICY_NAME}:
+            return self._policy(files[POLICY_NAME])
         checked = check(files)
-        problems = tuple(
-            Problem(
-                file=one.file,
-                line=one.line,
-                column=one.column,
-                problem=one.problem,
-                remedy=one.remedy,
-                warning=one.warning,
-            )
-            for one in checked.problems
-        )
+        problems = _problems(checked.problems)
         campaign = checked.campaign
         if campaign is None:
             return CheckedCampaign(problems=problems)
@@ -49,6 +46,20 @@ class YamlChecker:
             },
         )
 
+    @staticmethod
+    def _policy(source: bytes) -> CheckedCampaign:
+        checked = check_policy(source)
+        problems = _problems(checked.problems)
+        if checked.policy is None:
+            return CheckedCampaign(problems=problems)
+        return CheckedCampaign(
+            problems=problems,
+            campaign_id=SENDING_ID,
+            version=checked.version,
+            trigger=SENDING_POLICY,
+            source=policy_source(version=checked.version, source_yaml=source),
+        )
+
     def campaign(self, source: bytes) -> Campaign:
         """The campaign that a source stands for.
 
@@ -60,3 +71,17 @@ class YamlChecker:
         except DecodeError:
             raise Invalid("The stored campaign cannot be read.", remedy="Put it again.") from None
         return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)
+
+
+def _problems(found: Sequence[Flaw]) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(
+            file=one.file,
+            line=one.line,
+            column=one.column,
+            problem=one.problem,
+            remedy=one.remedy,
+            warning=one.warning,
+        )
+        for one in found
+    )

@@ -16,8 +16,9 @@ from sendwhen.backtest.findings import Sent, sent_of
 from sendwhen.backtest.variant import Put, Variant, campaign_of
 from sendwhen.campaigns import compile_campaign, fuse
 from sendwhen.domain.entry import CampaignPut, EventBatch, Tick
+from sendwhen.domain.sending_rules import SENDING_ID
 from sendwhen.domain.shard import Shard
-from sendwhen.wire.entry import campaign_source, entry_of, event_entry, tick_entry
+from sendwhen.wire.entry import campaign_source, entry_of, event_entry, policy_source, tick_entry
 from sendwhen.wire.event import event_message
 from tests.builders import FOR_EVER_MS, HOUR_MS, MINUTE_MS, T0_MS, an_event
 
@@ -41,11 +42,41 @@ reentry: {cooldown: 1d}
 send: {category: transactional}
 """
 
+JOURNEY = """
+campaign: journey
+trigger:
+  match: {event: Product Added}
+per: event.properties.price
+goal: {event: Order Completed, within: 2d}
+steps:
+  - branch:
+      - {if: {event: Product Viewed, at_least: 2, within_last: 1d}, then: [{wait: {until: "09:00"}}]}
+  - wait_until: {event: Product Viewed}
+    at_most: 6h
+    otherwise: continue
+  - send: reminder
+  - wait_until: {if: customer.plan == "pro"}
+    at_most: 1d
+  - send: last-call
+send:
+  priority: 5
+  no_address: {wait: 1d}
+"""
+POLICY = """
+caps: {marketing: {at_most: 2, per: 1d}}
+quiet_hours: {from: "21:00", to: "07:00"}
+priority_window: 30m
+"""
+
 
 def a_variant(*texts: str, hashes: str = "h") -> Variant:
-    """Campaigns of these texts."""
+    """Campaigns of these texts; one that begins with ``caps`` is the sending policy."""
     puts = []
     for text in texts:
+        if text.lstrip().startswith("caps"):
+            source = policy_source(version="policy", source_yaml=text.encode())
+            puts.append(Put(campaign_id=SENDING_ID, version="policy", source=source))
+            continue
         known = {"reminder": hashes, "last-call": hashes}
         campaign = compile_campaign(text.encode(), known)
         source = campaign_source(version=campaign.version, source_yaml=text.encode(), template_hashes=known)

@@ -15,10 +15,12 @@ from sendwhen.archive.compaction import compact_before
 from sendwhen.archive.local_files import LocalFiles
 from sendwhen.backtest import history
 from sendwhen.backtest.run import Plan, Progress, run_backtest
+from sendwhen.backtest.variant import read_variant
 from sendwhen.backtest.workers import OwnProcess, Processes
+from sendwhen.domain.sending_rules import SENDING_ID
 from sendwhen.errors import Invalid, NotFound
 from sendwhen.wire.entry import skip_entry
-from tests.backtest.pasts import CART, THANKS, a_past, a_variant, archived, decided_plainly
+from tests.backtest.pasts import CART, JOURNEY, POLICY, THANKS, a_past, a_variant, archived, decided_plainly
 from tests.builders import DAY_MS, T0_MS
 
 Row = dict[str, str]
@@ -49,6 +51,33 @@ def test_a_backtest_finds_what_the_shard_decides_entry_by_entry(tmp_path: Path, 
     assert found == [(str(s.due_at_ms), s.campaign_id, s.uid, s.run_id, s.content) for s in wanted]
     assert len(wanted) > 20
     assert sum(one.emails for one in report.campaigns) == len(wanted)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_steps_and_rules_about_emails_are_those_of_the_shard(tmp_path: Path, seed: int) -> None:
+    past, variant = a_past(seed=seed), a_variant(POLICY, CART, JOURNEY, THANKS)
+    wanted = decided_plainly(past, variant, from_ms=T0_MS, to_ms=past[-1].at_ms + 1, skips=frozenset())
+
+    plan = Plan(location=archived(tmp_path / "archive", past), variant=variant, from_ms=T0_MS)
+    report = run_backtest(plan, OwnProcess(), tmp_path / "out", ignored)
+
+    found = sorted((row["at_ms"], row["campaign"], row["run_id"]) for row in emails(tmp_path / "out"))
+    assert found == sorted((str(s.due_at_ms), s.campaign_id, s.run_id) for s in wanted)
+    assert {s.campaign_id for s in wanted} == {"cart", "journey", "thanks"}
+    assert [one.campaign_id for one in report.campaigns] == ["cart", "journey", "thanks"]
+
+
+def test_the_policy_beside_the_campaigns_is_tried_with_them(tmp_path: Path) -> None:
+    (tmp_path / "cart").mkdir()
+    for name, content in {"campaign.yaml": CART, "reminder.text.liquid": "x", "last-call.text.liquid": "x"}.items():
+        (tmp_path / "cart" / name).write_text(content)
+        (tmp_path / "cart" / name.replace("text", "subject")).write_text(content if "yaml" in name else "Hello")
+    (tmp_path / "sending.yaml").write_text(POLICY)
+
+    assert [put.campaign_id for put in read_variant(tmp_path).puts] == [SENDING_ID, "cart"]
+    (tmp_path / "sending.yaml").write_text("caps: 3")
+    with pytest.raises(Invalid, match=r"sending.yaml:1:7: 'caps' must be a map"):
+        read_variant(tmp_path)
 
 
 def test_what_was_set_aside_back_then_is_left_out(tmp_path: Path) -> None:

@@ -16,14 +16,17 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from sendwhen.campaigns import CampaignFiles, Checked, check, compile_campaign, fuse
+from sendwhen.campaigns import CampaignFiles, Checked, check, compile_campaign, compile_policy, fuse
 from sendwhen.campaigns.durations import duration_ms, duration_text
+from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.decision import Kind
 from sendwhen.domain.entry import CampaignPut, Entry, EventBatch, Tick
+from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
 from sendwhen.domain.shard import Shard
 from tests.builders import FOR_EVER_MS, an_event, uid_of
 from tests.domain.keeping import Kept
 
+_POLICY = b"# sending policy\n"
 STARTS_AT = "2026-03-02T09:00:00Z"
 """A Monday."""
 
@@ -49,9 +52,7 @@ def played(campaign: Checked, case: Mapping[str, Any]) -> list[Outcome]:
     t0_ms = start_ms(case)
     names = {uid_of(str(line["who"])): str(line["who"]) for line in case["timeline"]}
     hashes = dict(campaign.template_hashes)
-    shard = Shard(
-        partition=0, send_key=b"k", compile_campaign=lambda source: compile_campaign(source, hashes), fuse=fuse
-    )
+    shard = Shard(partition=0, send_key=b"k", compile_campaign=lambda source: _compiled(source, hashes), fuse=fuse)
     shard.expect((), FOR_EVER_MS)
     kept = Kept()
     found: list[Outcome] = []
@@ -95,6 +96,7 @@ def start_ms(case: Mapping[str, Any]) -> int:
 
 def _entries(campaign: Checked, case: Mapping[str, Any], t0_ms: int) -> Iterator[Entry]:
     assert campaign.campaign
+    yield from _beside(case, t0_ms)
     put = CampaignPut(
         seq=1,
         at_ms=t0_ms,
@@ -123,6 +125,35 @@ def _entries(campaign: Checked, case: Mapping[str, Any], t0_ms: int) -> Iterator
         yield EventBatch(seq=seq, at_ms=at_ms, events=(event,))
     if "run_until" in case:
         yield Tick(seq=seq + 1, at_ms=t0_ms + ms(case["run_until"]))
+
+
+def _beside(case: Mapping[str, Any], t0_ms: int) -> Iterator[Entry]:
+    """``beside: {policy: …, campaigns: […]}``: what else is in force."""
+    beside = case.get("beside") or {}
+    if "policy" in beside:
+        source = _POLICY + str(beside["policy"]).encode()
+        yield CampaignPut(seq=1, at_ms=t0_ms, campaign_id=SENDING_ID, version="policy", source=source)
+    for text in beside.get("campaigns", ()):
+        other = compile_campaign(text.encode(), _Any())
+        yield CampaignPut(
+            seq=1, at_ms=t0_ms, campaign_id=other.campaign_id, version=other.version, source=text.encode()
+        )
+
+
+class _Any(dict[str, str]):
+    """Any template is there."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> str:
+        return f"hash-of-{name}"
+
+
+def _compiled(source: bytes, hashes: Mapping[str, str]) -> Campaign | SendingPolicy:
+    if source.startswith(_POLICY):
+        return compile_policy(source)
+    return compile_campaign(source, _Any(hashes))
 
 
 def drawn(case: Mapping[str, Any]) -> str:

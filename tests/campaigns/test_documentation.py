@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sendwhen.campaigns import check, check_lines, read_folder, render
+from sendwhen.campaigns import check, check_lines, check_policy, read_folder, render
 from sendwhen.campaigns.liquid_environment import sandbox
 from sendwhen.campaigns.templates import check_part
 from tests.campaigns.document import Example, drawings, examples
@@ -37,6 +37,11 @@ def test_the_drawings_show_the_cases() -> None:
     for drawing, would_be in drawings():
         assert drawing == would_be, "python -m tests.campaigns.document draws anew"
         assert max(map(len, drawing.split("\n"))) <= 125
+
+
+def test_the_sending_policy_in_the_document_is_well() -> None:
+    [policy] = re.findall(r"```yaml sending\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert check_policy(policy.encode()).problems == ()
 
 
 def test_there_are_campaigns_and_templates_in_the_document() -> None:

@@ -303,7 +303,7 @@ class Oracle:
 
     def _fire(self, person: Person, wait: Wait, now: int) -> None:
         rule = wait.version.rule
-        guard = rule.get("guard_at_fire")
+        guard = None if rule["kind"] == "delay" else rule.get("guard_at_fire")
         silent = self._silent(wait, now) or not self._again(person, rule, wait.key, now)
         if not silent and (guard is None or self._holds(wait, person, guard, now)):
             person.fired.append((wait.key, now))
@@ -457,10 +457,15 @@ def _passes(wanted: Mapping[str, Any], event: Done, wait: Wait) -> bool:
 
 
 def _steps(rule: Rule) -> Sequence[Mapping[str, Any]]:
+    """What follows a firing; a delay asks its guard behind its wait."""
+    course: Sequence[Mapping[str, Any]] = rule.get("course", ({"send": EMAIL},))
+    if rule["kind"] == "delay":
+        guarded = ({"branch": [{"if": rule["guard_at_fire"], "then": course}]},) if "guard_at_fire" in rule else course
+        return ({"wait": rule["for"]}, *guarded)
     if rule["kind"] == "wait_until":
-        return ({name: rule[name] for name in ("until", "max", "at_max") if name in rule}, {"send": EMAIL})
-    steps: Sequence[Mapping[str, Any]] = rule.get("course", ({"send": EMAIL},))
-    return steps
+        asked = rule["until"] if set(rule["until"]) <= {"event", "where"} else {"until": rule["until"]}
+        return ({**asked, **{name: rule[name] for name in ("max", "at_max") if name in rule}}, *course)
+    return course
 
 
 def _trigger(rule: Rule) -> Rule:

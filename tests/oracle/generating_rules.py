@@ -66,13 +66,33 @@ def _common(rule: Rule, choices: Choices) -> None:
 
 
 def _course(choices: Choices) -> list[Rule]:
-    wait: Rule = {"wait": a_span(choices, months=False)}
+    course: list[Rule] = [{"send": "hello"}, _wait(choices), {"send": "second"}]
+    if choices.rarely(2):
+        course += [_wait(choices), {"send": "third"}]
+    if choices.rarely(3):
+        arms: list[Rule] = [{"if": a_when(choices, 1), "then": course[1:]}]
+        if choices.rarely(2):
+            arms.append({"then": [_wait(choices), {"send": "third"}]})
+        course = [course[0], {"branch": arms}, *([{"send": "third"}] if choices.rarely(2) else [])]
+    return course
+
+
+def _wait(choices: Choices) -> Rule:
+    wait: Rule
+    match choices.number(6):
+        case 4:
+            wait = {"until": a_when(choices, 1), **_at_most(choices)}
+        case 5:
+            wait = {**a_filter(choices, NAMES, refers=True), **_at_most(choices)}
+        case _:
+            wait = {"wait": a_span(choices)}
     if choices.rarely(2):
         wait["exit_on"] = [a_filter(choices, NAMES, refers=True)]
-    course: list[Rule] = [{"send": "hello"}, wait, {"send": "second"}]
-    if choices.rarely(3):
-        course += [{"wait": a_span(choices, months=False)}, {"send": "third"}]
-    return course
+    return wait
+
+
+def _at_most(choices: Choices) -> Rule:
+    return {"max": a_span(choices), "at_max": choices.one(("exit", "continue"))} if choices.rarely(2) else {}
 
 
 def a_filter(choices: Choices, names: tuple[str, ...], *, refers: bool = False) -> Rule:
@@ -193,6 +213,11 @@ def a_when(choices: Choices, depth: int) -> Rule:
             return {"not": a_when(choices, depth - 1)}
 
 
+def _wait_until(choices: Choices) -> Rule:
+    until = a_filter(choices, ("C", "B")) if choices.rarely(3) else a_when(choices, 1)
+    return {"start": a_filter(choices, ("A", "B")), "until": until, **_at_most(choices)}
+
+
 def _attribute_change(choices: Choices) -> Rule:
     rule: Rule = {"attr": choices.one(("spend", "vip"))}
     values = (1, 2, 3) if rule["attr"] == "spend" else (True, False)
@@ -215,8 +240,10 @@ _KINDS: Mapping[str, Callable[[Choices], Rule]] = {
     },
     "recency": lambda choices: {"of": a_filter(choices, NAMES), "for": a_span(choices)},
     "session_end": lambda choices: {"of": a_filter(choices, NAMES), "gap": a_span(choices)},
+    "delay": lambda choices: {"start": a_filter(choices, NAMES), "for": a_span(choices)},
+    "wait_until": _wait_until,
     "segment": _segment,
     "attribute_change": _attribute_change,
 }
 KINDS = tuple(_KINDS)
-EVENT_TIME_KINDS = tuple(kind for kind in KINDS if kind not in {"segment", "attribute_change"})
+EVENT_TIME_KINDS = tuple(kind for kind in KINDS if kind not in {"segment", "attribute_change", "wait_until"})

@@ -36,9 +36,9 @@ def completes(version: Version, person: Person, event: Done, key: str) -> Comple
     match kind:
         case "match":
             return _at_once(event) if _is(rule["match"], event) else None
-        case "absence" | "delay":
+        case "absence":
             return _absence(rule, past, event)
-        case "wait_until":
+        case "delay" | "wait_until":
             return _at_once(event) if _is(rule["start"], event) else None
         case "recency":
             return Complete(begun=event, due=later(event.at, rule["for"])) if _is(rule["of"], event) else None

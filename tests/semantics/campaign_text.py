@@ -27,7 +27,7 @@ def campaign_text(campaign_id: str, rule: Mapping[str, Any]) -> bytes:
         raise Unsupported(f"clock {rule['clock']}")
     if "per" in rule:
         campaign["per"] = _property("event", rule["per"])
-    if "guard_at_fire" in rule:
+    if "guard_at_fire" in rule and rule["kind"] != "delay":
         campaign["guard"] = when_text(rule["guard_at_fire"], _filter)
     if "stop_after" in rule:
         campaign["stop_after"] = _filters(rule["stop_after"])
@@ -52,18 +52,21 @@ def campaign_text(campaign_id: str, rule: Mapping[str, Any]) -> bytes:
 
 def _trigger(rule: Mapping[str, Any]) -> dict[str, Any]:
     kind = rule["kind"]
-    if kind in {"delay", "wait_until"}:
-        return _trigger({**rule, "kind": "absence"} if kind == "delay" else {"kind": "match", "match": rule["start"]})
     if kind in {"count", "sum", "average", "distinct"}:
         return {kind: _threshold(rule)}
-    return {kind: _KINDS[kind](rule)}
+    return {_WORDS.get(kind, kind): _KINDS[kind](rule)}
 
 
 def _course(rule: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    send: Sequence[Mapping[str, Any]] = rule.get("course", ({"send": TEMPLATE},))
+    if rule["kind"] == "delay":
+        guarded = {"branch": [{"if": rule["guard_at_fire"], "then": send}]} if "guard_at_fire" in rule else None
+        return ({"wait": rule["for"]}, *((guarded,) if guarded else send))
     if rule["kind"] == "wait_until":
-        return ({name: rule[name] for name in ("until", "max", "at_max") if name in rule}, {"send": TEMPLATE})
-    course: Sequence[Mapping[str, Any]] = rule.get("course", ({"send": TEMPLATE},))
-    return course
+        until = rule["until"]
+        asked = until if set(until) <= {"event", "where"} else {"until": until}
+        return ({**asked, **{name: rule[name] for name in ("max", "at_max") if name in rule}}, *send)
+    return send
 
 
 def _absence(rule: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,6 +153,8 @@ _KINDS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
         "for": _duration(rule["for"]),
         "then": _filter(rule["then"]),
     },
+    "delay": lambda rule: _filter(rule["start"]),
+    "wait_until": lambda rule: _filter(rule["start"]),
     "nth": lambda rule: {"of": _filter(rule["of"]), "ordinal": rule["ordinal"]},
     "recency": lambda rule: {"of": _filter(rule["of"]), "for": _duration(rule["for"])},
     "attribute_change": lambda rule: {
@@ -160,6 +165,10 @@ _KINDS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "session_end": lambda rule: {"of": _filter(rule["of"]), "gap": _duration(rule["gap"])},
 }
 """By kind, what stands under its word."""
+
+
+_WORDS = {"delay": "match", "wait_until": "match"}
+"""By kind, its word, where it has another."""
 
 
 def _filters(given: Any) -> list[dict[str, Any]]:

@@ -13,11 +13,13 @@ from sendwhen.domain.entry import CampaignPaused, CampaignPut, EventBatch, Tick
 from sendwhen.domain.event import Event
 from sendwhen.domain.partition import customer_uid, routing_hash
 from sendwhen.domain.record import pack_decision, write_record
+from sendwhen.domain.sending_rules import SendingPolicy
 from sendwhen.errors import Invalid, SendwhenError
 from sendwhen.v1 import campaign_pb2, email_pb2, event_pb2, ingest_service_pb2, profile_service_pb2
 from sendwhen.v1 import trigger_service_pb2 as pb
 from sendwhen.wire.entry import entry_of
 from services.trigger.front_ports import SentEmail
+from services.trigger.shard_process import compiled
 from tests.fakes.fixed_clock import FixedClock
 from tests.fakes.memory_store import MemoryStore
 from tests.services.running import TOKEN, Running, until
@@ -215,6 +217,37 @@ async def test_a_campaign_with_errors_is_refused_with_places_and_the_running_ver
         assert not checked.version
         [campaign] = (await running.trigger().ListCampaigns(pb.ListCampaignsRequest())).campaigns
         assert campaign.partitions_reached == 4
+
+
+async def test_the_sending_policy_reaches_every_partition_like_a_campaign_and_is_none() -> None:
+    async with Running() as running:
+        policy = campaign_pb2.CampaignSource(files={"sending.yaml": b"caps: {marketing: {at_most: 3, per: 7d}}"})
+        answer = await running.trigger().PutCampaign(pb.PutCampaignRequest(source=policy))
+        assert (answer.campaign.campaign_id, answer.changed) == ("_sending", True)
+        assert answer.campaign.partitions_reached == 4
+        [entry] = entries(running.store, 0)
+        assert isinstance(entry, CampaignPut)
+        compiled_policy = compiled(entry.source)
+        assert isinstance(compiled_policy, SendingPolicy)
+        assert compiled_policy.category_caps
+        assert not running.emails.templates
+        for call in (
+            running.trigger().SetCampaignPaused(pb.SetCampaignPausedRequest(campaign_id="_sending", paused=True)),
+            running.trigger().Why(
+                pb.WhyRequest(campaign_id="_sending", id=profile_service_pb2.CustomerId(user_id="nobody"))
+            ),
+        ):
+            code, _ = await refused(call)
+            assert code is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_broken_sending_policy_is_refused_with_places() -> None:
+    async with Running() as running:
+        policy = campaign_pb2.CampaignSource(files={"sending.yaml": b"caps: 3"})
+        code, error = await refused(running.trigger().PutCampaign(pb.PutCampaignRequest(source=policy)))
+        assert code is grpc.StatusCode.INVALID_ARGUMENT
+        assert isinstance(error, Invalid)
+        assert [violation.field for violation in error.violations] == ["sending.yaml:1:7"]
 
 
 async def test_a_crash_between_the_shelf_and_the_log_is_mended_by_reconciling() -> None:

@@ -6,10 +6,11 @@ from collections.abc import Coroutine, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from sendwhen.campaigns import compile_campaign, fuse
+from sendwhen.campaigns import compile_campaign, compile_policy, fuse
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Fuse, Fused
 from sendwhen.domain.decision import Send
+from sendwhen.domain.sending_rules import SendingPolicy
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.v1.log_pb2 import CampaignVersion, LogEntry
@@ -34,9 +35,11 @@ class Poisoned(Exception):
 
 
 @cache
-def compiled(source: bytes) -> Campaign:
+def compiled(source: bytes) -> Campaign | SendingPolicy:
     """A campaign as shards compile it."""
     version = CampaignVersion.FromString(source)
+    if version.sending_policy:
+        return compile_policy(version.source_yaml)
     return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)
 
 

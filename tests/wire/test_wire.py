@@ -163,6 +163,7 @@ def test_a_send_comes_back(
         entry_seq=number,
         front_received_at_us=number + 6,
         appended_at_us=number + 7,
+        volume_per_day=number,
         grace_ms=number + 10,
     )
     intent = intent_of(send, partition=3, shard_read_at_us=number + 8, decided_at_us=number + 9)
