@@ -70,4 +70,5 @@ def compare(example: Example) -> Difference | None:
 def _comparable(example: Example, fired: Sequence[Firing]) -> list[Shown]:
     shown = [(one.seen_at, one.at, one.who, one.start, one.key, one.email, one.value) for one in fired]
     # When a look at the customer was armed is a matter of the engine: at one instant these are in any order.
-    return sorted(shown, key=repr) if example.rule["kind"] == "segment" else list(shown)
+    looks = example.rule["kind"] == "segment" or "'until'" in repr(example.rule)
+    return sorted(shown, key=repr) if looks else list(shown)

@@ -134,11 +134,11 @@ class Oracle:
 
     def _looks(self, person: Person) -> Sequence[int]:
         """Instants not yet looked at, at which what is asked of the customer may change."""
-        asked = [wait.step["until"] for wait in person.waits if "until" in wait.step]
+        asked = [(wait.step["until"], wait.since) for wait in person.waits if "until" in wait.step]
         rule = self._version.rule if self._versions else {}
         if rule.get("kind") == "segment" and self._version.trigger_order in person.inside:
-            asked.append(rule["when"])
-        return [at for when in asked for at in changes(when, person) if at > person.looked]
+            asked.append((rule["when"], 0))
+        return [at for when, since in asked for at in changes(when, person) if at > max(since, person.looked)]
 
     # ---------------------------------------------------------------- events
     def _event(self, line: Line, at: int) -> None:
@@ -210,11 +210,18 @@ class Oracle:
                 person.waits.remove(wait)
             elif self._ended_by(wait, event):
                 person.waits.remove(wait)
-            elif not wait.trigger and "event" in wait.step and _passes(wait.step, event, wait):
+            elif not wait.trigger and self._awaited_by(wait, event):
                 person.waits.remove(wait)
                 going_on.append(wait)
         for wait in going_on:
             self._walk(person, wait, wait.rest, event.at)
+
+    @staticmethod
+    def _awaited_by(wait: Wait, event: Done) -> bool:
+        # An event without a key may be awaited, too: a click, say, knows of no order.
+        if key_of(wait.version.rule, event.props) not in (wait.key, None):
+            return False
+        return "event" in wait.step and _passes(wait.step, event, wait)
 
     @staticmethod
     def _ended_by(wait: Wait, event: Done) -> bool:
@@ -347,7 +354,7 @@ class Oracle:
                 continue
             else:
                 due = later(now, step.get("wait", step.get("max", LONGEST_WAIT)))
-                going = replace(wait, due=due, armed=self._arming(), trigger=False, step=step, rest=rest)
+                going = replace(wait, due=due, armed=self._arming(), trigger=False, since=now, step=step, rest=rest)
                 person.waits.append(going)
                 return
 

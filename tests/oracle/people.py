@@ -50,7 +50,7 @@ class Wait:
 
     Attributes:
         armed: The how manyth arming. trigger: it waits in its trigger; otherwise in front of ``rest``, in ``step``.
-        seen: Properties of events that filters may refer to.
+        since: Since when it waits in ``step``. seen: Properties of events that filters may refer to.
         first: Of waits that started again, the instant of the first. repeats: firings of a repeated absence so far.
     """
 
@@ -66,6 +66,7 @@ class Wait:
     rest: tuple[Mapping[str, Any], ...] = ()
     value: float | None = None
     repeats: int = 0
+    since: int = 0
     seen: Mapping[str, Props] = field(default_factory=dict)
     first: int = 0
 
