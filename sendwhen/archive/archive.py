@@ -16,7 +16,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sendwhen.archive import layout
-from sendwhen.archive.columns import ENTRY, ORDER, SCHEMA, LoggedEntry, Row, change_of, rows_of, table_of
+from sendwhen.archive.columns import (
+    ENTRY,
+    ORDER,
+    SCHEMA,
+    LoggedEntry,
+    Row,
+    change_of,
+    completed,
+    deletion_in,
+    rows_of,
+    table_of,
+)
 from sendwhen.archive.files import Files
 from sendwhen.archive.manifest import Identity, Manifest, Segment, read_identity, read_manifest, write_manifest
 from sendwhen.chassis.days import day_of
@@ -146,7 +157,8 @@ class Archive:
     def table(self, partition: int, day: str, segment: Segment, *, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of a file, sorted by customer."""
         with self._files.open(f"{layout.day_folder(partition, day)}/{segment.file}") as file:
-            return pq.ParquetFile(file).read(columns=columns)
+            found = pq.ParquetFile(file).read(columns=columns)
+        return completed(found) if columns is None else found
 
     def customers(
         self, partition: int, day: str, segment: Segment, *, low: str, high: str, columns: Sequence[str] | None | None
@@ -194,6 +206,7 @@ class Archive:
                 for row in rows
                 if row.kind == ENTRY and isinstance(change := change_of(row), Skip)
             ),
+            deleted=tuple(found for row in rows if (found := deletion_in(row)) is not None),
         )
 
 
@@ -201,7 +214,11 @@ def parquet_bytes(table: pa.Table) -> bytes:
     """A table as a file; the same bytes for the same rows."""
     buffer = io.BytesIO()
     pq.write_table(
-        table.cast(SCHEMA), buffer, compression="zstd", row_group_size=ROW_GROUP_ROWS, sorting_columns=_SORTING
+        completed(table).select(SCHEMA.names).cast(SCHEMA),
+        buffer,
+        compression="zstd",
+        row_group_size=ROW_GROUP_ROWS,
+        sorting_columns=_SORTING,
     )
     return buffer.getvalue()
 

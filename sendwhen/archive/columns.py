@@ -15,12 +15,15 @@ from google.protobuf.message import DecodeError
 
 from sendwhen.domain.entry import Entry, Unreadable
 from sendwhen.domain.event import Event
+from sendwhen.domain.transfer import Delete, Forget, read_transfer
 from sendwhen.v1 import log_pb2
 from sendwhen.wire.entry import entry_of
 from sendwhen.wire.event import events_of
 
-EVENT, ENTRY, UNREADABLE = 0, 1, 2
-"""Kinds of rows: an event; a whole entry that holds no events, as it stood in the log; bytes in place of an event."""
+EVENT, ENTRY, UNREADABLE, TRANSFER = 0, 1, 2, 3
+"""Kinds of rows: an event; a whole entry that holds no events, as it stood in the log; bytes in place of an event; what
+another partition or an operator had for a customer, whose row it is: a serialised sendwhen.v1.Transfer.
+"""
 
 SCHEMA: Final = pa.schema(
     [
@@ -44,6 +47,7 @@ SCHEMA: Final = pa.schema(
         pa.field("received_at_us", pa.int64(), nullable=False),
         pa.field("fingerprint", pa.uint32(), nullable=False),
         pa.field("body", pa.binary(), nullable=False),
+        pa.field("previous_id", pa.string(), nullable=False),
     ]
 )
 ORDER: Final = [("uid", "ascending"), ("seq", "ascending"), ("index", "ascending")]
@@ -91,6 +95,8 @@ def rows_of(entry: LoggedEntry) -> list[Row]:
         message.ParseFromString(entry.body)
     except DecodeError:
         return [_row(entry, kind=ENTRY, index=-1, body=entry.body)]
+    if message.WhichOneof("body") == "transfers":
+        return [_transfer(entry, index, one) for index, one in enumerate(message.transfers.transfers)]
     if message.WhichOneof("body") != "events":
         return [_row(entry, kind=ENTRY, index=-1, body=entry.body)]
     batch = message.events
@@ -129,6 +135,28 @@ def _row(entry: LoggedEntry, *, kind: int, index: int, body: bytes) -> Row:
     )
 
 
+def _transfer(entry: LoggedEntry, index: int, message: log_pb2.Transfer) -> Row:
+    transfer = read_transfer(message.body)
+    row = _row(entry, kind=TRANSFER, index=index, body=message.SerializeToString())
+    return row if transfer is None else msgspec.structs.replace(row, uid=transfer.uid)
+
+
+def deletion_in(row: Row) -> tuple[str, int] | None:
+    """The customer whose deletion a row is, and its sequence: of the one meant, or of an identity tied to that one."""
+    if row.kind != TRANSFER:
+        return None
+    transfer = read_transfer(log_pb2.Transfer.FromString(row.body).body)
+    return (transfer.uid, row.seq) if isinstance(transfer, Delete | Forget) else None
+
+
+def completed(table: pa.Table) -> pa.Table:
+    """A table of a former release with the columns that have come since."""
+    for field in SCHEMA:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.array([""] * table.num_rows, field.type))
+    return table
+
+
 def table_of(rows: Sequence[Row]) -> pa.Table:
     """Rows as a table, sorted by customer."""
     events = [row.event or _NO_EVENT for row in rows]
@@ -141,7 +169,7 @@ def table_of(rows: Sequence[Row]) -> pa.Table:
 
 def read_rows(table: pa.Table) -> Iterable[Row]:
     """The rows of a table that has all columns, in its order."""
-    columns = table.select(SCHEMA.names).to_pydict()
+    columns = completed(table).select(SCHEMA.names).to_pydict()
     shared = [columns[name] for name in ("uid", "seq", "index", "kind", "at_ms", "appended_at_us")]
     shared += [columns["front_received_at_us"], columns["body"]]
     of_event = [columns[name] for name in _EVENT_COLUMNS]

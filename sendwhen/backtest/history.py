@@ -127,6 +127,13 @@ def _events_of(archive: Archive, unit: Unit, *, clock: str, to_ms: int) -> pa.Ta
     return _without(table, skips) if skips else table
 
 
+def tying_events(table: pa.Table) -> int:
+    """Events that name a customer by user id and as a visitor: in production they tie the two together."""
+    both = pc.and_(pc.not_equal(table["user_id"], ""), pc.not_equal(table["anonymous_id"], ""))
+    found: int = pc.sum(both).as_py() or 0
+    return found
+
+
 def _without(table: pa.Table, skips: set[tuple[int, int]]) -> pa.Table:
     whole = {seq for seq, index in skips if index < 0}
     places = zip(table["seq"].to_pylist(), table["index"].to_pylist(), strict=True)

@@ -53,7 +53,8 @@ class UnitDone(msgspec.Struct, frozen=True, kw_only=True):
     """What came out of a unit.
 
     Attributes:
-        events: Events read, those that made no difference included; ``replayed``: those that were applied.
+        events: Events read, those that made no difference included; ``replayed``: those that were applied; ``tying``:
+            see ``history.tying_events``.
         sums, against: Of the two variants.
         changes: (campaign, change) to emails; ``people``: the same to customers.
         part: File with the details, sorted.
@@ -62,6 +63,7 @@ class UnitDone(msgspec.Struct, frozen=True, kw_only=True):
     unit: history.Unit
     events: int
     replayed: int
+    tying: int
     sums: Sums
     against: Sums | None
     changes: Counter[tuple[str, str]]
@@ -110,6 +112,7 @@ class _Run:
             unit=self._unit,
             events=0 if table is None else table.num_rows,
             replayed=replayed,
+            tying=0 if table is None else history.tying_events(table),
             sums=self._sums[0],
             against=self._sums[1] if self._task.against else None,
             changes=self._changes,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
+from sendwhen.campaigns.durations import duration_ms
 from sendwhen.campaigns.filter_reader import AT_FIRE_TIME, EVENT, EVENT_AND_START, FilterReader
 from sendwhen.campaigns.local_time_reader import LocalTimeReader
 from sendwhen.campaigns.problem import Flaw, shortened
@@ -121,7 +122,9 @@ class CampaignReader:
                 node, "'event_time' goes with triggers that listen to events", "Leave it out, or write another trigger."
             )
         entries = self.words.map(node, ("grace",), required=("grace",), what="'event_time'")
-        return self.words.duration(entries.get("grace"), "grace")
+        grace = entries.get("grace")
+        none = isinstance(grace, ScalarNode) and duration_ms(grace.value) == 0
+        return 0 if none else self.words.duration(grace, "grace")
 
     def _goal(self, node: Node | None, filters: FilterReader) -> Goal | None:
         if node is None:

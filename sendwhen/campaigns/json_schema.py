@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sendwhen.campaigns.language import MapWords, Schema
-from sendwhen.campaigns.language_table import MAPS
+from sendwhen.campaigns.language_table import MAPS, POLICY, POLICY_MAPS
 from sendwhen.campaigns.shapes import WORDS
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -59,9 +59,19 @@ def catalogue_schema() -> dict[str, Any]:
     }
 
 
+def policy_schema() -> dict[str, Any]:
+    """Of sending.yaml."""
+    return {
+        "$schema": _DRAFT,
+        "title": "sendwhen: sending.yaml",
+        **_map(POLICY),
+        "definitions": {name: _map(words) for name, words in POLICY_MAPS.items()},
+    }
+
+
 def schemas() -> Mapping[str, dict[str, Any]]:
     """All of them, by what they are of."""
-    return {"campaign": campaign_schema(), "events": catalogue_schema()}
+    return {"campaign": campaign_schema(), "events": catalogue_schema(), "sending": policy_schema()}
 
 
 def schema_text(schema: Mapping[str, Any]) -> str:

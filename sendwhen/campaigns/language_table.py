@@ -17,6 +17,7 @@ from sendwhen.campaigns.language import (
     PERCENT,
     SHORT,
     SPAN,
+    TEXT,
     WHEN,
     MapWords,
     choice,
@@ -173,6 +174,25 @@ SEND = MapWords(
         volume=(to("volume"), "What goes beyond it is held until somebody decides."),
     ),
 )
+POLICY = MapWords(
+    what="The sending policy",
+    words=words_of(
+        caps=(to("caps"), "How many emails a customer gets, over all campaigns."),
+        quiet_hours=(to("quiet_hours"), "When no marketing goes out, for campaigns without quiet hours of their own."),
+        time_zone=(TEXT, "Of customers of whom none is known: an IANA name."),
+        holdout=(PERCENT, "A share of all customers who get no marketing at all."),
+        priority_window=(SPAN, "Emails of campaigns with a priority wait so long for one another."),
+    ),
+)
+CAPS = MapWords(
+    what="'caps'",
+    words=words_of(
+        marketing=(to("cap"), "Of marketing emails."),
+        all_=(to("cap"), "Of all emails; transactional ones count, and are let through."),
+    ),
+)
+POLICY_MAPS: Mapping[str, MapWords] = {"caps": CAPS, "cap": SEND_MAPS["cap"], "quiet_hours": SEND_MAPS["quiet_hours"]}
+"""The maps of sending.yaml."""
 COUNT_OF_EVENTS = MapWords(
     what="A count of events",
     words=words_of(

@@ -56,7 +56,7 @@ def template_flaws(template: BoundTemplate, source: str, roots: RootEvents, cata
         "event": _event(catalogue, roots.event),
         "start": _event(catalogue, roots.start),
         "steps": Shape(kind=Kind.MAP, fields=steps) if roots.start else ANY,
-        "trigger": Shape(kind=Kind.MAP, fields={"value": NUMBER}),
+        "trigger": Shape(kind=Kind.MAP, fields={"value": NUMBER} if roots.measured else {}),
         "customer": Shape(kind=Kind.MAP, fields=catalogue.customer),
         "now": TIME,
     }
@@ -195,9 +195,12 @@ class _Walk:
         if isinstance(segment, str) and shape.kind is Kind.MAP and shape.fields is not None:
             if segment in shape.fields:
                 return shape.fields[segment]
-            if segment in _OF_ANY:
+            ours = is_root and whose in ("steps", "trigger")
+            if segment in _OF_ANY and not ours:
                 return INTEGER if segment == "size" else ANY
-            if is_root and (whose in ("event", "start") or whose.rpartition(".")[0] == "steps"):
+            if ours and whose == "trigger":
+                self._no_measure(offset, segment, measured="value" in shape.fields)
+            elif is_root and (whose in ("event", "start") or whose.rpartition(".")[0] == "steps"):
                 self._no_root_field(offset, whose, segment)
             elif is_root and whose == "steps":
                 self._no_step(offset, segment, shape.fields)
@@ -223,6 +226,16 @@ class _Walk:
         remedy = f"Write {root}.{close}, or {root}.properties.{name} for a property."
         remedy = remedy if close else f"Write {root}.properties.{shortened(name)}."
         self.flaws.append(Flaw(offset, f"'{root}' has no '{shortened(name)}'", remedy))
+
+    def _no_measure(self, offset: int, name: str, *, measured: bool) -> None:
+        if measured:
+            self.flaws.append(Flaw(offset, f"'trigger' has no '{shortened(name)}'", "Write trigger.value."))
+        else:
+            self.flaws.append(
+                Flaw(
+                    offset, "This trigger measures nothing", "Print trigger.value of a count, sum, average or distinct."
+                )
+            )
 
     def _no_step(self, offset: int, name: str, known: Mapping[str, Shape]) -> None:
         close = nearest(name, known) or next(iter(known), "")

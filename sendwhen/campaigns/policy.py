@@ -18,7 +18,7 @@ from sendwhen.campaigns.yaml_document import read_document
 from sendwhen.domain.sending_rules import Cap, Category, SendingPolicy
 from sendwhen.errors import Invalid, Violation
 
-_WORDS = ("caps", "quiet_hours", "time_zone", "holdout", "priority_window")
+POLICY_WORDS = ("caps", "quiet_hours", "time_zone", "holdout", "priority_window")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ def check_policy(source: bytes) -> CheckedPolicy:
         return CheckedPolicy(problems=_placed(document.text, document.flaws), policy=None, version="")
     words = Reader()
     times = LocalTimeReader(FilterReader(document, words), words)
-    entries = words.map(document.root, _WORDS, what="The sending policy")
+    entries = words.map(document.root, POLICY_WORDS, what="The sending policy")
     rules = RuleReader(times, words)
     everything, by_category = _caps(entries.get("caps"), rules, words)
     policy = SendingPolicy(

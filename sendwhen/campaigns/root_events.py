@@ -17,13 +17,14 @@ class RootEvents:
         start: What started the run.
         event: What completed the trigger.
         keyed: What ``per`` is asked of.
-        steps: Events of named steps.
+        steps: Events of named steps. measured: there is a ``trigger.value``.
     """
 
     start: tuple[str, ...] = ()
     event: tuple[str, ...] = ()
     keyed: tuple[str, ...] = ()
     steps: Mapping[str, str] = field(default_factory=dict)
+    measured: bool = True
 
 
 def root_events(campaign: Campaign) -> RootEvents:
@@ -31,9 +32,10 @@ def root_events(campaign: Campaign) -> RootEvents:
     start, keyed = _starts(campaign)
     sequence = campaign.trigger.sequence if isinstance(campaign.trigger, Absence) else campaign.trigger
     if not isinstance(sequence, Sequence):
-        return RootEvents(start=start, event=start, keyed=keyed)
+        measured = isinstance(campaign.trigger, Threshold | Nth)
+        return RootEvents(start=start, event=start, keyed=keyed, measured=measured)
     named = {step.name: step.of.event for step in sequence.steps if step.name}
-    return RootEvents(start=start, event=(sequence.steps[-1].of.event,), keyed=keyed, steps=named)
+    return RootEvents(start=start, event=(sequence.steps[-1].of.event,), keyed=keyed, steps=named, measured=False)
 
 
 def _starts(campaign: Campaign) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -18,7 +18,8 @@ from sendwhen.campaigns.wait_reader import WaitReader
 from sendwhen.campaigns.when_reader import WhenReader
 from sendwhen.campaigns.words import Reader
 from sendwhen.campaigns.yaml_document import plain_value
-from sendwhen.domain.steps import ExitStep, ListStep, SendStep, SetStep, Step
+from sendwhen.domain.condition import Condition
+from sendwhen.domain.steps import ExitStep, ListStep, SendStep, SetStep, Step, list_attribute
 
 STEPS_LIMIT = 200
 """Steps of a campaign, those of all branches and their ends included."""
@@ -154,7 +155,9 @@ class StepReader:
         name = self._short(node, kind, "newcomers")
         if name is None:
             return None
-        if name in self.whens.segments:
+        definition = self.whens.segments.get(name)
+        is_list = isinstance(definition, Condition) and list_attribute(name) in definition.source
+        if definition is not None and not is_list:
             self.words.refuse(
                 node,
                 f"'{shortened(name)}' is a segment with a definition, which alone says who belongs to it",

@@ -21,6 +21,8 @@ Counter = Literal[
     "sendwhen_timers_fired_total",
     "sendwhen_ticks_total",
     "sendwhen_decisions_total",
+    "sendwhen_transfers_delivered_total",
+    "sendwhen_identity_total",
     "sendwhen_commits_fenced_total",
     "sendwhen_claims_total",
     "sendwhen_log_gaps_total",

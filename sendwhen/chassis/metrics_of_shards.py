@@ -27,8 +27,8 @@ SHARD_METRICS: Final[Mapping[Name, Metric]] = {
         "shard",
         "events",
         "reason",
-        "Events set aside, by reason: other_payload, failed, unreadable, unsorted, quarantined, too_many; and "
-        "decisions: refused_by_sender.",
+        "Events set aside, by reason: other_payload, failed, unreadable, unsorted, quarantined, too_many, "
+        "deleted; and decisions: refused_by_sender.",
         "Read them with `sendwhen deadletters`. other_payload: a client reuses ids. too_many: over 3,000 events of one "
         "customer within a minute. failed, quarantined, refused_by_sender: report a defect.",
     ),
@@ -55,6 +55,22 @@ SHARD_METRICS: Final[Mapping[Name, Metric]] = {
         "Entries appended because a timer was due and no traffic moved the clock; outcome appended or refused.",
         "Refused ones are normal at a change of owner and in a race with traffic; steady ones: two owners, see "
         "fenced commits.",
+    ),
+    "sendwhen_transfers_delivered_total": counter(
+        "shard",
+        "transfers",
+        "",
+        "Rows that went from one partition's outbox to another's log: ties, joined state, forwarded events.",
+        "Nothing to do; a few for each visitor who becomes known.",
+    ),
+    "sendwhen_identity_total": counter(
+        "shard",
+        "customers",
+        "outcome",
+        "What became of identities: merged, ties_refused, forwarded (events that came to a tombstone), deleted, "
+        "expired (visitors), repeated_transfers (recognised and dropped).",
+        "ties_refused that grow: devices shared by many users, or a client that sends wrong ids; `sendwhen customers "
+        "show` says why. repeated_transfers: replies of the store get lost.",
     ),
     "sendwhen_decisions_total": counter(
         "shard",

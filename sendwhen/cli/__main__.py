@@ -10,6 +10,7 @@ import typer
 from sendwhen.cli import (
     backtest,
     campaigns,
+    customers,
     deadletters,
     environment,
     inbox,
@@ -53,6 +54,7 @@ app.command("status")(status.status)
 app.command("track")(track.track)
 app.command("replay")(replay.replay)
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(customers.app, name="customers")
 app.add_typer(log.app, name="log")
 app.command("backtest")(backtest.backtest)
 app.command("env")(environment.env)

@@ -77,6 +77,7 @@ class Client:
         occurred_at_ms: int = 0,
         event_id: str = "",
         traceparent: str = "",
+        previous_id: str = "",
         wait_applied: bool = False,
     ) -> Position:
         """Hand over one event; returns when it is on disk, or with ``wait_applied`` when the shard has committed it.
@@ -95,6 +96,7 @@ class Client:
             occurred_at_ms=occurred_at_ms,
             event_id=event_id or str(uuid4()),
             traceparent=traceparent,
+            previous_id=previous_id,
         )
         request = pb.TrackRequest(event=message_of(event), wait_until=_wait(wait_applied))
         answer = await self._until_taken(lambda: self._stub.Track(request, timeout=self._deadline_s))

@@ -41,6 +41,7 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True):
     user_id: str = ""
     anonymous_id: str = ""
     email: str = ""
+    previous_id: str = ""
     occurred_at_ms: int | None = None
     occurred_at: str | None = None
     properties: msgspec.Raw = msgspec.Raw(b"{}")
@@ -140,6 +141,7 @@ def event_of(line: bytes, number: int, *, file_identity: str) -> Event:
         occurred_at_ms=_instant(row.occurred_at_ms, row.occurred_at),
         properties_json=_object("properties", row.properties),
         attributes_json=_object("attributes", row.attributes),
+        previous_id=row.previous_id,
     )
 
 

@@ -27,6 +27,7 @@ class Event:
         occurred_at_ms: Milliseconds since 1970-01-01 UTC; 0: now.
         event_id: The same on every retry; made here unless given.
         traceparent: W3C trace context, or "".
+        previous_id: An id under which the customer was known before; what it did becomes part of this one's history.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Event:
     occurred_at_ms: int = 0
     event_id: str = field(default_factory=lambda: str(uuid4()))
     traceparent: str = ""
+    previous_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,7 @@ def message_of(event: Event) -> event_pb2.Event:
         properties_json=_json("properties", event.properties),
         attributes_json=_json("attributes", event.attributes),
         traceparent=event.traceparent,
+        previous_id=event.previous_id,
     )
 
 

@@ -9,21 +9,28 @@ from sendwhen.domain.campaign_book import CampaignBook, Compile
 from sendwhen.domain.condition import Fuse
 from sendwhen.domain.customer import learn
 from sendwhen.domain.deadlines import FAILED, AlarmHandler, Deadlines
-from sendwhen.domain.entry import CampaignPut
+from sendwhen.domain.entry import CampaignPut, Delivered
 from sendwhen.domain.event import Event
+from sendwhen.domain.handover import Handover
 from sendwhen.domain.held_events import HeldEventHandler
+from sendwhen.domain.holding import Holding
+from sendwhen.domain.joining import Joining
 from sendwhen.domain.journey import Journey
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
+from sendwhen.domain.recalled import Recalled
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import Alarm, Run
 from sendwhen.domain.seen import ITEM_BYTES, Seen, SeenIds, id_hash
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.visitors import VISITOR, Visitors
 from sendwhen.domain.watching import WATCH, Watching
 
 _SHRINK_EVERY_BYTES = 256 * ITEM_BYTES
 _MINUTE_S = 60
+BY_EVENT = 1
+"""In ``Run.armed``: an event armed it."""
 
 
 class Application:
@@ -31,6 +38,7 @@ class Application:
 
     Attributes:
         book: The partition's campaigns.
+        recalled: Older events, where a transfer needs them.
     """
 
     def __init__(
@@ -41,6 +49,8 @@ class Application:
         fuse: Fuse,
         event_clock: bool,
         limits: ShardLimits,
+        partition: int,
+        partitions: int,
     ) -> None:
         self._limits = limits
         self._seen_max_bytes = limits.seen_ids * ITEM_BYTES
@@ -53,38 +63,73 @@ class Application:
         self._journey = Journey(
             book=self.book, passage=passage, watching=watching, limits=limits, event_clock=event_clock
         )
+        self._visitors = Visitors(live_ms=limits.visitor_ms)
+        self._holding = Holding(book=self.book, passage=passage)
         alarms: dict[str, AlarmHandler] = {
             WATCH: watching,
+            VISITOR: self._visitors,
             held_events.KIND: HeldEventHandler(book=self.book, taker=self._journey),
         }
         self._deadlines = Deadlines(book=self.book, passage=passage, watching=watching, alarms=alarms)
+        self.recalled = Recalled(limits)
+        self._handover = Handover(
+            partition=partition,
+            partitions=partitions,
+            joining=Joining(
+                book=self.book,
+                passage=passage,
+                watching=watching,
+                holding=self._holding,
+                visitors=self._visitors,
+                limits=limits,
+            ),
+            recalled=self.recalled,
+            apply_event=self._forwarded,
+            limits=limits,
+        )
 
     def event(self, resident: Resident, event: Event, index: int, moment: Moment, out: Round) -> bool:
         """Apply an event; whether it changed the customer."""
+        if resident.customer.into is not None:
+            self._handover.forward(resident.customer, event, out)
+            return False
+        if self._event_clock and event.occurred_at_ms < moment.now_ms:
+            detail = f"It happened {moment.now_ms - event.occurred_at_ms} ms before the clock."
+            return self._apply(resident, event, index, moment, out, unsorted=detail)
+        return self._apply(resident, event, index, moment, out)
+
+    def _forwarded(self, resident: Resident, event: Event, index: int, moment: Moment, out: Round) -> bool:
+        # On the events' own time the clock may have gone on while the event was on its way.
+        return self._apply(resident, event, index, moment, out)
+
+    def _apply(
+        self, resident: Resident, event: Event, index: int, moment: Moment, out: Round, *, unsorted: str = ""
+    ) -> bool:
         hashed = id_hash(event.event_id)
         now_ms = moment.now_ms
         seen = resident.seen
         if seen.may_know(hashed) and (known := self._known(seen, hashed, event, now_ms)):
-            if known is Seen.SAME:
-                out.counters.duplicates += 1
-            else:
-                _set_aside(out, event, index, moment, ("other_payload", "The id was seen with another payload."))
+            self._repeated(known, event, index, moment, out)
             return False
-        if len(seen.packed) >= self._minute_bytes and self._floods(seen, now_ms):
-            detail = f"{self._minute_events} events of its customer were applied within a minute."
-            _set_aside(out, event, index, moment, ("too_many", detail))
-            return False
-        if self._event_clock and event.occurred_at_ms < now_ms:
-            detail = f"It happened {now_ms - event.occurred_at_ms} ms before the clock."
-            _set_aside(out, event, index, moment, ("unsorted", detail))
-            return False
+        if unsorted or len(seen.packed) >= self._minute_bytes:
+            why = ("unsorted", unsorted) if unsorted else self._flood(seen, now_ms)
+            if why is not None:
+                _set_aside(out, event, index, moment, why)
+                return False
         draft = replace(resident.customer)
         mark = None
         try:
             overflows = learn(draft, event, seq=moment.seq, at_ms=now_ms, limits=self._limits)
-            if self._journey.concerns(resident.customer, draft, event):
+            if event.anonymous_id or event.previous_id or not draft.user_id:
                 mark = out.mark()
+                self._handover.tie(draft, event, out)
+                self._visitors.met(draft, (moment.seq, now_ms, BY_EVENT, index, 0), now_ms, out)
+            is_reachable = bool(draft.email and draft.runs and not resident.customer.email)
+            if is_reachable or self._journey.concerns(resident.customer, draft, event):
+                mark = mark or out.mark()
                 self._journey.take(resident.customer, draft, event, index=index, moment=moment, out=out)
+                if is_reachable:
+                    self._holding.release(draft, moment, (BY_EVENT, index), out)
         except MemoryError:
             # Says nothing of the event: another process may have room for it.
             raise
@@ -106,8 +151,17 @@ class Application:
             counters.overflows += seen.shrink(self._limits.seen_ids, self._oldest_s(now_ms))
         return True
 
-    def _floods(self, seen: SeenIds, now_ms: int) -> bool:
-        return not self._event_clock and seen.latest_but(self._minute_events) > now_ms // 1_000 - _MINUTE_S
+    @staticmethod
+    def _repeated(known: Seen, event: Event, index: int, moment: Moment, out: Round) -> None:
+        if known is Seen.SAME:
+            out.counters.duplicates += 1
+        else:
+            _set_aside(out, event, index, moment, ("other_payload", "The id was seen with another payload."))
+
+    def _flood(self, seen: SeenIds, now_ms: int) -> tuple[str, str] | None:
+        if self._event_clock or seen.latest_but(self._minute_events) <= now_ms // 1_000 - _MINUTE_S:
+            return None
+        return "too_many", f"{self._minute_events} events of its customer were applied within a minute."
 
     def _known(self, seen: SeenIds, hashed: bytes, event: Event, now_ms: int) -> Seen | None:
         known = seen.look(hashed, event.fingerprint & 0xFFFFFFFF, self._oldest_s(now_ms))
@@ -115,6 +169,19 @@ class Application:
 
     def _oldest_s(self, now_ms: int) -> int:
         return (now_ms - self._limits.seen_ms) // 1_000
+
+    def transfer(self, resident: Resident, item: Delivered, index: int, moment: Moment, out: Round) -> bool:
+        """Apply what another partition has for the customer; whether it changed the customer."""
+        mark = out.mark()
+        try:
+            return self._handover.apply(resident, item.transfer, index, moment, out)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one bad transfer is set aside; its neighbours go on
+            out.back_to(mark)
+            detail = f"Applying the {type(item.transfer).__name__.lower()} raised {type(error).__name__}."
+            out.set_aside(seq=moment.seq, index=index, reason=FAILED, detail=detail, at_ms=moment.at_ms, logged=True)
+            return False
 
     def put(self, entry: CampaignPut, at_ms: int, out: Round) -> None:
         """Bring a version of a campaign into force; one that cannot be compiled leaves the running one in force."""

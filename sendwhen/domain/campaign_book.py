@@ -57,6 +57,11 @@ class CampaignBook:
         """A version that is kept."""
         return self._plans.get((campaign_id, version))
 
+    def in_force(self, campaign_id: str) -> Plan | None:
+        """The version on which new runs start."""
+        row = self._current.get(campaign_id)
+        return None if row is None else self._plans[row.campaign_id, row.version]
+
     def paused(self, campaign_id: str) -> bool:
         """The campaign starts nothing and sends nothing."""
         row = self._current.get(campaign_id)

@@ -16,6 +16,8 @@ from sendwhen.domain.past import behind, chunk_events
 from sendwhen.domain.properties import read_parts, read_value
 from sendwhen.domain.run import Alarm, Run
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.ties import NO_TIES, Ties
+from sendwhen.domain.transfer import Place
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -87,6 +89,8 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
         tallies: Counts of what conditions ask for, by name (``sendwhen.domain.tally``).
         looked: Mark of the watching triggers by which the customer was last looked at (``CampaignBook.watch_mark``).
         past_chunks: How many chunks of older events were cut off (``sendwhen.domain.past``).
+        born_seq: Entry that created the customer (0: before that was noted); tells one life from the next.
+        ties: None: of no other identity.
         sent: Packed instants of the latest emails, by what a cap counts (``sendwhen.domain.sent_mail``).
         goals: The latest email of each campaign that has a goal, until the goal comes or its time is over.
     """
@@ -111,8 +115,24 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     tallies: Mapping[str, bytes] = {}
     looked: str = ""
     past_chunks: int = 0
+    born_seq: int = 0
+    ties: Ties | None = None
     sent: Mapping[str, bytes] = {}
     goals: Mapping[str, AwaitedGoal] = {}
+
+    @property
+    def exists(self) -> bool:
+        """Something is known of the customer; nobody is like a record that was never written, or deleted."""
+        return self.seq > 0
+
+    @property
+    def into(self) -> Place | None:
+        """Where the survivor is; None: this is no tombstone."""
+        return None if self.ties is None else self.ties.into
+
+    def known_ties(self) -> Ties:
+        """The ties, or none."""
+        return self.ties or NO_TIES
 
     def memory(self, campaign_id: str) -> Memory:
         """What the campaign remembers."""
@@ -159,6 +179,8 @@ def learn(customer: Customer, event: Event, *, seq: int, at_ms: int, limits: Sha
         msgspec.DecodeError: The attributes are not a JSON object.
     """
     overflows = 0
+    if not customer.exists:
+        customer.born_seq = seq
     if not customer.first_seen_at_ms:
         customer.first_seen_at_ms = at_ms
     customer.last_seen_at_ms = customer.changed_at_ms = at_ms

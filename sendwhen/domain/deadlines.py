@@ -15,7 +15,7 @@ from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
-from sendwhen.domain.run import EVENT_TIME, TRIGGER_PHASE, Alarm, Run
+from sendwhen.domain.run import TRIGGER_PHASE, Alarm, Run
 from sendwhen.domain.watching import Occasion, Watching
 
 FAILED = "failed"
@@ -75,6 +75,8 @@ class Deadlines:
                 at_ms=moment.at_ms,
             )
         resident.customer = draft
+        if not draft.exists:
+            resident.seen.replace(b"")
 
     def _run(self, draft: Customer, run: Run, moment: Moment, armed: tuple[int, ...], out: Round) -> None:
         plan = self._book.plan(run.campaign_id, run.version)
@@ -82,7 +84,7 @@ class Deadlines:
             _skip(draft, run, moment, out, ("version_gone", "The version that started it is not kept."))
             return
         if plan.on_event_time:
-            moment, armed = replace(moment, now_ms=run.due_at_ms - plan.grace_ms), (EVENT_TIME, *armed)
+            moment, armed = replace(moment, now_ms=run.due_at_ms - plan.grace_ms), plan.place(armed)
         course = Course(customer=draft, run=run, plan=plan, moment=moment, armed=armed)
         if run.phase == TRIGGER_PHASE:
             self._passage.fire(course, out)

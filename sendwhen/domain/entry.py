@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from sendwhen.domain.event import Event
+from sendwhen.domain.transfer import Export, Import, Transfer
 
 
 class EventBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,4 +73,37 @@ class Skip(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Entry = EventBatch | Tick | CampaignPut | CampaignPaused | Skip
+class Delivered(msgspec.Struct, frozen=True, kw_only=True):
+    """One transfer, and which row of which outbox it was; repeated rows are recognised by that.
+
+    Attributes:
+        source: Partition it comes from; -1: an operator.
+        lineage, ordinal: Of the outbox row.
+    """
+
+    transfer: Transfer
+    source: int = -1
+    lineage: str = ""
+    ordinal: int = 0
+
+
+class Transfers(msgspec.Struct, frozen=True, kw_only=True):
+    """What other partitions, or an operator, have for customers of this one, in order."""
+
+    seq: int
+    at_ms: int
+    items: tuple[Delivered | Unreadable, ...]
+
+
+Entry = EventBatch | Tick | CampaignPut | CampaignPaused | Skip | Transfers
+
+
+def uids_of(entry: Transfers) -> Iterable[str]:
+    """Customers whom an entry concerns, each once, in order."""
+    return dict.fromkeys([item.transfer.uid for item in entry.items if not isinstance(item, Unreadable)])
+
+
+def uids_with_past(entry: Transfers) -> Iterable[str]:
+    """Those of whom all that is remembered must be at hand."""
+    transfers = [item.transfer for item in entry.items if not isinstance(item, Unreadable)]
+    return dict.fromkeys([one.uid for one in transfers if isinstance(one, Export | Import)])

@@ -23,6 +23,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         received_at_us: When ingest took it in. No decision reads it.
         fingerprint: Hash of the whole payload but for what ingest sets itself (32 bits): tells a repetition from
             another event under the same id.
+        previous_id: An id under which the customer was known before, as the producer wrote it; or "".
     """
 
     event_id: str
@@ -38,3 +39,4 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     traceparent: str = ""
     received_at_us: int = 0
     fingerprint: int = 0
+    previous_id: str = ""

@@ -20,7 +20,7 @@ from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import STOPPED, Listeners, Plan, holds
 from sendwhen.domain.round import Round
-from sendwhen.domain.run import Run
+from sendwhen.domain.run import Run, on_event_time
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.starts import Seen, Starts
 from sendwhen.domain.telling import say
@@ -59,13 +59,15 @@ class Journey:
         name = event.name
         listeners = self._book.listeners.get(name)
         may_end = bool(customer.runs or customer.alarms) and name in self._book.enders
-        if may_end or name in self._book.on_event_time:
+        late = self._book.least_grace_ms is not None
+        if late and (may_end or name in self._book.on_event_time):
             self._holding.hold(customer, event, index, moment, out)
         place = (moment.seq, moment.now_ms, 1, index)
         seen = Seen.of(event, customer, moment, arrived_ms=moment.now_ms, place=place)
         self._count(customer, seen, out)
         if may_end:
-            self._end_runs(customer, [run for run in customer.runs if not self._on_event_time(run)], seen, out)
+            runs = [run for run in customer.runs if not on_event_time(run.armed)] if late else customer.runs
+            self._end_runs(customer, runs, seen, out)
         if customer.goals and name in self._book.goal_events:
             reach_goals(customer, seen.scope, self._book, moment, out)
         if listeners is not None:
@@ -97,10 +99,6 @@ class Journey:
             self._stop(customer, plan)
         if indexes:
             self._starts.start(customer, plan, indexes, seen, out)
-
-    def _on_event_time(self, run: Run) -> bool:
-        plan = self._book.plan(run.campaign_id, run.version)
-        return plan is not None and plan.on_event_time
 
     def _count(self, customer: Customer, seen: Seen, out: Round) -> None:
         histories = self._book.tally_events.get(seen.scope.name, ())

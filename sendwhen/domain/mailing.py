@@ -15,7 +15,7 @@ from sendwhen.domain.goals import HOLDOUT, await_goal
 from sendwhen.domain.local_clock import quiet_until_ms
 from sendwhen.domain.ranking import PRIORITY, RANKED, ranking_ends_ms
 from sendwhen.domain.round import Round
-from sendwhen.domain.run import send_id
+from sendwhen.domain.run import NO_ADDRESS, send_id
 from sendwhen.domain.send_context import send_context
 from sendwhen.domain.sending_rules import AtQuiet, Category
 from sendwhen.domain.sent_mail import cap_reached, count_email
@@ -23,7 +23,7 @@ from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.shares import held_out
 from sendwhen.domain.steps import SendStep
 
-QUIET, NO_ADDRESS = "quiet_hours", "no_address"
+QUIET = "quiet_hours"
 
 
 class Outcome(Enum):
@@ -52,11 +52,13 @@ class Mailing:
 
     def send(self, course: Course, index: int, step: SendStep, out: Round, *, ranked: bool = False) -> Outcome:
         """Send the step's email, skip it, or hold the run before the step; ``ranked``: it has won against others."""
-        ranked = ranked or course.run.held == RANKED
+        # What the run was held for counts for the step before which it stood, not for a later one.
+        held = course.run.held if course.run.phase == index else ""
+        ranked = ranked or held == RANKED
         verdict = (
             self.not_now(course)
             or self._withheld(course)
-            or self._addressed(course)
+            or self._addressed(course, waited=held == NO_ADDRESS)
             or self._consented(course)
             or self._quiet(course, ranked=ranked)
             or (None if ranked else self._ranking(course))
@@ -64,8 +66,8 @@ class Mailing:
         )
         if isinstance(verdict, _Hold):
             run, due_at_ms, armed = course.run, verdict.due_at_ms, course.armed
-            held = replace(run, phase=index, due_at_ms=due_at_ms, armed=armed, held=verdict.held, latest_ms=0)
-            open_run(course, held, self._limits.runs, out, (verdict.reason, verdict.detail))
+            waiting = replace(run, phase=index, due_at_ms=due_at_ms, armed=armed, held=verdict.held, latest_ms=0)
+            open_run(course, waiting, self._limits.runs, out, (verdict.reason, verdict.detail))
             return Outcome.HELD
         if verdict is not None:
             self.skip(course, index, step, verdict, out)
@@ -101,11 +103,11 @@ class Mailing:
         return None
 
     @staticmethod
-    def _addressed(course: Course) -> _Hold | tuple[str, str] | None:
+    def _addressed(course: Course, *, waited: bool) -> _Hold | tuple[str, str] | None:
         wait = course.plan.campaign.sending.address_wait
         if course.customer.email:
             return None
-        if wait is None or course.run.held == NO_ADDRESS:
+        if wait is None or waited:
             return NO_ADDRESS, "No address is known of the customer."
         due_at_ms = wait.after(course.moment.now_ms) + course.plan.grace_ms
         return _Hold(NO_ADDRESS, due_at_ms, NO_ADDRESS, "Waits for an address of the customer.")

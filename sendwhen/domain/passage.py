@@ -103,8 +103,8 @@ class Passage:
         customer.runs = tuple(one for one in customer.runs if all(one is not run for run, _ in rivals))
         for run, plan in rivals:
             mark = (EVENT_TIME,) if plan.on_event_time else ()
-            armed = (*mark, moment.seq, run.due_at_ms, 0, *run.armed)
-            now = replace(moment, now_ms=run.due_at_ms - plan.grace_ms)
+            armed = (*mark, moment.seq, course.run.due_at_ms, 0, *run.armed)
+            now = replace(moment, now_ms=course.run.due_at_ms - plan.grace_ms)
             rival = replace(course, run=run, plan=plan, moment=now, armed=armed)
             step = plan.campaign.steps[run.phase]
             assert isinstance(step, SendStep)

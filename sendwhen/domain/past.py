@@ -19,6 +19,11 @@ def chunk_events(recent_events: int) -> int:
     return max(1, recent_events // PAST_SLOTS)
 
 
+def kept_events(recent_events: int) -> int:
+    """How many of the latest events can always be told, wherever they lie."""
+    return PAST_SLOTS * chunk_events(recent_events)
+
+
 def behind(packed: bytes, events: int) -> int:
     """Where the first ``events`` of packed events end; each has its length in front, in two bytes."""
     at = 0

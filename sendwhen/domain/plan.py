@@ -13,7 +13,7 @@ from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Fuse, Fused
 from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.predicate import History
-from sendwhen.domain.run import TRIGGER_PHASE, Run
+from sendwhen.domain.run import EVENT_TIME, TRIGGER_PHASE, Run, on_event_time
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.source_text import written
 from sendwhen.domain.steps import BranchStep, SendStep, WaitStep, WaitUntilStep
@@ -43,10 +43,11 @@ class Plan:
         self.starts = _by_event(self.logic.starts)
         self._ends: dict[int, dict[str, list[EventFilter]]] = {TRIGGER_PHASE: _by_event(self.logic.answers)}
         for index, step in enumerate(campaign.steps):
-            if isinstance(step, WaitStep | WaitUntilStep):
-                self._ends[index] = _by_event((*step.exit_on, *campaign.exit_on))
-            elif isinstance(step, SendStep):
+            if isinstance(step, SendStep):
+                # Where its email is held (for an address, for the end of quiet hours): a wait as good as any.
                 self._ends[index] = _by_event(campaign.exit_on)
+            elif isinstance(step, WaitStep | WaitUntilStep):
+                self._ends[index] = _by_event((*step.exit_on, *campaign.exit_on))
         self.on_event_time = campaign.grace_ms is not None
         self.grace_ms = campaign.grace_ms or 0
         self.event_names = frozenset((*self.starts, *self.event_names_that_end_runs()))
@@ -92,6 +93,10 @@ class Plan:
         if goal is not None and goal.of.event == name and self._is_its(run, event, customer, at_ms, limits):
             return GOAL if holds(goal.of.where, event, customer, None, at_ms) else ""
         return ""
+
+    def place(self, armed: tuple[int, ...]) -> tuple[int, ...]:
+        """The place of a run in the order of armings, by which the clock tells event time apart."""
+        return (EVENT_TIME, *armed) if self.on_event_time and not on_event_time(armed) else armed
 
     def passed(self, event: EventScope, customer: CustomerScope, at_ms: int) -> tuple[bool, list[int]]:
         """Whether an event ends the campaign for the customer, and which of the trigger's filters it passes.

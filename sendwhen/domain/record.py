@@ -10,7 +10,7 @@ keep a reader for the old one. ``tests/golden/records`` holds records of every v
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from struct import Struct
 
 import msgspec
@@ -124,6 +124,16 @@ def recent_events(customer: Customer) -> tuple[RecentEvent, ...]:
             )
         )
     return tuple(events)
+
+
+def pack_recent(events: Iterable[RecentEvent]) -> bytes:
+    """Events as a customer holds them; the reverse of ``recent_events``."""
+    packed = bytearray()
+    for event in events:
+        behind_ms = event.logged_at_ms - event.occurred_at_ms
+        one = _encode((event.event_id, event.name, event.occurred_at_ms, behind_ms, event.properties))
+        packed += len(one).to_bytes(2, "big") + one
+    return bytes(packed)
 
 
 def pack_decision(decision: Decision) -> bytes:

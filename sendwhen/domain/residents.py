@@ -97,6 +97,8 @@ class Residents:
         seen, customer, was_due_ms = resident.seen, resident.customer, resident.due_at_ms
         append, replace = seen.settle(self._chunk_bytes)
         past: tuple[tuple[int, bytes], ...] = ()
+        if not customer.exists:
+            return self._deleted(uid, resident, replace)
         if customer.recent_count >= self._chunk_events:
             customer, past = cut_past(customer, self._chunk_events)
             resident.customer = customer
@@ -116,6 +118,11 @@ class Residents:
             due_moved=due_ms != was_due_ms,
             past=past,
         )
+
+    def _deleted(self, uid: str, resident: Resident, seen_replace: bytes | None) -> CustomerChange:
+        moved = resident.due_at_ms is not None
+        resident.dirty, resident.due_at_ms = False, None
+        return CustomerChange(uid=uid, record=None, seen_replace=seen_replace, due_moved=moved)
 
     def evict(self) -> int:
         """Bring both tiers within their bounds, but for dirty customers; how many are gone.

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sendwhen.domain.changes import CampaignRow, Counters, DeadLetter
+from sendwhen.domain.changes import CampaignRow, Changes, Counters, CustomerChange, DeadLetter, ReceivedRow
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind, Send
 from sendwhen.domain.record import pack_decision, packed_beginning
 from sendwhen.domain.run import Alarm, Run
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.transfer import Transfer
 
 _REPEATING = frozenset({Kind.REFUSED, Kind.RESET})
-_Mark = tuple[int, int, int, int, int]
+_Mark = tuple[int, int, int, int, int, int]
 
 
 class Round:
@@ -26,6 +27,7 @@ class Round:
         self._decisions_max = limits.decisions
         self.decisions: list[tuple[str, Decision]] = []
         self.sends: list[Send] = []
+        self.transfers: list[tuple[int, Transfer]] = []
         self.dead_letters: list[DeadLetter] = []
         self.campaigns: dict[tuple[str, str], CampaignRow] = {}
         self.counters = Counters()
@@ -34,13 +36,32 @@ class Round:
     def mark(self) -> _Mark:
         """Where the outputs stand."""
         counters = self.counters
-        return len(self.decisions), len(self.sends), len(self.dead_letters), counters.overflows, counters.late
+        written = len(self.decisions), len(self.sends), len(self.dead_letters), len(self.transfers)
+        return (*written, counters.overflows, counters.late)
 
     def back_to(self, mark: _Mark) -> None:
         """Take back what was added since."""
-        decisions, sends, dead_letters, self.counters.overflows, self.counters.late = mark
+        decisions, sends, dead_letters, transfers, self.counters.overflows, self.counters.late = mark
+        del self.transfers[transfers:]
         del self.decisions[decisions:], self.sends[sends:], self.dead_letters[dead_letters:]
         self.armed.clear()
+
+    def changes(
+        self, position: int, clock_ms: int, customers: Iterable[CustomerChange], received: tuple[ReceivedRow, ...]
+    ) -> Changes:
+        """All that is to be written, together with the customers that changed."""
+        return Changes(
+            position=position,
+            clock_ms=clock_ms,
+            customers=tuple(customers),
+            sends=tuple(self.sends),
+            decisions=tuple(self.decisions),
+            dead_letters=tuple(self.dead_letters),
+            campaigns=tuple(self.campaigns.values()),
+            counters=self.counters,
+            transfers=tuple(self.transfers),
+            received=received,
+        )
 
     def rows(self, rows: Iterable[CampaignRow]) -> None:
         """Add rows of campaigns that changed."""
@@ -73,6 +94,11 @@ class Round:
                 payload=payload,
             )
         )
+
+    def unreadable(self, seq: int, index: int, payload: bytes, at_ms: int) -> None:
+        """Add a dead letter of bytes that are neither event nor transfer."""
+        detail = f"{len(payload)} bytes that are no event."
+        self.set_aside(seq=seq, index=index, reason="unreadable", detail=detail, at_ms=at_ms, payload=payload)
 
     def decide(self, customer: Customer, decision: Decision) -> None:
         """Add a decision and remember it with its customer.

@@ -56,6 +56,10 @@ class StartEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
         )
 
 
+NO_ADDRESS = "no_address"
+"""``Run.held`` of a run that waits for the customer's address."""
+
+
 class Alarm(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A deadline of a customer that is no run's: what has to be looked at again, and when.
 

@@ -97,6 +97,26 @@ class SeenIds:
             self._index = None
         return forgotten
 
+    def join(self, other: bytes) -> None:
+        """Take in the ids of an identity that was tied to the customer, in the order of their times."""
+        if not other:
+            return
+        packed = bytes(self.packed) + other
+        items = [packed[i : i + ITEM_BYTES] for i in range(0, len(packed), ITEM_BYTES)]
+        # Sorting is stable and an id may stand there twice; only times must not go back.
+        items.sort(key=lambda item: _tail.unpack_from(item, 8)[1])
+        self.replace(b"".join(items))
+
+    def shrink_to(self, ids_max: int) -> int:
+        """Let the oldest quarter go where there are too many; how many."""
+        return self.shrink(ids_max, 0) if self.packed else 0
+
+    def replace(self, packed: bytes) -> None:
+        """Hold these instead; they take the place of what is stored."""
+        self.packed = bytearray(packed)
+        self.older_bytes = -1
+        self._index = None
+
     def settle(self, chunk_bytes: int) -> tuple[bytes, bytes | None]:
         """Count whole chunks as older: what is to be appended beside the record, or what takes the place of all there.
 

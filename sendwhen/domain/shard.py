@@ -3,9 +3,10 @@
 No I/O, no clock, no chance: the same entries lead to the same state and decisions in any process, whether live,
 replayed from the start, or resumed from any committed state. For each entry the host
 
-1. makes the customers in ``absent(entry)`` resident (``admit``),
+1. makes the customers in ``absent(entry)`` resident (``admit``), and brings what ``past_wanted`` asks for (``recall``),
 2. makes all deadlines up to the last of ``instants(entry)`` known (``expect``) and the customers in ``due_absent`` of
-   it resident; where they are many, in chunks, by ``advance`` up to an instant not beyond the first of ``instants``,
+   it resident; where they are many, in chunks, by ``advance`` up to an instant not beyond the first of ``instants``
+   (``next_due_before_ms`` tells the next that comes before the entry),
 3. calls ``apply``; and, once for many entries, ``collect``, commits, and calls ``evict``. What was resident before may
    have left then: the host asks ``absent`` and ``due_absent`` again.
 """
@@ -16,20 +17,20 @@ from collections.abc import Collection, Sequence
 from itertools import accumulate
 from typing import assert_never
 
+from sendwhen.domain import entry as entries
 from sendwhen.domain.application import Application
 from sendwhen.domain.campaign_book import Compile
-from sendwhen.domain.changes import CampaignRow, Changes
+from sendwhen.domain.changes import CampaignRow, Changes, ReceivedRow
 from sendwhen.domain.condition import Fuse
-from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Skip, Tick, Unreadable
+from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Skip, Tick, Transfers, Unreadable
 from sendwhen.domain.moment import Moment
+from sendwhen.domain.received import Received
 from sendwhen.domain.residents import Resident
 from sendwhen.domain.round import Round
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.skips import Skips
 from sendwhen.domain.wakes import Wakes
 from sendwhen.errors import Precondition
-
-WHOLE_ENTRY = -1
-_SKIPS_NONE: frozenset[tuple[int, int]] = frozenset()
 
 
 class Shard:
@@ -49,7 +50,9 @@ class Shard:
         fuse: Fuse,
         event_clock: bool = False,
         limits: ShardLimits | None = None,
+        partitions: int = 1,
     ) -> None:
+        """``partitions``: how many there are; a customer's other identities live in any of them."""
         self.partition = partition
         self._limits = limits or ShardLimits()
         self._event_clock = event_clock
@@ -59,6 +62,8 @@ class Shard:
             fuse=fuse,
             event_clock=event_clock,
             limits=self._limits,
+            partition=partition,
+            partitions=partitions,
         )
         self.restore(position=0, clock_ms=0, campaigns=())
 
@@ -68,7 +73,8 @@ class Shard:
         position: int,
         clock_ms: int,
         campaigns: Sequence[CampaignRow],
-        skips: Collection[tuple[int, int]] = _SKIPS_NONE,
+        skips: Collection[tuple[int, int]] = (),
+        received: Sequence[ReceivedRow] = (),
     ) -> None:
         """Forget everything and start from a committed state.
 
@@ -80,12 +86,13 @@ class Shard:
         """
         self.position = position
         self.clock_ms = clock_ms
-        self._skips = set(skips)
+        self._skips = Skips(skips)
         self._wakes = Wakes(known_to_ms=clock_ms, limits=self._limits)
         self._residents = self._wakes.residents
         self._dirty: dict[str, Resident] = {}
         self._unwritten: dict[str, None] = {}
         self._round = Round(self._limits)
+        self._received = Received(received, lineages_max=self._limits.source_lineages)
         self._application.book.restore(campaigns)
 
     @property
@@ -95,10 +102,12 @@ class Shard:
 
     def leave_out(self, seq: int, index: int) -> None:
         """Learn of one more event to be left out, before its entry is applied."""
-        self._skips.add((seq, index))
+        self._skips.add(seq, index)
 
     def absent(self, entry: Entry) -> tuple[str, ...]:
         """Customers that the entry needs and who are not resident, each once, in order."""
+        if isinstance(entry, Transfers):
+            return self._residents.absent(entries.uids_of(entry))
         if not isinstance(entry, EventBatch):
             return ()
         live = self._residents.live
@@ -113,6 +122,14 @@ class Shard:
         """Make a customer resident; None: a new one. One that is resident already is left as it is."""
         if uid not in self._residents:
             self._residents.admit(uid, record, older_ids)
+
+    def past_wanted(self, entry: Entry) -> tuple[str, ...]:
+        """Customers whose older events, which lie beside their records, the entry needs."""
+        return tuple(entries.uids_with_past(entry)) if isinstance(entry, Transfers) else ()
+
+    def recall(self, uid: str, chunks: Sequence[bytes | None]) -> None:
+        """Bring the older events of a customer for the entries until the next ``collect``: chunks by slot."""
+        self._application.recalled.keep(uid, chunks)
 
     def expect(self, wakes: Sequence[tuple[int, str]], complete_to_ms: int) -> None:
         """Learn deadlines from the store: (due_ms, uid), all of them up to ``complete_to_ms``.
@@ -171,6 +188,8 @@ class Shard:
             )
         if isinstance(entry, EventBatch):
             self._apply_events(entry)
+        elif isinstance(entry, Transfers):
+            self._apply_transfers(entry)
         else:
             now_ms = max(self.clock_ms, entry.at_ms)
             self._advance(now_ms, entry)
@@ -179,20 +198,12 @@ class Shard:
 
     def collect(self) -> Changes:
         """Everything since the last collect. Each dirty customer is written once."""
+        self._application.recalled.forget()
         write = self._residents.write
         customers = [write(uid, resident) for uid, resident in self._dirty.items()]
         self._dirty = {}
         done, self._round = self._round, Round(self._limits)
-        return Changes(
-            position=self.position,
-            clock_ms=self.clock_ms,
-            customers=tuple(customers),
-            sends=tuple(done.sends),
-            decisions=tuple(done.decisions),
-            dead_letters=tuple(done.dead_letters),
-            campaigns=tuple(done.campaigns.values()),
-            counters=done.counters,
-        )
+        return done.changes(self.position, self.clock_ms, customers, self._received.drain())
 
     def evict(self) -> int:
         """After what was collected is committed: bring memory within its limits; how many customers left it."""
@@ -201,12 +212,12 @@ class Shard:
 
     def _apply_events(self, batch: EventBatch) -> None:
         out, apply, live, event_clock = self._round, self._application.event, self._residents.live, self._event_clock
-        left_out, before_ms = self._left_out(batch), self.clock_ms
+        left_out, before_ms = self._skips.of(batch.seq, len(batch.events)), self.clock_ms
         moment = None if event_clock else self._move_to(max(before_ms, batch.at_ms), batch, before_ms)
         for index, event in enumerate(batch.events):
             if isinstance(event, Unreadable):
                 if index not in left_out:
-                    self._set_aside(batch.seq, index, event)
+                    self._round.unreadable(batch.seq, index, event.payload, self.clock_ms)
                 continue
             if moment is None or (event_clock and event.occurred_at_ms > self.clock_ms):
                 moment = self._move_to(max(self.clock_ms, event.occurred_at_ms), batch, before_ms)
@@ -219,24 +230,24 @@ class Shard:
         if self._application.book.least_grace_ms is not None:
             self._fire(self.clock_ms, self.clock_ms, batch, self.clock_ms)
 
-    def _left_out(self, batch: EventBatch) -> Collection[int]:
-        if not self._skips:
-            return ()
-        if (batch.seq, WHOLE_ENTRY) in self._skips:
-            return range(len(batch.events))
-        return [index for index in range(len(batch.events)) if (batch.seq, index) in self._skips]
+    def _apply_transfers(self, entry: Transfers) -> None:
+        moment = self._move_to(max(self.clock_ms, entry.at_ms), entry, self.clock_ms)
+        left_out = self._skips.of(entry.seq, len(entry.items))
+        for index, item in enumerate(entry.items):
+            if isinstance(item, Unreadable):
+                if index not in left_out:
+                    self._round.unreadable(entry.seq, index, item.payload, self.clock_ms)
+            elif not self._received.take(item, entry.seq):
+                self._round.counters.repeated_transfers += 1
+            elif index not in left_out:
+                uid = item.transfer.uid
+                resident = self._resident(uid)
+                if self._application.transfer(resident, item, index, moment, self._round):
+                    self._touched(uid, resident)
+                    # A deadline that passed while its run was on its way comes before what comes next.
+                    self._advance(self.clock_ms, entry)
 
-    def _set_aside(self, seq: int, index: int, event: Unreadable) -> None:
-        self._round.set_aside(
-            seq=seq,
-            index=index,
-            reason="unreadable",
-            detail=f"{len(event.payload)} bytes that are no event.",
-            at_ms=self.clock_ms,
-            payload=event.payload,
-        )
-
-    def _move_to(self, now_ms: int, batch: EventBatch, before_ms: int) -> Moment:
+    def _move_to(self, now_ms: int, batch: EventBatch | Transfers, before_ms: int) -> Moment:
         self._advance(now_ms, batch)
         return Moment.of(batch, now_ms=now_ms, at_ms=now_ms, before_ms=before_ms)
 
@@ -269,7 +280,7 @@ class Shard:
     def _apply_change(self, entry: Tick | CampaignPut | CampaignPaused | Skip) -> None:
         match entry:
             case CampaignPut():
-                if (entry.seq, WHOLE_ENTRY) not in self._skips:
+                if not self._skips.whole(entry.seq):
                     self._application.put(entry, self.clock_ms, self._round)
             case CampaignPaused():
                 self._round.rows(self._application.book.pause(entry))

@@ -40,6 +40,12 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
         seen_ids: Event ids remembered for one customer; beyond it the oldest quarter is forgotten, counted.
         young_ids: So many of them, less one, ride in the customer's record (65,535 at most); then they move beside it.
         seen_ms: How long an event id is remembered, in log time.
+        identities: Identities tied to a customer; a further one is refused ("too_many"), counted, and stays by itself.
+        refused_ties: Latest refusals remembered with a customer; the oldest is forgotten, and may be asked for again.
+        visitor_ms: How long a visitor without user id and address is kept since the last event; what expires goes with
+            all it waits for, counted in ``Counters.expired``. 0: for ever.
+        source_lineages: Lineages of another partition's outbox whose rows are recognised when they come again; the one
+            not heard of for longest is forgotten.
         minute_events: Events of one customer that are applied within 60 s of log time; a further one is set aside
             ("too_many"), counted, and welcome later under the same id. They are counted by the remembered ids, so no
             more than three quarters of ``seen_ids`` have an effect. On the events' own time there is no such limit.
@@ -69,6 +75,10 @@ class ShardLimits(msgspec.Struct, frozen=True, kw_only=True):
     seen_ids: int = 4_096
     young_ids: int = 32
     seen_ms: int = 72 * HOUR_MS
+    identities: int = 64
+    refused_ties: int = 16
+    visitor_ms: int = 30 * 24 * HOUR_MS
+    source_lineages: int = 16
     minute_events: int = 3_000
     campaign_versions: int = 64
     live_bytes: int = 512 * 1024 * 1024

@@ -11,7 +11,6 @@ from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer, Memory
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.event import Event
-from sendwhen.domain.mailing import NO_ADDRESS
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import Plan
@@ -33,12 +32,14 @@ class Occasion(msgspec.Struct, gc=False):
         event: What came; None: time passed.
         armed: Place in the order of armings, a number for each to be added.
         armings: Numbers given so far.
+        silent: Nothing fires: what is seen is not new, only seen in another light.
     """
 
     moment: Moment
     armed: tuple[int, ...]
     event: Event | None = None
     armings: int = 0
+    silent: bool = False
 
     def next_armed(self) -> tuple[int, ...]:
         """The next place."""
@@ -136,7 +137,7 @@ class Watching:
         ):
             customer.remember(campaign.campaign_id, Memory(memory.stopped, memory.fired, seen.memory, campaign.version))
         self._set_alarm(customer, plan, seen.next_ms, occasion, out)
-        if seen.fires:
+        if seen.fires and not occasion.silent:
             self._fire(customer, plan, occasion, out)
 
     def _set_alarm(self, customer: Customer, plan: Plan, next_ms: int | None, occasion: Occasion, out: Round) -> None:
@@ -215,11 +216,6 @@ class Watching:
 
     def _wait_on(self, customer: Customer, run: Run, occasion: Occasion, out: Round) -> None:
         plan = self._book.plan(run.campaign_id, run.version)
-        if run.held == NO_ADDRESS and plan is not None and customer.email and run in customer.runs:
-            customer.runs = tuple(one for one in customer.runs if one is not run)
-            course = Course(customer=customer, run=run, plan=plan, moment=occasion.moment, armed=occasion.next_armed())
-            self._passage.resume(course, out)
-            return
         if plan is None or run.held or not 0 <= run.phase < len(plan.campaign.steps) or run not in customer.runs:
             return
         step = plan.campaign.steps[run.phase]
@@ -230,13 +226,14 @@ class Watching:
         others = tuple(one for one in customer.runs if one is not run)
         if holds(step.when, asked):
             customer.runs = others
-            course = Course(customer=customer, run=run, plan=plan, moment=occasion.moment, armed=occasion.next_armed())
+            armed = plan.place(occasion.next_armed())
+            course = Course(customer=customer, run=run, plan=plan, moment=occasion.moment, armed=armed)
             self._passage.walk(course, run.phase + 1, out)
             return
         change_ms = next_change_ms(step.when, asked)
         due_at_ms = (run.latest_ms if change_ms is None else min(run.latest_ms, change_ms)) + plan.grace_ms
         if due_at_ms != run.due_at_ms:
-            waiting = replace(run, due_at_ms=due_at_ms, armed=occasion.next_armed())
+            waiting = replace(run, due_at_ms=due_at_ms, armed=plan.place(occasion.next_armed()))
             customer.runs = (*others, waiting)
             out.armed.append(waiting)
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sendwhen/v1/event.proto\x12\x0bsendwhen.v1\"\xe4\x01\n\x05\x45vent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x14\n\x0c\x61nonymous_id\x18\x04 \x01(\t\x12\r\n\x05\x65mail\x18\x05 \x01(\t\x12\x16\n\x0eoccurred_at_ms\x18\x06 \x01(\x03\x12\x17\n\x0fproperties_json\x18\x07 \x01(\x0c\x12\x17\n\x0f\x61ttributes_json\x18\x08 \x01(\x0c\x12\x13\n\x0btraceparent\x18\t \x01(\t\x12\x16\n\x0ereceived_at_us\x18\n \x01(\x03\x12\x0e\n\x06source\x18\x0b \x01(\t\"0\n\nEventBatch\x12\"\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x12.sendwhen.v1.Event\"\x1f\n\rRawEventBatch\x12\x0e\n\x06\x65vents\x18\x01 \x03(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sendwhen/v1/event.proto\x12\x0bsendwhen.v1\"\xf9\x01\n\x05\x45vent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x14\n\x0c\x61nonymous_id\x18\x04 \x01(\t\x12\r\n\x05\x65mail\x18\x05 \x01(\t\x12\x16\n\x0eoccurred_at_ms\x18\x06 \x01(\x03\x12\x17\n\x0fproperties_json\x18\x07 \x01(\x0c\x12\x17\n\x0f\x61ttributes_json\x18\x08 \x01(\x0c\x12\x13\n\x0btraceparent\x18\t \x01(\t\x12\x16\n\x0ereceived_at_us\x18\n \x01(\x03\x12\x0e\n\x06source\x18\x0b \x01(\t\x12\x13\n\x0bprevious_id\x18\x0c \x01(\t\"0\n\nEventBatch\x12\"\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x12.sendwhen.v1.Event\"\x1f\n\rRawEventBatch\x12\x0e\n\x06\x65vents\x18\x01 \x03(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,9 +32,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sendwhen.v1.event_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EVENT']._serialized_start=41
-  _globals['_EVENT']._serialized_end=269
-  _globals['_EVENTBATCH']._serialized_start=271
-  _globals['_EVENTBATCH']._serialized_end=319
-  _globals['_RAWEVENTBATCH']._serialized_start=321
-  _globals['_RAWEVENTBATCH']._serialized_end=352
+  _globals['_EVENT']._serialized_end=290
+  _globals['_EVENTBATCH']._serialized_start=292
+  _globals['_EVENTBATCH']._serialized_end=340
+  _globals['_RAWEVENTBATCH']._serialized_start=342
+  _globals['_RAWEVENTBATCH']._serialized_end=373
 # @@protoc_insertion_point(module_scope)

@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Event(_message.Message):
-    __slots__ = ("event_id", "name", "user_id", "anonymous_id", "email", "occurred_at_ms", "properties_json", "attributes_json", "traceparent", "received_at_us", "source")
+    __slots__ = ("event_id", "name", "user_id", "anonymous_id", "email", "occurred_at_ms", "properties_json", "attributes_json", "traceparent", "received_at_us", "source", "previous_id")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -19,6 +19,7 @@ class Event(_message.Message):
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     RECEIVED_AT_US_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_ID_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     name: str
     user_id: str
@@ -30,7 +31,8 @@ class Event(_message.Message):
     traceparent: str
     received_at_us: int
     source: str
-    def __init__(self, event_id: _Optional[str] = ..., name: _Optional[str] = ..., user_id: _Optional[str] = ..., anonymous_id: _Optional[str] = ..., email: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., properties_json: _Optional[bytes] = ..., attributes_json: _Optional[bytes] = ..., traceparent: _Optional[str] = ..., received_at_us: _Optional[int] = ..., source: _Optional[str] = ...) -> None: ...
+    previous_id: str
+    def __init__(self, event_id: _Optional[str] = ..., name: _Optional[str] = ..., user_id: _Optional[str] = ..., anonymous_id: _Optional[str] = ..., email: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., properties_json: _Optional[bytes] = ..., attributes_json: _Optional[bytes] = ..., traceparent: _Optional[str] = ..., received_at_us: _Optional[int] = ..., source: _Optional[str] = ..., previous_id: _Optional[str] = ...) -> None: ...
 
 class EventBatch(_message.Message):
     __slots__ = ("events",)

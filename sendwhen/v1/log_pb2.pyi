@@ -7,16 +7,18 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class LogEntry(_message.Message):
-    __slots__ = ("events", "tick", "campaign", "skip")
+    __slots__ = ("events", "tick", "campaign", "skip", "transfers")
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     TICK_FIELD_NUMBER: _ClassVar[int]
     CAMPAIGN_FIELD_NUMBER: _ClassVar[int]
     SKIP_FIELD_NUMBER: _ClassVar[int]
+    TRANSFERS_FIELD_NUMBER: _ClassVar[int]
     events: EventEntry
     tick: TickEntry
     campaign: CampaignEntry
     skip: SkipEntry
-    def __init__(self, events: _Optional[_Union[EventEntry, _Mapping]] = ..., tick: _Optional[_Union[TickEntry, _Mapping]] = ..., campaign: _Optional[_Union[CampaignEntry, _Mapping]] = ..., skip: _Optional[_Union[SkipEntry, _Mapping]] = ...) -> None: ...
+    transfers: TransferEntry
+    def __init__(self, events: _Optional[_Union[EventEntry, _Mapping]] = ..., tick: _Optional[_Union[TickEntry, _Mapping]] = ..., campaign: _Optional[_Union[CampaignEntry, _Mapping]] = ..., skip: _Optional[_Union[SkipEntry, _Mapping]] = ..., transfers: _Optional[_Union[TransferEntry, _Mapping]] = ...) -> None: ...
 
 class EventEntry(_message.Message):
     __slots__ = ("events", "front_received_at_us")
@@ -58,6 +60,24 @@ class CampaignVersion(_message.Message):
     template_hashes: _containers.ScalarMap[str, str]
     sending_policy: bool
     def __init__(self, version: _Optional[str] = ..., source_yaml: _Optional[bytes] = ..., template_hashes: _Optional[_Mapping[str, str]] = ..., sending_policy: _Optional[bool] = ...) -> None: ...
+
+class TransferEntry(_message.Message):
+    __slots__ = ("transfers",)
+    TRANSFERS_FIELD_NUMBER: _ClassVar[int]
+    transfers: _containers.RepeatedCompositeFieldContainer[Transfer]
+    def __init__(self, transfers: _Optional[_Iterable[_Union[Transfer, _Mapping]]] = ...) -> None: ...
+
+class Transfer(_message.Message):
+    __slots__ = ("source_partition", "lineage", "ordinal", "body")
+    SOURCE_PARTITION_FIELD_NUMBER: _ClassVar[int]
+    LINEAGE_FIELD_NUMBER: _ClassVar[int]
+    ORDINAL_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    source_partition: int
+    lineage: str
+    ordinal: int
+    body: bytes
+    def __init__(self, source_partition: _Optional[int] = ..., lineage: _Optional[str] = ..., ordinal: _Optional[int] = ..., body: _Optional[bytes] = ...) -> None: ...
 
 class SkipEntry(_message.Message):
     __slots__ = ("seq", "index", "reason")

@@ -118,6 +118,71 @@ class WhyResponse(_message.Message):
     explanation: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, customer: _Optional[_Union[_customer_pb2.Customer, _Mapping]] = ..., campaign: _Optional[_Union[_campaign_pb2.CampaignSummary, _Mapping]] = ..., decisions: _Optional[_Iterable[_Union[_decision_pb2.Decision, _Mapping]]] = ..., waiting: _Optional[_Iterable[_Union[_decision_pb2.Decision, _Mapping]]] = ..., emails: _Optional[_Iterable[_Union[_email_pb2.Email, _Mapping]]] = ..., explanation: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class ShowCustomerRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: _profile_service_pb2.CustomerId
+    def __init__(self, id: _Optional[_Union[_profile_service_pb2.CustomerId, _Mapping]] = ...) -> None: ...
+
+class ShowCustomerResponse(_message.Message):
+    __slots__ = ("customer", "followed", "identities", "waiting", "expires_at_ms")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    FOLLOWED_FIELD_NUMBER: _ClassVar[int]
+    IDENTITIES_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    customer: _customer_pb2.Customer
+    followed: _containers.RepeatedScalarFieldContainer[str]
+    identities: _containers.RepeatedCompositeFieldContainer[Identity]
+    waiting: _containers.RepeatedCompositeFieldContainer[_decision_pb2.Decision]
+    expires_at_ms: int
+    def __init__(self, customer: _Optional[_Union[_customer_pb2.Customer, _Mapping]] = ..., followed: _Optional[_Iterable[str]] = ..., identities: _Optional[_Iterable[_Union[Identity, _Mapping]]] = ..., waiting: _Optional[_Iterable[_Union[_decision_pb2.Decision, _Mapping]]] = ..., expires_at_ms: _Optional[int] = ...) -> None: ...
+
+class Identity(_message.Message):
+    __slots__ = ("key", "reason", "detail", "decided_at_ms")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    reason: str
+    detail: str
+    decided_at_ms: int
+    def __init__(self, key: _Optional[str] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., decided_at_ms: _Optional[int] = ...) -> None: ...
+
+class MergeCustomersRequest(_message.Message):
+    __slots__ = ("into", "both_known", "wait_applied")
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    INTO_FIELD_NUMBER: _ClassVar[int]
+    BOTH_KNOWN_FIELD_NUMBER: _ClassVar[int]
+    WAIT_APPLIED_FIELD_NUMBER: _ClassVar[int]
+    into: _profile_service_pb2.CustomerId
+    both_known: bool
+    wait_applied: bool
+    def __init__(self, into: _Optional[_Union[_profile_service_pb2.CustomerId, _Mapping]] = ..., both_known: _Optional[bool] = ..., wait_applied: _Optional[bool] = ..., **kwargs) -> None: ...
+
+class MergeCustomersResponse(_message.Message):
+    __slots__ = ("position",)
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    position: _ingest_service_pb2.LogPosition
+    def __init__(self, position: _Optional[_Union[_ingest_service_pb2.LogPosition, _Mapping]] = ...) -> None: ...
+
+class DeleteCustomerRequest(_message.Message):
+    __slots__ = ("id", "wait_applied")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    WAIT_APPLIED_FIELD_NUMBER: _ClassVar[int]
+    id: _profile_service_pb2.CustomerId
+    wait_applied: bool
+    def __init__(self, id: _Optional[_Union[_profile_service_pb2.CustomerId, _Mapping]] = ..., wait_applied: _Optional[bool] = ...) -> None: ...
+
+class DeleteCustomerResponse(_message.Message):
+    __slots__ = ("position", "gone_by_ms")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    GONE_BY_MS_FIELD_NUMBER: _ClassVar[int]
+    position: _ingest_service_pb2.LogPosition
+    gone_by_ms: int
+    def __init__(self, position: _Optional[_Union[_ingest_service_pb2.LogPosition, _Mapping]] = ..., gone_by_ms: _Optional[int] = ...) -> None: ...
+
 class ListDeadLettersRequest(_message.Message):
     __slots__ = ("limit",)
     LIMIT_FIELD_NUMBER: _ClassVar[int]

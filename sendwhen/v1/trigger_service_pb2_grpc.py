@@ -85,6 +85,21 @@ class TriggerStub:
                 request_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.ShowCustomer = channel.unary_unary(
+                '/sendwhen.v1.Trigger/ShowCustomer',
+                request_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.ShowCustomerRequest.SerializeToString,
+                response_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.ShowCustomerResponse.FromString,
+                _registered_method=True)
+        self.MergeCustomers = channel.unary_unary(
+                '/sendwhen.v1.Trigger/MergeCustomers',
+                request_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.MergeCustomersRequest.SerializeToString,
+                response_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.MergeCustomersResponse.FromString,
+                _registered_method=True)
+        self.DeleteCustomer = channel.unary_unary(
+                '/sendwhen.v1.Trigger/DeleteCustomer',
+                request_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.DeleteCustomerRequest.SerializeToString,
+                response_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.DeleteCustomerResponse.FromString,
+                _registered_method=True)
         self.AdvanceClock = channel.unary_unary(
                 '/sendwhen.v1.Trigger/AdvanceClock',
                 request_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.AdvanceClockRequest.SerializeToString,
@@ -168,6 +183,31 @@ class TriggerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ShowCustomer(self, request, context):
+        """A customer by any identity, tombstones followed, with identities tied to it and open waits. NOT_FOUND where nobody is
+        known by that id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MergeCustomers(self, request, context):
+        """Logs that one customer is to be joined into another; answers when that is on disk, before it is done. What it came to
+        shows in ShowCustomer of either: joined, or refused with a reason. Repeating it is harmless.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteCustomer(self, request, context):
+        """Logs that a customer is to be deleted: record, remembered event ids, waits, and the tombstones of identities tied to
+        it. Answers when that is on disk. Sender's suppression list keeps what it has, as keyed hashes. Repeating it is
+        harmless, unless the customer came back meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AdvanceClock(self, request, context):
         """For an installation that runs on the events' own time: moves every partition's clock to an instant.
         FAILED_PRECONDITION in any other installation. Clocks that are later stay; repeating it is harmless.
@@ -223,6 +263,21 @@ def add_TriggerServicer_to_server(servicer, server):
                     servicer.GetStatus,
                     request_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.GetStatusRequest.FromString,
                     response_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.GetStatusResponse.SerializeToString,
+            ),
+            'ShowCustomer': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowCustomer,
+                    request_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.ShowCustomerRequest.FromString,
+                    response_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.ShowCustomerResponse.SerializeToString,
+            ),
+            'MergeCustomers': grpc.unary_unary_rpc_method_handler(
+                    servicer.MergeCustomers,
+                    request_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.MergeCustomersRequest.FromString,
+                    response_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.MergeCustomersResponse.SerializeToString,
+            ),
+            'DeleteCustomer': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteCustomer,
+                    request_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.DeleteCustomerRequest.FromString,
+                    response_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.DeleteCustomerResponse.SerializeToString,
             ),
             'AdvanceClock': grpc.unary_unary_rpc_method_handler(
                     servicer.AdvanceClock,
@@ -479,6 +534,87 @@ class Trigger:
             '/sendwhen.v1.Trigger/GetStatus',
             sendwhen_dot_v1_dot_trigger__service__pb2.GetStatusRequest.SerializeToString,
             sendwhen_dot_v1_dot_trigger__service__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowCustomer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sendwhen.v1.Trigger/ShowCustomer',
+            sendwhen_dot_v1_dot_trigger__service__pb2.ShowCustomerRequest.SerializeToString,
+            sendwhen_dot_v1_dot_trigger__service__pb2.ShowCustomerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MergeCustomers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sendwhen.v1.Trigger/MergeCustomers',
+            sendwhen_dot_v1_dot_trigger__service__pb2.MergeCustomersRequest.SerializeToString,
+            sendwhen_dot_v1_dot_trigger__service__pb2.MergeCustomersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteCustomer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sendwhen.v1.Trigger/DeleteCustomer',
+            sendwhen_dot_v1_dot_trigger__service__pb2.DeleteCustomerRequest.SerializeToString,
+            sendwhen_dot_v1_dot_trigger__service__pb2.DeleteCustomerResponse.FromString,
             options,
             channel_credentials,
             insecure,

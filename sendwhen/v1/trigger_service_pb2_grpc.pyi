@@ -65,6 +65,19 @@ class TriggerStub:
     """Events that could not be applied, latest first."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.GetStatusRequest, _trigger_service_pb2.GetStatusResponse]
     """Partitions, owners, lag, positions, durability."""
+    ShowCustomer: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.ShowCustomerRequest, _trigger_service_pb2.ShowCustomerResponse]
+    """A customer by any identity, tombstones followed, with identities tied to it and open waits. NOT_FOUND where nobody is
+    known by that id.
+    """
+    MergeCustomers: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.MergeCustomersRequest, _trigger_service_pb2.MergeCustomersResponse]
+    """Logs that one customer is to be joined into another; answers when that is on disk, before it is done. What it came to
+    shows in ShowCustomer of either: joined, or refused with a reason. Repeating it is harmless.
+    """
+    DeleteCustomer: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.DeleteCustomerRequest, _trigger_service_pb2.DeleteCustomerResponse]
+    """Logs that a customer is to be deleted: record, remembered event ids, waits, and the tombstones of identities tied to
+    it. Answers when that is on disk. Sender's suppression list keeps what it has, as keyed hashes. Repeating it is
+    harmless, unless the customer came back meanwhile.
+    """
     AdvanceClock: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.AdvanceClockRequest, _trigger_service_pb2.AdvanceClockResponse]
     """For an installation that runs on the events' own time: moves every partition's clock to an instant.
     FAILED_PRECONDITION in any other installation. Clocks that are later stay; repeating it is harmless.
@@ -107,6 +120,19 @@ class TriggerAsyncStub(TriggerStub):
     """Events that could not be applied, latest first."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.GetStatusRequest, _trigger_service_pb2.GetStatusResponse]  # type: ignore[assignment]
     """Partitions, owners, lag, positions, durability."""
+    ShowCustomer: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.ShowCustomerRequest, _trigger_service_pb2.ShowCustomerResponse]  # type: ignore[assignment]
+    """A customer by any identity, tombstones followed, with identities tied to it and open waits. NOT_FOUND where nobody is
+    known by that id.
+    """
+    MergeCustomers: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.MergeCustomersRequest, _trigger_service_pb2.MergeCustomersResponse]  # type: ignore[assignment]
+    """Logs that one customer is to be joined into another; answers when that is on disk, before it is done. What it came to
+    shows in ShowCustomer of either: joined, or refused with a reason. Repeating it is harmless.
+    """
+    DeleteCustomer: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.DeleteCustomerRequest, _trigger_service_pb2.DeleteCustomerResponse]  # type: ignore[assignment]
+    """Logs that a customer is to be deleted: record, remembered event ids, waits, and the tombstones of identities tied to
+    it. Answers when that is on disk. Sender's suppression list keeps what it has, as keyed hashes. Repeating it is
+    harmless, unless the customer came back meanwhile.
+    """
     AdvanceClock: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.AdvanceClockRequest, _trigger_service_pb2.AdvanceClockResponse]  # type: ignore[assignment]
     """For an installation that runs on the events' own time: moves every partition's clock to an instant.
     FAILED_PRECONDITION in any other installation. Clocks that are later stay; repeating it is harmless.
@@ -200,6 +226,37 @@ class TriggerServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_trigger_service_pb2.GetStatusResponse, _abc.Awaitable[_trigger_service_pb2.GetStatusResponse]]:
         """Partitions, owners, lag, positions, durability."""
+
+    @_abc_1.abstractmethod
+    def ShowCustomer(
+        self,
+        request: _trigger_service_pb2.ShowCustomerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trigger_service_pb2.ShowCustomerResponse, _abc.Awaitable[_trigger_service_pb2.ShowCustomerResponse]]:
+        """A customer by any identity, tombstones followed, with identities tied to it and open waits. NOT_FOUND where nobody is
+        known by that id.
+        """
+
+    @_abc_1.abstractmethod
+    def MergeCustomers(
+        self,
+        request: _trigger_service_pb2.MergeCustomersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trigger_service_pb2.MergeCustomersResponse, _abc.Awaitable[_trigger_service_pb2.MergeCustomersResponse]]:
+        """Logs that one customer is to be joined into another; answers when that is on disk, before it is done. What it came to
+        shows in ShowCustomer of either: joined, or refused with a reason. Repeating it is harmless.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteCustomer(
+        self,
+        request: _trigger_service_pb2.DeleteCustomerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trigger_service_pb2.DeleteCustomerResponse, _abc.Awaitable[_trigger_service_pb2.DeleteCustomerResponse]]:
+        """Logs that a customer is to be deleted: record, remembered event ids, waits, and the tombstones of identities tied to
+        it. Answers when that is on disk. Sender's suppression list keeps what it has, as keyed hashes. Repeating it is
+        harmless, unless the customer came back meanwhile.
+        """
 
     @_abc_1.abstractmethod
     def AdvanceClock(

@@ -6,7 +6,18 @@ from collections.abc import Mapping, Sequence
 
 from google.protobuf.message import DecodeError
 
-from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Skip, Tick, Unreadable
+from sendwhen.domain.entry import (
+    CampaignPaused,
+    CampaignPut,
+    Delivered,
+    Entry,
+    EventBatch,
+    Skip,
+    Tick,
+    Transfers,
+    Unreadable,
+)
+from sendwhen.domain.transfer import read_transfer
 from sendwhen.v1 import log_pb2
 from sendwhen.wire.event import events_of
 
@@ -17,27 +28,42 @@ def entry_of(seq: int, at_ms: int, appended_at_us: int, body: bytes) -> Entry:
         message = log_pb2.LogEntry.FromString(body)
     except DecodeError:
         return _unreadable(seq, at_ms, appended_at_us, body)
+    if message.WhichOneof("body") == "events":
+        return EventBatch(
+            seq=seq,
+            at_ms=at_ms,
+            events=events_of(message.events),
+            front_received_at_us=message.events.front_received_at_us,
+            appended_at_us=appended_at_us,
+        )
+    return _rarer_of(seq, at_ms, message) or _unreadable(seq, at_ms, appended_at_us, body)
+
+
+def _rarer_of(seq: int, at_ms: int, message: log_pb2.LogEntry) -> Entry | None:
     match message.WhichOneof("body"):
-        case "events":
-            return EventBatch(
-                seq=seq,
-                at_ms=at_ms,
-                events=events_of(message.events),
-                front_received_at_us=message.events.front_received_at_us,
-                appended_at_us=appended_at_us,
-            )
         case "tick":
             return Tick(seq=seq, at_ms=at_ms)
         case "campaign":
-            return _campaign_of(seq, at_ms, appended_at_us, message.campaign, body)
+            return _campaign_of(seq, at_ms, message.campaign)
         case "skip":
             skip = message.skip
             return Skip(seq=seq, at_ms=at_ms, skipped_seq=skip.seq, index=skip.index, reason=skip.reason)
+        case "transfers":
+            return Transfers(seq=seq, at_ms=at_ms, items=tuple(map(_delivered_of, message.transfers.transfers)))
         case _:
-            return _unreadable(seq, at_ms, appended_at_us, body)
+            return None
 
 
-def _campaign_of(seq: int, at_ms: int, appended_at_us: int, change: log_pb2.CampaignEntry, body: bytes) -> Entry:
+def _delivered_of(message: log_pb2.Transfer) -> Delivered | Unreadable:
+    transfer = read_transfer(message.body)
+    if transfer is None:
+        return Unreadable(payload=message.body)
+    return Delivered(
+        transfer=transfer, source=message.source_partition, lineage=message.lineage, ordinal=message.ordinal
+    )
+
+
+def _campaign_of(seq: int, at_ms: int, change: log_pb2.CampaignEntry) -> Entry | None:
     match change.WhichOneof("change"):
         case "put":
             return CampaignPut(
@@ -50,7 +76,7 @@ def _campaign_of(seq: int, at_ms: int, appended_at_us: int, change: log_pb2.Camp
         case "paused":
             return CampaignPaused(seq=seq, at_ms=at_ms, campaign_id=change.campaign_id, paused=change.paused)
         case _:
-            return _unreadable(seq, at_ms, appended_at_us, body)
+            return None
 
 
 def _unreadable(seq: int, at_ms: int, appended_at_us: int, body: bytes) -> EventBatch:
@@ -66,6 +92,15 @@ def event_entry(events: Sequence[bytes], front_received_at_us: int) -> bytes:
 def tick_entry() -> bytes:
     """The body of a tick."""
     return log_pb2.LogEntry(tick=log_pb2.TickEntry()).SerializeToString()
+
+
+def transfer_entry(rows: Sequence[tuple[int, str, int, bytes]]) -> bytes:
+    """The body of an entry with transfers: (source partition, lineage, ordinal, written transfer) each."""
+    transfers = [
+        log_pb2.Transfer(source_partition=source, lineage=lineage, ordinal=ordinal, body=body)
+        for source, lineage, ordinal, body in rows
+    ]
+    return log_pb2.LogEntry(transfers=log_pb2.TransferEntry(transfers=transfers)).SerializeToString()
 
 
 def campaign_source(*, version: str, source_yaml: bytes, template_hashes: Mapping[str, str]) -> bytes:

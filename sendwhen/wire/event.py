@@ -64,10 +64,10 @@ def event_of_message(message: event_pb2.Event, payload: bytes) -> Event | Unread
         return Unreadable(payload=payload)
     source, traceparent, received_at_us = message.source, message.traceparent, message.received_at_us
     tail = _RECEIVED_BYTES + len(source) + 2 + (len(traceparent) + 2 if traceparent else 0)
-    if len(payload) > tail and payload[-tail] == (_TRACEPARENT_TAG if traceparent else _RECEIVED_TAG):
-        fingerprint = crc32(payload[:-tail])
-    else:
-        fingerprint = _fingerprint_of(message)
+    previous_id = message.previous_id
+    cut = len(payload) > tail and payload[-tail] == (_TRACEPARENT_TAG if traceparent else _RECEIVED_TAG)
+    # previous_id is serialised behind what ingest sets: then there is no such end to cut off.
+    fingerprint = crc32(payload[:-tail]) if cut and not previous_id else _fingerprint_of(message)
     return Event(
         event_id=event_id,
         name=name,
@@ -83,11 +83,13 @@ def event_of_message(message: event_pb2.Event, payload: bytes) -> Event | Unread
         traceparent=traceparent,
         received_at_us=received_at_us,
         fingerprint=fingerprint,
+        previous_id=previous_id,
     )
 
 
 def _fingerprint_of(message: event_pb2.Event) -> int:
-    # Serialised in the order of field numbers, what ingest sets comes last: this equals the cut in event_of_message.
+    # Serialised in the order of field numbers, what ingest sets comes last, but for previous_id, with which nothing is
+    # cut: this equals the cut in event_of_message.
     rest = event_pb2.Event()
     rest.CopyFrom(message)
     rest.ClearField("traceparent")
@@ -110,4 +112,5 @@ def event_message(event: Event) -> event_pb2.Event:
         source=event.source,
         traceparent=event.traceparent,
         received_at_us=event.received_at_us,
+        previous_id=event.previous_id,
     )

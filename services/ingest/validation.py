@@ -15,6 +15,7 @@ EVENT_BYTES_MAX: Final = 32 * 1024
 ID_CHARS_MAX: Final = 128
 IDENTITY_CHARS_MAX: Final = 256
 EMAIL_CHARS_MAX: Final = 254
+PREVIOUS_CHARS_MAX: Final = IDENTITY_CHARS_MAX + len("email:")
 TRACEPARENT_CHARS: Final = 55
 
 EARLIEST_MS: Final = 946_684_800_000  # 2000-01-01
@@ -59,6 +60,8 @@ def normalised(
         _check_text(wrong, "anonymous_id", anonymous_id, IDENTITY_CHARS_MAX, missing="Send more than blanks.")
     if email:
         _check_email(wrong, email)
+    if event.previous_id:
+        _check_text(wrong, "previous_id", event.previous_id, PREVIOUS_CHARS_MAX, missing="Send more than blanks.")
     _check_time(wrong, event.occurred_at_ms, now_ms=now_us // 1_000, event_clock=event_clock)
     for field, text in (("properties_json", event.properties_json), ("attributes_json", event.attributes_json)):
         complaint = complaint_about(text)

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from services.profile.ports import Moved
+
 ENTRY_OVERHEAD_BYTES: Final = 400
 """What an entry costs besides its bytes: keys, the object, its place in the order."""
 
@@ -25,10 +27,12 @@ class Known:
     Attributes:
         partition: Where the customer lives; NOWHERE where every partition was asked in vain.
         customer: Serialised sendwhen.v1.Customer; None: nobody (an answer worth keeping too).
+        moved: The customer was joined into this one; ``customer`` is None then.
     """
 
     partition: int
     customer: bytes | None
+    moved: Moved | None = None
 
     @property
     def size_bytes(self) -> int:

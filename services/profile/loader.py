@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from sendwhen.chassis.metrics import Meter
 from sendwhen.errors import Overloaded, SendwhenError
 from services.profile.cache import NOWHERE, Known, NearCache, Ticket
-from services.profile.ports import AsMessage, Records
+from services.profile.ports import AsMessage, Moved, Records
 
 BATCH_MAX: Final = 500
 """Customers read in one round trip."""
@@ -97,11 +97,17 @@ class Loader:
         for load in batch:
             place, record = found.get(load.uid, (load.partition, None))
             try:
-                customer = None if record is None else self._as_message(record, partition=place).SerializeToString()
+                known = self._known(place, record)
             except SendwhenError as error:
                 self._settle(load, error)
             else:
-                self._settle(load, Known(partition=place, customer=customer))
+                self._settle(load, known)
+
+    def _known(self, place: int, record: bytes | None) -> Known:
+        found = None if record is None else self._as_message(record, partition=place)
+        if isinstance(found, Moved):
+            return Known(partition=place, customer=None, moved=found)
+        return Known(partition=place, customer=None if found is None else found.SerializeToString())
 
     def _settle(self, load: _Load, outcome: Known | Exception) -> None:
         if self._flights.get(load.uid) is load.done:

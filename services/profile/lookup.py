@@ -15,6 +15,8 @@ from services.profile.loader import Loader
 from services.profile.ports import Now
 
 ID_CHARACTERS_MAX: Final = 256
+HOPS_MAX: Final = 16
+"""Tombstones followed, as trigger does; more stand behind each other only while one moves."""
 
 
 class Lookup:
@@ -62,6 +64,21 @@ class Lookup:
 
     async def _get(self, request: GetRequest, remaining_s: float | None) -> bytes:
         uid, partition = self._whom(request.id)
+        freshness = request.freshness
+        at_least_seq = freshness.at_least_seq
+        for _ in range(HOPS_MAX):
+            known, seen = await self._known(uid, partition, at_least_seq, remaining_s)
+            if known.moved is None:
+                break
+            # How fresh the answer must be was said of the partition first asked; it has been seen that far.
+            uid, partition, at_least_seq = known.moved.uid, known.moved.partition, 0
+        customer = _customer_of(known)
+        if freshness.max_age_ms:
+            return await self._without_old_fields(customer, request, known.partition, seen)
+        return _answer(customer, seen)
+
+    async def _known(self, uid: str, partition: int, at_least_seq: int, remaining_s: float | None) -> tuple[Known, int]:
+        """What is known of a uid, and how far its partition has been seen."""
         known = self._cache.find(uid)
         if known is not None:
             partition = known.partition
@@ -71,18 +88,15 @@ class Lookup:
             partition = known.partition
         if partition == NOWHERE:
             raise _nobody()
-        freshness = request.freshness
-        seen = await self._freshness.reach(partition, freshness.at_least_seq, remaining_s=remaining_s)
+        seen = await self._freshness.reach(partition, at_least_seq, remaining_s=remaining_s)
         # Looked up again, because waiting may have made the first answer stale.
         known = self._cache.find(uid)
         hit = known is not None
         if known is None:
             known = await self._loader.load(uid, partition)
-        customer = _customer_of(known)
-        self._metrics.count("sendwhen_profile_reads_total", outcome="hit" if hit else "load")
-        if freshness.max_age_ms:
-            return await self._without_old_fields(customer, request, partition, seen)
-        return _answer(customer, seen)
+        if known.customer is not None:
+            self._metrics.count("sendwhen_profile_reads_total", outcome="hit" if hit else "load")
+        return known, seen
 
     async def _without_old_fields(self, customer: bytes, request: GetRequest, partition: int, seen: int) -> bytes:
         message = Customer.FromString(customer)

@@ -76,11 +76,19 @@ class Changes(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """In the place of a customer who was joined into another: where that one is."""
+
+    uid: str
+    partition: int
+
+
 class AsMessage(Protocol):
     """Turns a stored record into what the outside sees."""
 
-    def __call__(self, record: bytes, *, partition: int) -> Customer:
-        """The customer.
+    def __call__(self, record: bytes, *, partition: int) -> Customer | Moved:
+        """The customer, or where to look instead.
 
         Raises:
             Precondition: A later version of sendwhen wrote it.

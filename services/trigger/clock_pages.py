@@ -13,6 +13,7 @@ from sendwhen.domain.entry import Entry
 from services.trigger.host_limits import HostLimits
 from services.trigger.hosted_partition import Arrived, HostedPartition
 from services.trigger.ports import Due, DueAnswer, ShardRequest
+from services.trigger.recalling import recall
 
 Steps = Generator[ShardRequest, Any, None]
 
@@ -72,6 +73,7 @@ class ClockPages:
             yield from self._know_all(partition, last_ms)
             uids = dict.fromkeys((*shard.due_absent(last_ms), *shard.absent(entry)))
             yield from self._load({partition.number: tuple(uids)})
+            yield from recall([(partition, [(arrived, entry)])])
             partition.apply(arrived, entry)
             yield from self._commit([partition])
             if not self._holds(partition):

@@ -12,6 +12,7 @@ from services.trigger.append import Appender
 from services.trigger.applied import AppliedWatch
 from services.trigger.archiver import Archiver
 from services.trigger.campaigns import Campaigns
+from services.trigger.customers import CustomerDesk
 from services.trigger.front_ports import CampaignChecker, CampaignShelf, Emails, Shards, StoreWatch
 from services.trigger.housekeeping import Housekeeping
 from services.trigger.log_port import Log
@@ -54,13 +55,15 @@ class Front:
             event_log, checker, emails, shelf, clock, partitions=partitions, event_clock=event_clock
         )
         self.appender = Appender(event_log, clock, watch, meter, partitions=partitions, event_clock=event_clock)
+        lookup = Lookup(event_log, partitions=partitions)
         self.applied = AppliedWatch(event_log)
         servicer = TriggerServicer(
             event_log=event_log,
             appender=self.appender,
             applied=self.applied,
             campaigns=campaigns,
-            why=WhyDesk(Lookup(event_log, partitions=partitions), campaigns, checker, emails),
+            why=WhyDesk(lookup, campaigns, checker, emails),
+            customers=CustomerDesk(lookup, event_log, clock, event_clock=event_clock, archived=bool(settings.archive)),
             watch=watch,
             shards=shards,
             event_clock=event_clock,

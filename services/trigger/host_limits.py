@@ -40,7 +40,8 @@ class RelayLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How much the relay holds.
 
     Attributes:
-        push_rows, push_bytes: Rows in one call to sender, and their bytes where it is more than one.
+        push_rows, push_bytes: Rows in one call to sender or delivery to partitions, and their bytes where it is more
+            than one.
         memory_rows: Released rows in memory, for each partition; beyond it they are read from the outbox again.
         backoff_ms, backoff_max_ms: First and longest pause of a partition after sender failed; doubled each time.
         pause_ms: Longest wait for new rows.

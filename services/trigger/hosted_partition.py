@@ -9,11 +9,11 @@ import msgspec
 
 from sendwhen.domain.changes import DeadLetter
 from sendwhen.domain.decision import Send
-from sendwhen.domain.entry import Entry, EventBatch, Unreadable
+from sendwhen.domain.entry import Entry, EventBatch, Transfers, Unreadable
 from sendwhen.domain.shard import Shard
+from sendwhen.domain.skips import WHOLE_ENTRY
+from sendwhen.domain.transfer import write_transfer
 from services.trigger.ports import Claimed, OutboxRow, PartitionCommit, RawEntry
-
-WHOLE_ENTRY = -1
 
 
 class HostPorts(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +70,12 @@ class HostedPartition:
         self._applied: dict[int, Arrived] = {}
         self._latest: Arrived | None = None
         self._set_aside: list[DeadLetter] = []
-        shard.restore(position=claimed.position, clock_ms=claimed.clock_ms, campaigns=claimed.campaigns)
+        shard.restore(
+            position=claimed.position,
+            clock_ms=claimed.clock_ms,
+            campaigns=claimed.campaigns,
+            received=claimed.received,
+        )
 
     def take(self, entries: tuple[RawEntry, ...], read_at_us: int) -> bool:
         """Keep entries for later. False: they do not follow what was read, so the log is not the one we know."""
@@ -89,7 +94,7 @@ class HostedPartition:
         while self.waiting and events < events_max:
             arrived = self.waiting[0]
             entry = self.decoded(arrived)
-            size = len(entry.events) if isinstance(entry, EventBatch) else 1
+            size = _size(entry)
             if found and events + size > events_max:
                 break
             self.waiting.popleft()
@@ -140,6 +145,10 @@ class HostedPartition:
             OutboxRow(ordinal=ordinal, lineage=self._lineage, intent=self._encoded(send, decided_at_us))
             for ordinal, send in enumerate(changes.sends, start=self._next_ordinal)
         )
+        rows += tuple(
+            OutboxRow(ordinal=ordinal, lineage=self._lineage, intent=write_transfer(transfer), target=target)
+            for ordinal, (target, transfer) in enumerate(changes.transfers, start=self._next_ordinal + len(rows))
+        )
         # Not before its entry is passed: a page of timers may be committed first.
         set_aside = [letter for letter in self._set_aside if letter.seq <= changes.position]
         if changes.dead_letters or set_aside:
@@ -180,3 +189,13 @@ class HostedPartition:
         body = arrived.raw.body
         payload = body if letter.index == WHOLE_ENTRY else self._ports.payload(body, letter.index)
         return msgspec.structs.replace(letter, payload=payload)
+
+
+def _size(entry: Entry) -> int:
+    match entry:
+        case EventBatch():
+            return len(entry.events)
+        case Transfers():
+            return len(entry.items)
+        case _:
+            return 1

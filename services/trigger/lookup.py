@@ -1,13 +1,29 @@
-"""Finds a customer's committed record by any of its ids."""
+"""Finds a customer's committed record by any of its ids, tombstones followed."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Final
+
+import msgspec
 
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.partition import customer_uid, normalised_email, routing_hash, routing_key
 from sendwhen.domain.record import read_record
+from sendwhen.errors import Invalid, Violation
+from sendwhen.v1.profile_service_pb2 import CustomerId
 from services.trigger.log_port import Log
+
+HOPS_MAX: Final = 16
+"""Tombstones followed; chains are shortened, so that more than a few stand behind each other only while one moves."""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer, and the tombstones that led there."""
+
+    partition: int
+    customer: Customer
+    followed: tuple[str, ...] = ()
 
 
 class Lookup:
@@ -15,21 +31,54 @@ class Lookup:
 
     def __init__(self, event_log: Log, *, partitions: int) -> None:
         self._log = event_log
-        self._partitions = partitions
+        self.partitions = partitions
 
-    async def by_uid(self, uid: str) -> tuple[int, Customer] | None:
-        """Partition and customer; a uid does not tell its partition, so all are asked."""
-        records = await asyncio.gather(*(self._log.record(partition, uid) for partition in range(self._partitions)))
-        for partition, record in enumerate(records):
-            if record is not None:
-                return partition, read_record(record)
-        return None
+    async def find(self, who: CustomerId) -> Found | None:
+        """The customer meant; None where nobody is known by that id.
 
-    async def by_identity(
-        self, *, user_id: str = "", anonymous_id: str = "", email: str = ""
-    ) -> tuple[int, Customer] | None:
-        """Partition and customer whose events are kept under this identity."""
-        key = routing_key(user_id=user_id, anonymous_id=anonymous_id, email=normalised_email(email))
-        partition = routing_hash(key) % self._partitions
-        record = await self._log.record(partition, customer_uid(key))
-        return None if record is None else (partition, read_record(record))
+        Raises:
+            Invalid: No id is given.
+        """
+        if who.WhichOneof("id") == "uid" and who.uid:
+            found = await self._by_uid(who.uid)
+        else:
+            key = key_of(who, "id")
+            partition = routing_hash(key) % self.partitions
+            found = await self._at(partition, customer_uid(key))
+        return await self._follow(found)
+
+    async def _by_uid(self, uid: str) -> Found | None:
+        # A uid does not tell its partition, so all are asked.
+        everywhere = await asyncio.gather(*(self._at(partition, uid) for partition in range(self.partitions)))
+        return next((found for found in everywhere if found is not None), None)
+
+    async def _at(self, partition: int, uid: str) -> Found | None:
+        record = await self._log.record(partition, uid)
+        return None if record is None else Found(partition=partition, customer=read_record(record))
+
+    async def _follow(self, found: Found | None) -> Found | None:
+        followed: list[str] = []
+        while found is not None and (into := found.customer.into) is not None:
+            followed.append(found.customer.uid)
+            if len(followed) > HOPS_MAX:
+                return None
+            found = await self._at(into.partition, into.uid)
+        return found and msgspec.structs.replace(found, followed=tuple(followed))
+
+
+def key_of(who: CustomerId, field: str) -> str:
+    """The routing key of an identity.
+
+    Raises:
+        Invalid: It is none, or a uid, which has no key.
+    """
+    kind = who.WhichOneof("id")
+    value: str = getattr(who, kind).strip() if kind else ""
+    if not value or kind not in ("user_id", "anonymous_id", "email"):
+        raise Invalid.of([Violation(field=field, description="Send a user_id, anonymous_id or email.")])
+    value = normalised_email(value) if kind == "email" else getattr(who, kind)
+    return routing_key(
+        user_id=value if kind == "user_id" else "",
+        anonymous_id=value if kind == "anonymous_id" else "",
+        email=value if kind == "email" else "",
+    )

@@ -21,9 +21,11 @@ from services.trigger.ports import (
     Claimed,
     Commit,
     DeleteOutbox,
+    Deliver,
     Due,
     DueAnswer,
     Load,
+    LoadPast,
     MarkTrying,
     OutboxRow,
     Push,
@@ -69,6 +71,11 @@ class MeteredShardStore(ShardStore):
         """See ShardStore."""
         with self._losses():
             return self._store.load(request)
+
+    def load_past(self, request: LoadPast) -> Mapping[int, tuple[tuple[bytes | None, ...], ...]]:
+        """See ShardStore."""
+        with self._losses():
+            return self._store.load_past(request)
 
     def due(self, request: Due) -> Mapping[int, DueAnswer]:
         """See ShardStore."""
@@ -124,6 +131,12 @@ class MeteredShardStore(ShardStore):
         with self._losses():
             return self._store.read_outbox(request)
 
+    def deliver(self, request: Deliver) -> None:
+        """See ShardStore."""
+        with self._losses():
+            self._store.deliver(request)
+        self._metrics.count("sendwhen_transfers_delivered_total", len(request.rows))
+
     def delete_outbox(self, request: DeleteOutbox) -> None:
         """See ShardStore."""
         with self._losses():
@@ -157,6 +170,9 @@ class MeteredShardStore(ShardStore):
             metrics.count("sendwhen_timers_fired_total", counters.fired_timers)
         if counters.overflows:
             metrics.count("sendwhen_limit_overflows_total", counters.overflows, limit="customer")
+        for outcome in ("forwarded", "merged", "deleted", "expired", "ties_refused", "repeated_transfers"):
+            if times := getattr(counters, outcome):
+                metrics.count("sendwhen_identity_total", times, outcome=outcome)
         for letter in changes.dead_letters:
             metrics.count("sendwhen_dead_letters_total", reason=letter.reason)
         # Gathered first: many events lead to a decision, and a count costs more than deciding.

@@ -1,4 +1,4 @@
-"""The outbox relay: takes committed decisions to sender, in their order, and yields what it needs instead of doing it.
+"""The outbox relay: takes what was committed to sender and to other partitions, in order. It yields what it needs.
 
 Released rows come from memory. After a claim, after trouble, or when memory's limit was passed, a partition's rows are
 read from the outbox until nothing is left there; sender recognises what it has had before. Partitions are served in
@@ -15,7 +15,9 @@ from typing import Any, NoReturn
 from sendwhen.domain.changes import DeadLetter
 from services.trigger.host_limits import RelayLimits
 from services.trigger.ports import (
+    TO_SENDER,
     DeleteOutbox,
+    Deliver,
     OutboxRow,
     Pause,
     Push,
@@ -77,7 +79,7 @@ class OutboxRelay:
 
     @property
     def pushed(self) -> int:
-        """Rows that sender has made durable since the start, repeated ones included."""
+        """Rows that their receivers have made durable since the start, repeated ones included."""
         return self._pushed
 
     def waiting(self) -> int:
@@ -139,7 +141,10 @@ class OutboxRelay:
         rows = self._fitting(rows)
         last, letter = rows[-1], None
         try:
-            yield Push(partition=partition, rows=rows)
+            if last.target == TO_SENDER:
+                yield Push(partition=partition, rows=rows)
+            else:
+                yield Deliver(source=partition, rows=rows)
         except SenderRefused as refused:
             if len(rows) > 1:
                 lane.singly = len(rows)
@@ -154,9 +159,10 @@ class OutboxRelay:
             lane.rows.popleft()
 
     def _fitting(self, rows: Sequence[OutboxRow]) -> tuple[OutboxRow, ...]:
-        size_bytes = 0
+        size_bytes, to_sender = 0, rows[0].target == TO_SENDER
         for place, row in enumerate(rows):
             size_bytes += len(row.intent)
-            if place and size_bytes > self._limits.push_bytes:
+            other = (row.target == TO_SENDER) != to_sender
+            if place and (other or size_bytes > self._limits.push_bytes):
                 return tuple(rows[:place])
         return tuple(rows)

@@ -13,7 +13,7 @@ from enum import Enum
 
 import msgspec
 
-from sendwhen.domain.changes import CampaignRow, Changes, DeadLetter
+from sendwhen.domain.changes import CampaignRow, Changes, DeadLetter, ReceivedRow
 from sendwhen.errors import Invalid, Unavailable
 
 
@@ -58,6 +58,7 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
         clock_ms: Log time at that position.
         campaigns: All rows kept.
         next_ordinal: For the next outbox row. lineage: of rows to be made by this owner (random, made by the claim).
+        received: How far other partitions' outboxes were received.
         claims_without_progress: Claims, this one included, since a commit last moved the position (1: none before it).
     """
 
@@ -69,6 +70,7 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     next_ordinal: int
     lineage: str
     claims_without_progress: int
+    received: tuple[ReceivedRow, ...] = ()
 
 
 class Why(Enum):
@@ -120,6 +122,12 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     uids: Mapping[int, tuple[str, ...]]
 
 
+class LoadPast(msgspec.Struct, frozen=True, kw_only=True):
+    """Load customers' older events. Answer: by partition, for each uid in order, its chunks by slot (None: none)."""
+
+    uids: Mapping[int, tuple[str, ...]]
+
+
 class Due(msgspec.Struct, frozen=True, kw_only=True):
     """Whose deadlines come. Answer: DueAnswer for each partition asked, the earliest first."""
 
@@ -140,12 +148,21 @@ class DueAnswer(msgspec.Struct, frozen=True, kw_only=True):
     complete_to_ms: int
 
 
+TO_SENDER = -1
+
+
 class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision on its way to sender; ``intent`` is a serialised sendwhen.v1.SendIntent."""
+    """A decision on its way to sender, or a transfer on its way to a partition.
+
+    Attributes:
+        intent: A serialised sendwhen.v1.SendIntent, or a transfer as ``sendwhen.domain.transfer`` writes it.
+        target: Partition to whose log it goes, or TO_SENDER.
+    """
 
     ordinal: int
     lineage: str
     intent: bytes
+    target: int = TO_SENDER
 
 
 class PartitionCommit(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,7 +235,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     rows: Mapping[int, tuple[OutboxRow, ...]]
 
 
-StoreRequest = Claim | Read | Load | Due | Commit | AwaitCommit | AppendTick | MarkTrying
+StoreRequest = Claim | Read | Load | LoadPast | Due | Commit | AwaitCommit | AppendTick | MarkTrying
 ShardRequest = StoreRequest | Release
 
 
@@ -234,6 +251,16 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
     """Hand rows to sender. Answer: None when durable there; thrown in: SenderLost, SenderRefused."""
 
     partition: int
+    rows: tuple[OutboxRow, ...]
+
+
+class Deliver(msgspec.Struct, frozen=True, kw_only=True):
+    """Append rows to the logs of their targets, one entry for each. Answer: None when that is durable.
+
+    Needs no fence: receivers recognise what they had by source, lineage and ordinal.
+    """
+
+    source: int
     rows: tuple[OutboxRow, ...]
 
 
@@ -258,7 +285,7 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     at_most_ms: int
 
 
-RelayRequest = ReadOutbox | Push | DeleteOutbox | Pause
+RelayRequest = ReadOutbox | Push | Deliver | DeleteOutbox | Pause
 
 
 class SenderLost(Unavailable):

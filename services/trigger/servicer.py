@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -14,6 +15,7 @@ from services.trigger.advance import LATEST_MS, advance_clock
 from services.trigger.append import Appender
 from services.trigger.applied import AppliedWatch
 from services.trigger.campaigns import Campaigns
+from services.trigger.customers import CustomerDesk
 from services.trigger.front_messages import (
     dead_letter_message,
     partition_message,
@@ -51,6 +53,7 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
         applied: AppliedWatch,
         campaigns: Campaigns,
         why: WhyDesk,
+        customers: CustomerDesk,
         watch: StoreWatch,
         shards: Shards,
         event_clock: bool,
@@ -60,6 +63,7 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
         self._applied = applied
         self._campaigns = campaigns
         self._why = why
+        self._customers = customers
         self._watch = watch
         self._shards = shards
         self._event_clock = event_clock
@@ -78,9 +82,12 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
             if not 0 <= position.partition < self._partitions:
                 raise _invalid("positions", f"Send partitions from 0 to {self._partitions - 1}.")
             wanted[position.partition] = max(position.seq, wanted.get(position.partition, 0))
+        await self._wait(wanted, context)
+        return pb.WaitAppliedResponse()
+
+    async def _wait(self, wanted: Mapping[int, int], context: Context) -> None:
         remaining_s = context.time_remaining()
         await self._applied.wait(wanted, within_s=WAIT_MAX_S if remaining_s is None else min(remaining_s, WAIT_MAX_S))
-        return pb.WaitAppliedResponse()
 
     async def CheckCampaign(self, request: pb.CheckCampaignRequest, _context: Context) -> pb.CheckCampaignResponse:
         """Validate a campaign."""
@@ -110,6 +117,24 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
     async def Why(self, request: pb.WhyRequest, _context: Context) -> pb.WhyResponse:
         """Explain."""
         return await self._why.answer(request)
+
+    async def ShowCustomer(self, request: pb.ShowCustomerRequest, _context: Context) -> pb.ShowCustomerResponse:
+        """Show one."""
+        return await self._customers.show(request)
+
+    async def MergeCustomers(self, request: pb.MergeCustomersRequest, context: Context) -> pb.MergeCustomersResponse:
+        """Join two."""
+        answer = await self._customers.merge(request)
+        if request.wait_applied:
+            await self._wait({answer.position.partition: answer.position.seq}, context)
+        return answer
+
+    async def DeleteCustomer(self, request: pb.DeleteCustomerRequest, context: Context) -> pb.DeleteCustomerResponse:
+        """Delete one."""
+        answer = await self._customers.delete(request)
+        if request.wait_applied:
+            await self._wait({answer.position.partition: answer.position.seq}, context)
+        return answer
 
     async def ListDeadLetters(
         self, request: pb.ListDeadLettersRequest, _context: Context

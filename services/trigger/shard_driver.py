@@ -17,8 +17,10 @@ import structlog
 from sendwhen.v1 import email_pb2
 from services.trigger.outbox_relay import OutboxRelay
 from services.trigger.ports import (
+    TO_SENDER,
     Claim,
     DeleteOutbox,
+    Deliver,
     OutboxRow,
     Pause,
     Push,
@@ -195,6 +197,9 @@ class ShardDriver:
             case Push():
                 self._sender.push(request)
                 return None
+            case Deliver():
+                self._relay_store.deliver(request)
+                return None
             case ReadOutbox():
                 return tuple(map(self._stamped, self._relay_store.read_outbox(request)))
             case DeleteOutbox():
@@ -204,6 +209,8 @@ class ShardDriver:
                 assert_never(request)
 
     def _stamped(self, row: OutboxRow) -> OutboxRow:
+        if row.target != TO_SENDER:
+            return row
         # Serialised messages that follow each other are merged, so the stamp needs no parsing.
         trace = email_pb2.TraceStamps(committed_at_us=self._now_us())
         stamp = email_pb2.SendIntent(trace=trace).SerializeToString()

@@ -20,13 +20,12 @@ from typing import Any, NoReturn
 import msgspec
 
 from sendwhen.domain.changes import Changes
-from sendwhen.domain.entry import Entry
 from sendwhen.domain.shard import Shard
 from sendwhen.errors import Fenced
 from services.trigger.clock_pages import ClockPages
 from services.trigger.host_commits import HostCommits
 from services.trigger.host_limits import HostLimits
-from services.trigger.hosted_partition import Arrived, HostedPartition, HostPorts
+from services.trigger.hosted_partition import HostedPartition, HostPorts
 from services.trigger.log_gaps import LogGaps
 from services.trigger.ports import (
     AppendTick,
@@ -42,8 +41,8 @@ from services.trigger.ports import (
     StoreLost,
     Why,
 )
+from services.trigger.recalling import Work, last_instant, recall
 
-Work = tuple[HostedPartition, Sequence[tuple[Arrived, Entry]]]
 Steps = Generator[ShardRequest, Any, None]
 TICK_EVERY_MS = 5
 
@@ -230,7 +229,7 @@ class ShardHost:
         for partition, entries in work:
             if not entries:
                 yield from self._try_one(partition)
-        last_ms = {partition: _last_instant(partition, entries) for partition, entries in work if entries}
+        last_ms = {partition: last_instant(partition, entries) for partition, entries in work if entries}
         yield from self._pages.know(last_ms, ahead=True)
         straight = [(p, entries) for p, entries in work if entries and not self._pages.jumps(p, last_ms[p])]
         uids: dict[int, Sequence[str]] = {}
@@ -241,6 +240,7 @@ class ShardHost:
                 wanted.update(dict.fromkeys(shard.absent(entry)))
             uids[partition.number] = tuple(wanted)
         yield from self._load(uids)
+        yield from recall(straight)
         for partition, entries in straight:
             for arrived, entry in entries:
                 partition.apply(arrived, entry)
@@ -297,7 +297,3 @@ class ShardHost:
 
     def _holds(self, partition: HostedPartition) -> bool:
         return self._held.get(partition.number) is partition
-
-
-def _last_instant(partition: HostedPartition, entries: Sequence[tuple[Arrived, Entry]]) -> int:
-    return max(partition.shard.instants(entry)[-1] for _, entry in entries)

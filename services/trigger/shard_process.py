@@ -72,17 +72,23 @@ def host_ports(clock: Clock) -> HostPorts:
 
 
 def _payload(body: bytes, index: int) -> bytes:
-    events = log_pb2.LogEntry.FromString(body).events.events
-    return events[index] if 0 <= index < len(events) else body
+    entry = log_pb2.LogEntry.FromString(body)
+    parts = entry.events.events or [transfer.body for transfer in entry.transfers.transfers]
+    return parts[index] if 0 <= index < len(parts) else body
 
 
 def new_shards(settings: ShardSettings, *, sharing: int, compile_source: Compile) -> Callable[[int], Shard]:
     """Makes empty shards, ``sharing`` of which share the memory allowed."""
-    limits = ShardLimits(live_bytes=settings.live_bytes // sharing, warm_bytes=settings.warm_bytes // sharing)
+    limits = ShardLimits(
+        live_bytes=settings.live_bytes // sharing,
+        warm_bytes=settings.warm_bytes // sharing,
+        visitor_ms=settings.visitor_days * DAY_MS,
+    )
 
     def new_shard(partition: int) -> Shard:
         return Shard(
             partition=partition,
+            partitions=settings.partitions,
             send_key=settings.send_key.encode(),
             compile_campaign=compile_source,
             fuse=fused,

@@ -24,6 +24,7 @@ class ShardSettings:
         clock: "wall" or "events".
         live_bytes: Memory for customers as objects in one actor, shared by its partitions; what is over goes warm.
         warm_bytes: Memory for customers as compressed bytes in one actor; what is over is in the store alone.
+        visitor_days: So long since the last event a visitor is kept without user id and address; 0: for ever.
         death_pause_ms: A dying actor waits so long before its process ends, so that restarts do not follow in a flood.
         log_level: As in ``configure_logs``.
         shard_metrics_listen: Where shard 0 serves its metrics; shard n at that port plus n. "": nowhere.
@@ -38,11 +39,14 @@ class ShardSettings:
     clock: str = "wall"
     live_bytes: int = 512 * 1024 * 1024
     warm_bytes: int = 256 * 1024 * 1024
+    visitor_days: int = 30
     death_pause_ms: int = 500
     log_level: str = "info"
     shard_metrics_listen: str = ""
 
     def __post_init__(self) -> None:
+        if self.visitor_days < 0:
+            raise ValueError(f"visitor_days={self.visitor_days} is negative.")
         if self.clock not in ("wall", "events"):
             raise ValueError(f"clock={self.clock!r} is neither wall nor events.")
         if self.shard_metrics_listen and not self.shard_metrics_listen.rpartition(":")[2].isdecimal():

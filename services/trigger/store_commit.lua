@@ -4,12 +4,12 @@ local VALUES_MAX = 2000 -- unpack takes 7,999 values at most
 local CHANGES_MAX = 10000
 local DEAD_LETTERS_MAX = 10000
 local FLOOD_LETTERS_MAX = 1000
-local FIRST_VALUE = 24
+local FIRST_VALUE = 28
 local EXPIRY_SLACK_MS = 86400000
 
 -- args: owner, generation.
 -- Answers FENCED, or {epoch, position, its nonce, its log time, last ordinal, claims without progress, store's clock ms,
--- campaign rows}.
+-- campaign rows, rows of what was received of other partitions}.
 local function claim(keys, args)
   local head = keys[1]
   local h = redis.call('HMGET', head, 'generation', 'epoch', 'position', 'position_nonce', 'position_ts', 'ordinal', 'claims')
@@ -20,7 +20,8 @@ local function claim(keys, args)
   redis.call('HSET', head, 'epoch', epoch, 'owner', args[1], 'generation', args[2], 'claims', claims)
   local time = redis.call('TIME')
   return {epoch, number(h[3]), h[4] or '', number(h[5]), number(h[6]), claims,
-    time[1] * 1000 + math.floor(time[2] / 1000), redis.call('HVALS', prefix_of(head) .. 'camp')}
+    time[1] * 1000 + math.floor(time[2] / 1000), redis.call('HVALS', prefix_of(head) .. 'camp'),
+    redis.call('HVALS', prefix_of(head) .. 'rcv')}
 end
 
 -- args: epoch, owner, seq. Answers {DONE, how often this was noted} or {FENCED}.
@@ -91,9 +92,10 @@ end
 -- 8 duplicates, 9 uids, joined, 10 ms for which seen ids stay at least after the last of them (0: for ever),
 -- 11 given_ms for skip entries ("" on the events' own time), 12 first ordinal; then how many of each: 13 records (uid,
 -- bytes), 14 deadlines (ms, uid), 15 deadlines gone (uid), 16 seen ids added and 17 replaced (uid, bytes), 18 chunks of
--- older events (field, bytes), 19 outbox rows (lineage, intent), 20 dead letters ("1" where of a flood, bytes),
--- 21 campaign rows (field, bytes), 22 campaign rows gone (field), 23 skip entries (nonce, body); from 24 these values, in
--- that order; last the entry ahead: its seq (0: none), its nonce.
+-- older events (field, bytes), 19 outbox rows (target partition or "" for sender, lineage, intent), 20 dead letters ("1"
+-- where of a flood, bytes), 21 campaign rows (field, bytes), 22 campaign rows gone (field), 23 skip entries (nonce, body),
+-- 24 customers deleted (uid), 25 their chunks of older events (field), 26 rows of what was received (field, bytes), 27 such
+-- rows gone (field); from 28 these values, in that order; last the entry ahead: its seq (0: none), its nonce.
 local function commit(keys, args)
   local head = keys[1]
   local prefix = prefix_of(head)
@@ -133,9 +135,13 @@ local function commit(keys, args)
   end
 
   local at = write_customers(prefix, args, FIRST_VALUE)
-  at = each(at, outbox, 2, function(i)
+  at = each(at, outbox, 3, function(i)
     ordinal = ordinal + 1
-    redis.call('XADD', prefix .. 'out', digits(ordinal) .. '-0', 'l', args[i], 'i', args[i + 1])
+    if args[i] == '' then
+      redis.call('XADD', prefix .. 'out', digits(ordinal) .. '-0', 'l', args[i + 1], 'i', args[i + 2])
+    else
+      redis.call('XADD', prefix .. 'out', digits(ordinal) .. '-0', 'l', args[i + 1], 'i', args[i + 2], 't', args[i])
+    end
   end)
   local dead = number(args[20])
   at = each(at, dead, 2, function(i)
@@ -154,13 +160,18 @@ local function commit(keys, args)
   redis.call('HSET', head, 'position', args[4], 'position_ts', args[6], 'position_nonce', args[5],
     'events_applied', events_applied, 'claims', claims, 'ordinal', ordinal, 'changes', changes,
     'applied', number(h[11]) + number(args[7]), 'duplicates', number(h[12]) + number(args[8]), 'dead', number(h[13]) + dead)
-  each(at, number(args[23]), 2, function(i)
+  at = each(at, number(args[23]), 2, function(i)
     local given_ms = args[11]
     if given_ms == '' then
       given_ms = h[2]
     end
     add_entry(head, h, given_ms, args[11] == '', 0, args[i], args[i + 1])
   end)
+  -- The ids beside a deleted record go with the ids replaced, its deadline with those gone.
+  at = write('HDEL', prefix .. 'rec', args, at, number(args[24]))
+  at = write('HDEL', prefix .. 'past', args, at, number(args[25]))
+  at = write('HSET', prefix .. 'rcv', args, at, 2 * number(args[26]))
+  write('HDEL', prefix .. 'rcv', args, at, number(args[27]))
   return DONE
 end
 

@@ -43,7 +43,7 @@ def due(partition: int) -> str:
 
 
 def outbox(partition: int) -> str:
-    """Stream of rows for sender."""
+    """Stream of rows for sender and for other partitions."""
     return f"sw:{{p{partition}}}:out"
 
 
@@ -55,6 +55,11 @@ def changes(partition: int) -> str:
 def dead_letters(partition: int) -> str:
     """Stream of events set aside."""
     return f"sw:{{p{partition}}}:dead"
+
+
+def received(partition: int) -> str:
+    """Hash: partition/lineage to how far that outbox was received."""
+    return f"sw:{{p{partition}}}:rcv"
 
 
 def flood_letters(partition: int) -> str:

@@ -11,9 +11,11 @@ from services.trigger.ports import (
     Claimed,
     Commit,
     DeleteOutbox,
+    Deliver,
     Due,
     DueAnswer,
     Load,
+    LoadPast,
     MarkTrying,
     OutboxRow,
     Read,
@@ -38,6 +40,10 @@ class ShardStore(Protocol):
         """See Load."""
         ...
 
+    def load_past(self, request: LoadPast) -> Mapping[int, tuple[tuple[bytes | None, ...], ...]]:
+        """See LoadPast."""
+        ...
+
     def due(self, request: Due) -> Mapping[int, DueAnswer]:
         """See Due."""
         ...
@@ -60,6 +66,10 @@ class ShardStore(Protocol):
 
     def read_outbox(self, request: ReadOutbox) -> tuple[OutboxRow, ...]:
         """See ReadOutbox."""
+        ...
+
+    def deliver(self, request: Deliver) -> None:
+        """See Deliver."""
         ...
 
     def delete_outbox(self, request: DeleteOutbox) -> None:

@@ -11,6 +11,7 @@ from services.trigger.ports import (
     Commit,
     Due,
     Load,
+    LoadPast,
     MarkTrying,
     Read,
     StoreRequest,
@@ -30,6 +31,8 @@ def carry_out(store: ShardStore, request: StoreRequest) -> object:
             answer = store.read(request)
         case Load():
             answer = store.load(request)
+        case LoadPast():
+            answer = store.load_past(request)
         case Commit():
             answer = store.commit(request)
         case AwaitCommit():

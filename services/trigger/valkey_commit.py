@@ -8,8 +8,9 @@ from collections.abc import Iterable
 import msgspec
 
 from sendwhen.domain.changes import Changes
+from sendwhen.domain.past import PAST_SLOTS
 from sendwhen.v1 import log_pb2
-from services.trigger.ports import PartitionCommit
+from services.trigger.ports import TO_SENDER, PartitionCommit
 from services.trigger.store_keys import past_field
 from services.trigger.valkey_connection import Argument
 
@@ -32,7 +33,7 @@ def commit_arguments(round_: PartitionCommit, *, given_ms: int | None, ids_expir
     first_ordinal = round_.outbox[0].ordinal if round_.outbox else 0
     if any(row.ordinal != first_ordinal + n for n, row in enumerate(round_.outbox)):
         raise ValueError("ordinals of outbox rows must go on without gaps")
-    groups = (*_customers(changes), *_others(round_))
+    groups = (*_customers(changes), *_others(round_), *_partition(changes))
     return [
         round_.epoch,
         round_.owner,
@@ -61,7 +62,8 @@ def _customers(changes: Changes) -> Iterable[tuple[list[Argument], int]]:
     replaced: list[Argument] = []
     past: list[Argument] = []
     for customer in changes.customers:
-        records += (customer.uid, customer.record)
+        if customer.record is not None:
+            records += (customer.uid, customer.record)
         if not customer.due_moved:
             pass
         elif customer.due_at_ms is None:
@@ -81,7 +83,7 @@ def _others(round_: PartitionCommit) -> Iterable[tuple[list[Argument], int]]:
     changes = round_.changes
     outbox: list[Argument] = []
     for row in round_.outbox:
-        outbox += (row.lineage, row.intent)
+        outbox += ("" if row.target == TO_SENDER else row.target, row.lineage, row.intent)
     letters: list[Argument] = []
     for letter in changes.dead_letters:
         letters += (int(letter.reason == "too_many"), msgspec.msgpack.encode(letter))
@@ -98,4 +100,18 @@ def _others(round_: PartitionCommit) -> Iterable[tuple[list[Argument], int]]:
         if letter.logged:
             skip = log_pb2.SkipEntry(seq=letter.seq, index=letter.index, reason=letter.reason)
             skips += (nonce(), log_pb2.LogEntry(skip=skip).SerializeToString())
-    return (outbox, 2), (letters, 2), (kept, 2), (gone, 1), (skips, 2)
+    return (outbox, 3), (letters, 2), (kept, 2), (gone, 1), (skips, 2)
+
+
+def _partition(changes: Changes) -> Iterable[tuple[list[Argument], int]]:
+    deleted: list[Argument] = [customer.uid for customer in changes.customers if customer.record is None]
+    chunks: list[Argument] = [past_field(str(uid), slot) for uid in deleted for slot in range(PAST_SLOTS)]
+    received: list[Argument] = []
+    forgotten: list[Argument] = []
+    for row in changes.received:
+        field = f"{row.source}/{row.lineage}"
+        if row.ordinal:
+            received += (field, msgspec.msgpack.encode(row))
+        else:
+            forgotten.append(field)
+    return (deleted, 1), (chunks, 1), (received, 2), (forgotten, 1)

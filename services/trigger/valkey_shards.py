@@ -7,7 +7,6 @@ cluster refuses it across slots, so there it becomes those connections; ``_read_
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,18 +16,20 @@ import msgspec
 import redis
 
 from sendwhen.chassis.clock import Clock
-from sendwhen.domain.changes import CampaignRow
 from sendwhen.domain.record import has_older_ids
-from services.trigger import store_keys
+from services.trigger import shard_rows, store_keys
+from services.trigger.delivery import entries_of
 from services.trigger.ports import (
     AppendTick,
     Claim,
     Claimed,
     Commit,
     DeleteOutbox,
+    Deliver,
     Due,
     DueAnswer,
     Load,
+    LoadPast,
     MarkTrying,
     OutboxRow,
     RawEntry,
@@ -37,7 +38,6 @@ from services.trigger.ports import (
     ReadOutbox,
     Refusal,
     StoreLost,
-    Why,
 )
 from services.trigger.store_clock import StoreClock
 from services.trigger.store_library import store_library
@@ -52,8 +52,6 @@ Dedupe promises 72 h of log time, which on the events' own time no expiry measur
 """
 
 _COMPARE_CLOCKS_S = 5.0
-_REFUSALS = {1: Refusal(why=Why.FENCED), 2: Refusal(why=Why.MOVED), 3: Refusal(why=Why.LOST)}
-_ROWS = msgspec.msgpack.Decoder(CampaignRow)
 
 
 class ValkeyShards:
@@ -101,10 +99,10 @@ class ValkeyShards:
         answers: dict[int, Claimed | Refusal] = {}
         for partition, reply in zip(request.partitions, replies, strict=True):
             if isinstance(reply, int):
-                answers[partition] = _REFUSALS[reply]
+                answers[partition] = shard_rows.REFUSALS[reply]
                 continue
             self._store_clock.heard(sent_ms=sent_ms, store_ms=reply[6])
-            answers[partition] = _claimed(reply)
+            answers[partition] = shard_rows.claimed_of(reply)
             self._claimed.add(partition)
         return answers
 
@@ -128,7 +126,7 @@ class ValkeyShards:
         command += ["STREAMS", *partitions, *(f"{after}-0" for after in request.after.values())]
         assert self._reader is not None
         (reply,) = self._on(self._reader, [command], waits_s=request.block_ms / 1_000)
-        return {partitions[key]: tuple(_entry(row) for row in rows) for key, rows in reply or ()}
+        return {partitions[key]: tuple(shard_rows.entry_of(row) for row in rows) for key, rows in reply or ()}
 
     def load(self, request: Load) -> Mapping[int, tuple[tuple[bytes | None, bytes], ...]]:
         """See the port."""
@@ -151,24 +149,31 @@ class ValkeyShards:
             )
         return answers
 
+    def load_past(self, request: LoadPast) -> Mapping[int, tuple[tuple[bytes | None, ...], ...]]:
+        """See the port."""
+        self._check_claimed(request.uids)
+        asked = [(partition, uid) for partition, uids in request.uids.items() for uid in uids]
+        replies = self._call(shard_rows.past_command(partition, uid) for partition, uid in asked)
+        return shard_rows.chunks_of([partition for partition, _ in asked], replies)
+
     def due(self, request: Due) -> Mapping[int, DueAnswer]:
         """See the port."""
         self._check_claimed(request.up_to_ms)
         at_most = request.customers_max
         replies = self._call(
-            _range(partition, "-inf", up_to_ms, "LIMIT", 0, at_most + 1)
+            shard_rows.due_range(partition, "-inf", up_to_ms, "LIMIT", 0, at_most + 1)
             for partition, up_to_ms in request.up_to_ms.items()
         )
         answers: dict[int, DueAnswer] = {}
         for (partition, up_to_ms), reply in zip(request.up_to_ms.items(), replies, strict=True):
-            rows = _due_rows(reply)
+            rows = shard_rows.due_rows(reply)
             complete_to_ms = up_to_ms
             if len(rows) > at_most:
                 cut_ms = rows[-1][0]
                 rows = [row for row in rows if row[0] < cut_ms]
                 complete_to_ms = cut_ms - 1
                 if not rows:
-                    rows = _due_rows(self._call([_range(partition, cut_ms, cut_ms)])[0])
+                    rows = shard_rows.due_rows(self._call([shard_rows.due_range(partition, cut_ms, cut_ms)])[0])
                     complete_to_ms = cut_ms
             answers[partition] = DueAnswer(customers=tuple(rows), complete_to_ms=complete_to_ms)
         return answers
@@ -190,7 +195,7 @@ class ValkeyShards:
             for round_ in request.rounds
         ]
         if not request.begun:
-            return _outcomes(partitions, self._call(commands))
+            return shard_rows.outcomes_of(partitions, self._call(commands))
         self._begun = partitions
         assert self._commands is not None
         with self._closing():
@@ -202,7 +207,7 @@ class ValkeyShards:
         self._check_claimed(self._begun)
         assert self._commands is not None
         with self._closing():
-            return _outcomes(self._begun, self._commands.finish())
+            return shard_rows.outcomes_of(self._begun, self._commands.finish())
 
     def append_tick(self, request: AppendTick) -> bool | Refusal:
         """See the port. On the events' own time a tick leaves the time as it is."""
@@ -212,7 +217,7 @@ class ValkeyShards:
         own_time = "1" if self._events_clock else ""
         entry = (self._clock.now_ms(), nonce(), TICK_BODY, own_time)
         (reply,) = self._call([("FCALL", self._functions.tick, 1, head, *fence, *entry)])
-        return _REFUSALS.get(reply, True)
+        return shard_rows.REFUSALS.get(reply, True)
 
     def mark_trying(self, request: MarkTrying) -> int | Refusal:
         """See the port."""
@@ -220,15 +225,20 @@ class ValkeyShards:
         head = store_keys.head(request.partition)
         fence = (request.epoch, request.owner, request.seq)
         (reply,) = self._call([("FCALL", self._functions.mark_trying, 1, head, *fence)])
-        return _REFUSALS[reply[0]] if reply[0] else int(reply[1])
+        return shard_rows.REFUSALS[reply[0]] if reply[0] else int(reply[1])
 
     def read_outbox(self, request: ReadOutbox) -> tuple[OutboxRow, ...]:
         """See the port."""
         start = f"{request.after_ordinal + 1}-0"
         (rows,) = self._call([("XRANGE", store_keys.outbox(request.partition), start, "+", "COUNT", request.rows_max)])
-        return tuple(
-            OutboxRow(ordinal=int(row_id.partition(b"-")[0]), lineage=fields[1].decode(), intent=fields[3])
-            for row_id, fields in rows
+        return tuple(shard_rows.outbox_row(row_id, fields) for row_id, fields in rows)
+
+    def deliver(self, request: Deliver) -> None:
+        """See the port. The time of the log stays, where it is the events' own."""
+        given_ms, own_time = (0, "1") if self._events_clock else (self._clock.now_ms(), "")
+        self._call(
+            ("FCALL", self._functions.append, 1, store_keys.head(target), given_ms, 0, nonce(), body, 0, own_time)
+            for target, body in entries_of(request).items()
         )
 
     def delete_outbox(self, request: DeleteOutbox) -> None:
@@ -285,35 +295,3 @@ class ValkeyShards:
         sent_ms = self._clock.now_ms()
         ((seconds, micros),) = self._call([("TIME",)])
         self._store_clock.heard(sent_ms=sent_ms, store_ms=int(seconds) * 1_000 + int(micros) // 1_000)
-
-
-def _outcomes(partitions: Sequence[int], replies: Sequence[Any]) -> dict[int, Refusal | None]:
-    return {partition: _REFUSALS.get(reply) for partition, reply in zip(partitions, replies, strict=True)}
-
-
-def _claimed(reply: list[Any]) -> Claimed:
-    return Claimed(
-        epoch=reply[0],
-        position=reply[1],
-        position_nonce=reply[2],
-        clock_ms=reply[3],
-        campaigns=tuple(_ROWS.decode(row) for row in reply[7]),
-        next_ordinal=reply[4] + 1,
-        lineage=secrets.token_hex(8),
-        claims_without_progress=reply[5],
-    )
-
-
-def _entry(row: Any) -> RawEntry:
-    entry_id, fields = row
-    return RawEntry(
-        seq=int(entry_id[:-2]), at_ms=int(fields[3]), appended_at_us=int(fields[5]), nonce=fields[1], body=fields[11]
-    )
-
-
-def _range(partition: int, low: Any, high: int, *more: Any) -> Command:
-    return ("ZRANGE", store_keys.due(partition), low, high, "BYSCORE", *more, "WITHSCORES")
-
-
-def _due_rows(reply: list[bytes]) -> list[tuple[int, str]]:
-    return [(int(score), uid.decode()) for uid, score in zip(reply[::2], reply[1::2], strict=True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.record import remembered_decisions
 from sendwhen.errors import Invalid, NotFound, SendwhenError, Violation
-from sendwhen.v1 import email_pb2, profile_service_pb2
+from sendwhen.v1 import email_pb2
 from sendwhen.v1 import trigger_service_pb2 as pb
 from sendwhen.wire.customer import customer_message, waiting_message
 from sendwhen.wire.decision import decision_message
@@ -34,11 +34,11 @@ class WhyDesk:
         """
         if not request.campaign_id:
             raise Invalid.of([Violation(field="campaign_id", description="Send the campaign's id.")])
-        found = await self._find(request.id)
+        found = await self._lookup.find(request.id)
         standing = await self._campaigns.standing(request.campaign_id)
         if found is None and standing is None:
             raise NotFound("There is no customer and no campaign of these ids.", remedy="Check both for typing errors.")
-        partition, customer = found or (0, None)
+        customer = found.customer if found else None
         decisions = (
             [d for d in remembered_decisions(customer) if d.campaign_id == request.campaign_id] if customer else []
         )
@@ -54,23 +54,17 @@ class WhyDesk:
         paused = standing is not None and standing.campaign.paused
         sentences = explain(campaign, customer, decisions, waiting, emails, paused=paused)
         return pb.WhyResponse(
-            customer=customer_message(customer, partition=partition) if customer else None,
+            customer=customer_message(found.customer, partition=found.partition) if found else None,
             campaign=summary_message(standing) if standing else None,
             decisions=map(decision_message, decisions),
             waiting=map(waiting_message, waiting),
             emails=[email_pb2.Email.FromString(email.row) for email in emails.values()],
-            explanation=sentences + said,
+            explanation=sentences + said + _refused_ties(customer),
         )
 
-    async def _find(self, who: profile_service_pb2.CustomerId) -> tuple[int, Customer] | None:
-        match who.WhichOneof("id"):
-            case "uid" if who.uid:
-                return await self._lookup.by_uid(who.uid)
-            case "user_id" if who.user_id:
-                return await self._lookup.by_identity(user_id=who.user_id)
-            case "anonymous_id" if who.anonymous_id:
-                return await self._lookup.by_identity(anonymous_id=who.anonymous_id)
-            case "email" if who.email.strip():
-                return await self._lookup.by_identity(email=who.email)
-            case _:
-                raise Invalid.of([Violation(field="id", description="Send a uid, user_id, anonymous_id or email.")])
+
+def _refused_ties(customer: Customer | None) -> list[str]:
+    refused = customer.known_ties().refused if customer else ()
+    return [
+        f"What “{one.key}” did is not part of this customer's history ({one.reason}): {one.detail}" for one in refused
+    ]

@@ -8,15 +8,18 @@ import msgspec
 import pytest
 
 from sendwhen.archive.archive import Archive
-from sendwhen.archive.columns import Row, rows_of
+from sendwhen.archive.columns import EVENT, TRANSFER, Row, read_rows, rows_of, table_of
 from sendwhen.archive.compaction import compact_before, compact_day, deletions_of
 from sendwhen.archive.erasure import CLOSES_AFTER_MS, COMPACTS_AT_MS, DAY_MS, HOUR_MS, gone_by_ms
 from sendwhen.archive.local_files import LocalFiles
 from sendwhen.archive.verification import verify
+from sendwhen.domain.partition import customer_uid
+from sendwhen.domain.transfer import Delete, Forget, Forward, write_transfer
 from sendwhen.errors import Unavailable
-from tests.archive.logs import a_log
+from sendwhen.wire.entry import transfer_entry
+from tests.archive.logs import a_log, entry, events
 from tests.archive.test_archive import Failing, rows_in
-from tests.builders import uid_of
+from tests.builders import an_event, uid_of
 
 LOG = a_log(90)
 ALL = [row for one in LOG for row in rows_of(one)]
@@ -158,3 +161,29 @@ def test_the_last_trace_of_who_was_deleted_goes_with_the_compaction_of_the_next_
     assert compaction_ms // DAY_MS > (at_ms + CLOSES_AFTER_MS) // DAY_MS, "the day of the deletion is over by then"
     assert gone_ms - at_ms < 2 * DAY_MS
     assert gone_by_ms(at_ms, archived=False) < at_ms + 4 * HOUR_MS
+
+
+def test_transfers_are_rows_of_whom_they_concern_and_deletions_are_found_in_them(tmp_path: Path) -> None:
+    ada, visitor = uid_of("ada"), customer_uid("anon:a1")
+    event = an_event("Product Viewed", "ada")
+    archive = Archive(LocalFiles(tmp_path))
+    before = transfer_entry([(1, "l", 1, write_transfer(Forward(ada, 1, event))), (1, "l", 2, b"newer")])
+    after = transfer_entry(
+        [(-1, "", 0, write_transfer(Delete(ada))), (2, "m", 3, write_transfer(Forget(visitor, ada, 1)))]
+    )
+    archive.append(3, [entry(1, before), entry(2, events(an_event(who="ada", event_id="e"))), entry(3, after)])
+
+    assert sorted((row.uid, row.seq, row.kind) for row in rows_in(archive)) == sorted(
+        [("", 1, TRANSFER), (ada, 1, TRANSFER), (ada, 2, EVENT), (ada, 3, TRANSFER), (visitor, 3, TRANSFER)]
+    )
+    assert deletions_of(archive, 3) == {ada: 3, visitor: 3}
+
+    assert compact_before(archive, 3, FOR_EVER).rows_removed == 2
+    assert sorted((row.uid, row.seq) for row in rows_in(archive)) == sorted([("", 1), (ada, 3), (visitor, 3)])
+    assert b"ada@" not in b"".join(path.read_bytes() for path in tmp_path.rglob("*.parquet"))
+    assert flaws(archive) == []
+
+
+def test_files_of_before_a_column_came_are_read_and_compacted(tmp_path: Path) -> None:
+    table = table_of(ALL[:40])
+    assert list(read_rows(table.drop_columns(["previous_id"]))) == list(read_rows(table))

@@ -77,7 +77,7 @@ def test_what_the_table_refers_to_is_there() -> None:
         assert name in schema["definitions"]
 
 
-@pytest.mark.parametrize("name", ["campaign", "events"])
+@pytest.mark.parametrize("name", ["campaign", "events", "sending"])
 def test_the_committed_schema_is_what_the_table_says(name: str) -> None:
     committed = (SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8")
     assert committed == schema_text(schemas()[name]), f"sendwhen campaigns schema --of {name} > docs/schemas/…"

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jsonschema
 import pytest
+from ruamel.yaml import YAML
 
 from sendwhen.campaigns import check_lines, check_policy, compile_policy, policy_file
+from sendwhen.campaigns.json_schema import policy_schema
+from sendwhen.campaigns.policy import POLICY_WORDS
 from sendwhen.domain.sending_rules import Cap, Category, SendingPolicy
 from sendwhen.domain.span import Span
 from sendwhen.errors import Invalid
@@ -78,6 +82,16 @@ def test_a_broken_policy_is_told_what_is_wrong_where_and_what_to_write(text: str
     assert checked.policy is None
     with pytest.raises(Invalid):
         compile_policy(text.encode())
+
+
+def test_the_schema_for_editors_knows_the_words_of_the_reader() -> None:
+    schema = policy_schema()
+    validator = jsonschema.Draft7Validator(schema)
+
+    assert not list(validator.iter_errors(YAML(typ="safe", pure=True).load(GOOD)))
+    assert tuple(schema["properties"]) == POLICY_WORDS
+    for broken in ("cap: 1", "caps: {all: {at_most: 1}}", "holdout: all", "quiet_hours: {from: late, to: early}"):
+        assert list(validator.iter_errors(YAML(typ="safe", pure=True).load(broken)))
 
 
 def folder(tmp_path: Path, policy: str) -> Path:

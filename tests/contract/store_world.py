@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar, cast
 
-from sendwhen.domain.changes import CampaignRow, Changes, Counters, CustomerChange, DeadLetter
+from sendwhen.domain.changes import CampaignRow, Changes, Counters, CustomerChange, DeadLetter, ReceivedRow
 from services.trigger.archive_ports import LogTail
 from services.trigger.log_port import Append, Appended, Lagging, Log
 from services.trigger.ports import (
@@ -137,6 +137,7 @@ def changed(
     dead_letters: Sequence[DeadLetter] = (),
     campaigns: Sequence[CampaignRow] = (),
     counters: Counters | None = None,
+    received: Sequence[ReceivedRow] = (),
 ) -> Changes:
     return Changes(
         position=position,
@@ -147,10 +148,11 @@ def changed(
         dead_letters=tuple(dead_letters),
         campaigns=tuple(campaigns),
         counters=counters or Counters(),
+        received=tuple(received),
     )
 
 
-def customer(uid: str, record: bytes = b"r", **more: Any) -> CustomerChange:
+def customer(uid: str, record: bytes | None = b"r", **more: Any) -> CustomerChange:
     return CustomerChange(uid=uid, record=record, **more)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from services.trigger.ports import Refusal, StoreLost, Why
 from tests.contract.commit_contract import CommitContract
+from tests.contract.identity_contract import IdentityContract
 from tests.contract.log_contract import LogContract
 from tests.contract.store_world import ChangeTuple, Owner, World, customer
 from tests.fakes.fixed_clock import FixedClock
@@ -40,7 +41,7 @@ class MemoryWorld(World):
         return [(row.number, row.epoch, row.owner, row.position, row.uids) for row in rows]
 
 
-class TestMemoryStore(LogContract, CommitContract):
+class TestMemoryStore(LogContract, CommitContract, IdentityContract):
     def open(self, **options: Any) -> World:
         return MemoryWorld(**options)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from sendwhen.domain.changes import CampaignRow, Changes
+from sendwhen.domain.changes import CampaignRow, Changes, ReceivedRow
 from sendwhen.domain.entry import Entry
 from sendwhen.domain.past import PAST_SLOTS
 from sendwhen.domain.record import with_past
@@ -24,13 +24,19 @@ class Kept:
     past: dict[tuple[str, int], bytes] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
     campaigns: dict[tuple[str, str], CampaignRow] = field(default_factory=dict)
+    received: dict[tuple[int, str], ReceivedRow] = field(default_factory=dict)
     outputs: list[object] = field(default_factory=list)
 
     def commit(self, changes: Changes) -> None:
         """Keep a round."""
         self.position, self.clock_ms = changes.position, changes.clock_ms
         for one in changes.customers:
-            self.records[one.uid] = one.record
+            if one.record is None:
+                self.records.pop(one.uid, None)
+                for slot in range(PAST_SLOTS):
+                    self.past.pop((one.uid, slot), None)
+            else:
+                self.records[one.uid] = one.record
             self.past |= {(one.uid, slot): chunk for slot, chunk in one.past}
             before = self.seen.get(one.uid, b"")
             self.seen[one.uid] = before + one.seen_append if one.seen_replace is None else one.seen_replace
@@ -43,11 +49,19 @@ class Kept:
             self.campaigns[row.campaign_id, row.version] = row
             if not row.source:
                 del self.campaigns[row.campaign_id, row.version]
+        for heard in changes.received:
+            self.received[heard.source, heard.lineage] = heard
+            if not heard.ordinal:
+                del self.received[heard.source, heard.lineage]
         self.outputs += [*changes.decisions, *changes.sends, *changes.dead_letters]
+
+    def past_of(self, uid: str) -> list[bytes | None]:
+        """Chunks of older events, by slot."""
+        return [self.past.get((uid, slot)) for slot in range(PAST_SLOTS)]
 
     def record(self, uid: str) -> bytes:
         """A customer as whoever looks is shown it."""
-        return with_past(self.records[uid], [self.past.get((uid, slot)) for slot in range(PAST_SLOTS)])
+        return with_past(self.records[uid], self.past_of(uid))
 
     def outputs_by_kind(self) -> dict[str, list[object]]:
         """What was decided, each kind in its order, however it was cut into rounds."""
@@ -88,7 +102,8 @@ class Host:
         """Forget what was not committed; start from what is kept."""
         self.shard = self._make()
         rows = tuple(self.kept.campaigns.values())
-        self.shard.restore(position=self.kept.position, clock_ms=self.kept.clock_ms, campaigns=rows)
+        received = tuple(self.kept.received.values())
+        self.shard.restore(position=self.kept.position, clock_ms=self.kept.clock_ms, campaigns=rows, received=received)
 
     def apply(self, entry: Entry, *, commit_between: bool = False) -> None:
         """As the shard's documentation says; deadlines in small chunks, committed in between where wished."""
@@ -107,6 +122,8 @@ class Host:
                 self._load(shard.absent(entry))
         self._load(shard.due_absent(instants[-1]))
         self._load(shard.absent(entry))
+        for uid in shard.past_wanted(entry):
+            shard.recall(uid, self.kept.past_of(uid))
         shard.apply(entry)
 
     def commit(self) -> None:

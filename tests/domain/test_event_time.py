@@ -6,9 +6,12 @@ from msgspec.structs import replace
 
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.decision import Kind
+from sendwhen.domain.predicate import History, Not
 from sendwhen.domain.record import read_record
+from sendwhen.domain.run import on_event_time
 from sendwhen.domain.shard_limits import ShardLimits
-from sendwhen.domain.steps import WaitStep
+from sendwhen.domain.span import Span
+from sendwhen.domain.steps import WaitStep, WaitUntilStep
 from tests.builders import (
     HOUR_MS,
     MINUTE_MS,
@@ -191,3 +194,18 @@ def test_in_an_installation_on_the_events_own_time_the_grace_only_delays() -> No
     story.happens(an_event("Noise", "bob", at_ms=T0_MS + 2 * HOUR_MS))
 
     assert sent(story) == [("hello", HOUR_MS, 2 * HOUR_MS)]
+
+
+def test_a_wait_until_something_holds_stays_on_event_time_when_it_is_looked_at_again() -> None:
+    seen = History(of=on("Product Viewed"), at_least=1, within=Span(ms=HOUR_MS), tally="views")
+    steps = (WaitUntilStep(when=Not(part=seen), exit_on=(on("Order Completed"),)), a_send())
+    story = Story(a_match("Signed Up", grace_ms=GRACE_MS, steps=steps))
+    comes(story, "Product Viewed", 0, 0)
+    comes(story, "Signed Up", 1, 1)
+    story.tick(20 * MINUTE_MS)
+    comes(story, "Product Viewed", 30 * MINUTE_MS, 30 * MINUTE_MS)
+
+    [change] = story.shard.collect().customers
+    [run] = read_record(change.record).runs
+    assert on_event_time(run.armed)
+    assert run.due_at_ms - T0_MS == 30 * MINUTE_MS + HOUR_MS + GRACE_MS

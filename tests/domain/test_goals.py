@@ -205,3 +205,14 @@ def test_of_two_customers_who_are_one_the_later_email_counts() -> None:
 
     assert joined_goals({"a": early, "b": late}, {"a": late, "c": early}) == {"a": late, "b": late, "c": early}
     assert joined_goals({"a": late}, {"a": early}) == {"a": late}
+
+
+def test_every_email_of_a_run_may_wait_for_an_address() -> None:
+    sending = "send: {category: transactional, no_address: {wait: 1d}}"
+    stage = Stage(campaign("[{send: hello}, {send: again}]", sending=sending))
+
+    stage.happens("0s", email="")
+    stage.tick("1d")
+    stage.happens("1d1h", "told")
+
+    assert stage.told("entered", "finished", "waiting") == ["1d skipped hello (no_address)", "1d1h send again"]

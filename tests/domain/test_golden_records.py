@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from sendwhen.domain.campaign import Reentry
 from sendwhen.domain.changes import CustomerChange
@@ -123,12 +124,22 @@ def test_what_is_written_today_reads_as_what_version_2_wrote() -> None:
     record = change.record
 
     assert VERSION == 2
-    assert read_record(record) == read_record((RECORDS / "v2.bin").read_bytes())
+    assert read_record(record) == read_record((RECORDS / "v2.ties.bin").read_bytes())
+    former = replace(read_record(record), born_seq=0, ties=None)
+    assert former == read_record((RECORDS / "v2.bin").read_bytes())
     assert young_ids(record) == young_ids((RECORDS / "v2.bin").read_bytes())
     assert change.past == ((0, (RECORDS / "v2.past.bin").read_bytes()),)
     assert write_record(read_record(record), young_ids(record)) == record
     assert len(young_ids(record)) == 5 * ITEM_BYTES
     assert not has_older_ids(record)
+
+
+def test_a_record_of_version_2_before_ties_were_known_reads_as_one_without() -> None:
+    _, change = a_customer_with_everything()
+
+    former = read_record((RECORDS / "v2.bin").read_bytes())
+    assert (former.born_seq, former.ties) == (0, None)
+    assert former == replace(read_record(change.record), born_seq=0, ties=None)
 
 
 def test_a_repetition_is_known_where_a_former_version_wrote_all_ids_beside_the_record() -> None:
@@ -180,5 +191,4 @@ def test_a_record_of_a_later_version_is_refused_by_name() -> None:
 
 if __name__ == "__main__":
     written_now = a_customer_with_everything()[1]
-    (RECORDS / f"v{VERSION}.bin").write_bytes(written_now.record)
-    (RECORDS / f"v{VERSION}.past.bin").write_bytes(written_now.past[0][1])
+    (RECORDS / f"v{VERSION}.ties.bin").write_bytes(written_now.record)

@@ -159,3 +159,13 @@ def test_customers_are_compared_apart() -> None:
     stage.tick("1h")
 
     assert sorted(stage.told("entered", "finished", "waiting")) == ["1h high send hello", "1h low send hello"]
+
+
+def test_who_won_before_quiet_hours_has_won_for_that_email_and_no_other() -> None:
+    night = 'quiet_hours: {from: "22:00", to: "08:00"}'
+    stage = Stage(wanting("high", 9, steps="[{send: hello}, {send: again}]"), policy=f"{WINDOW}\n{night}")
+
+    stage.happens("21h30m")
+    stage.tick("3d")
+
+    assert stage.told("entered", "finished", "waiting") == ["1d8h high send hello", "1d9h high send again"]

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sendwhen.domain.changes import CampaignRow, DeadLetter
+from sendwhen.domain.changes import CampaignRow, DeadLetter, ReceivedRow
 from sendwhen.domain.past import PAST_SLOTS
 from sendwhen.domain.record import with_past
 from sendwhen.v1 import log_pb2
@@ -78,6 +78,7 @@ class MemoryPartition:
     change_rows: list[ChangeRow] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     campaigns: dict[tuple[str, str], CampaignRow] = field(default_factory=dict)
+    received: dict[tuple[int, str], ReceivedRow] = field(default_factory=dict)
 
     def copied(self) -> MemoryPartition:
         """The same state, apart."""
@@ -162,6 +163,7 @@ class MemoryPartition:
             next_ordinal=self.ordinal + 1,
             lineage=lineage,
             claims_without_progress=self.claims,
+            received=tuple(self.received.values()),
         )
 
     def fenced(self, epoch: int, owner: str) -> bool:
@@ -219,7 +221,12 @@ class MemoryPartition:
 
     def _write_customers(self, round_: PartitionCommit) -> None:
         for customer in round_.changes.customers:
-            self.records[customer.uid] = customer.record
+            if customer.record is None:
+                self.records.pop(customer.uid, None)
+                for slot in range(PAST_SLOTS):
+                    self.past.pop((customer.uid, slot), None)
+            else:
+                self.records[customer.uid] = customer.record
             self.past |= {(customer.uid, slot): chunk for slot, chunk in customer.past}
             if customer.seen_replace is not None:
                 self.seen[customer.uid] = customer.seen_replace
@@ -246,6 +253,11 @@ class MemoryPartition:
                 self.campaigns[row.campaign_id, row.version] = row
             else:
                 self.campaigns.pop((row.campaign_id, row.version), None)
+        for heard in changes.received:
+            if heard.ordinal:
+                self.received[heard.source, heard.lineage] = heard
+            else:
+                self.received.pop((heard.source, heard.lineage), None)
 
     def _set_aside(self, letters: Sequence[DeadLetter]) -> None:
         self.dead += len(letters)
@@ -256,6 +268,10 @@ class MemoryPartition:
                 self.dead_letters.remove(letter)
 
     # --- what is read ---
+
+    def past_of(self, uid: str) -> tuple[bytes | None, ...]:
+        """Chunks of older events, by slot."""
+        return tuple(self.past.get((uid, slot)) for slot in range(PAST_SLOTS))
 
     def due_up_to(self, up_to_ms: int, customers_max: int) -> DueAnswer:
         """See Due."""

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sendwhen.chassis.clock import Clock
 from sendwhen.v1 import log_pb2
+from services.trigger.delivery import entries_of
 from services.trigger.ports import (
     AppendTick,
     Claim,
     Claimed,
     Commit,
     DeleteOutbox,
+    Deliver,
     Due,
     DueAnswer,
     Load,
+    LoadPast,
     MarkTrying,
     OutboxRow,
     PartitionCommit,
@@ -107,6 +110,17 @@ class MemoryShards:
 
         return self._carry_out(act, request.uids)
 
+    def load_past(self, request: LoadPast) -> Mapping[int, tuple[tuple[bytes | None, ...], ...]]:
+        """See the port."""
+
+        def act() -> Mapping[int, tuple[tuple[bytes | None, ...], ...]]:
+            return {
+                number: tuple(self._store.partitions[number].past_of(uid) for uid in uids)
+                for number, uids in request.uids.items()
+            }
+
+        return self._carry_out(act, request.uids)
+
     def due(self, request: Due) -> Mapping[int, DueAnswer]:
         """See the port."""
         return self._carry_out(
@@ -179,6 +193,22 @@ class MemoryShards:
             return tuple(row for ordinal, row in outbox.items() if ordinal > request.after_ordinal)[: request.rows_max]
 
         return self._carry_out(act)
+
+    def deliver(self, request: Deliver) -> None:
+        """See the port. On the events' own time the log's time stays."""
+
+        def act() -> None:
+            for number, body in entries_of(request).items():
+                self._store.partitions[number].append(
+                    at_ms=0 if self._store.events_clock else self._store.log_time(self._clock.now_ms()),
+                    store_us=self._store.clock.now_us(),
+                    events=0,
+                    nonce=self._store.nonce(),
+                    body=body,
+                    lag_max=0,
+                )
+
+        self._carry_out(act)
 
     def delete_outbox(self, request: DeleteOutbox) -> None:
         """See the port."""

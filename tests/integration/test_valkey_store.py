@@ -14,6 +14,7 @@ from services.trigger import store_keys
 from services.trigger.valkey_log import ValkeyLog
 from services.trigger.valkey_shards import ValkeyShards
 from tests.contract.commit_contract import CommitContract
+from tests.contract.identity_contract import IdentityContract
 from tests.contract.log_contract import LogContract
 from tests.contract.store_world import ChangeTuple, World
 from tests.integration.valkey_process import ValkeyServer
@@ -67,7 +68,7 @@ class ValkeyWorld(World):
         self._runner.close()
 
 
-class TestValkeyStore(LogContract, CommitContract):
+class TestValkeyStore(LogContract, CommitContract, IdentityContract):
     @pytest.fixture(autouse=True)
     def _worlds(self, valkey: ValkeyServer) -> Iterator[None]:
         self._server = valkey

@@ -108,6 +108,8 @@ class Oracle:
                 self._held = [one for one in self._held if one[2] is not gone]
             case "merge":
                 self._merge(self._name(line["from"]), line["into"])
+                # The one who survives is known from now on, if only by name.
+                self._event({"at": f"{self._clock - self._t0}ms", "who": line["into"]}, self._clock)
 
     # ---------------------------------------------------------------- time
     def _watermark(self) -> int:
@@ -265,7 +267,7 @@ class Oracle:
             self._fire(person, wait, event.at)
             return
         same = [one for one in person.waits if one.trigger and one.key == key]
-        restart = {"session_end": "extend", "absence": rule.get("on_restart", "reset")}.get(rule["kind"], "reset")
+        restart = _restart(rule)
         if same and restart == "keep":
             return
         if same and restart == "extend":
@@ -437,22 +439,42 @@ class Oracle:
         person.stopped = person.stopped or other.stopped
         person.first = min((one for one in (person.first, other.first) if one is not None), default=None)
         for event in events:
-            person.waits = [
-                wait for wait in person.waits if event.order <= wait.order or not self._ended_by(wait, event)
-            ]
+            person.waits = [wait for wait in person.waits if not (_behind(wait, event) and self._ended_by(wait, event))]
         if person.stopped:
             person.waits = []
+        self._see_again(person)
         self._one_wait_for_each_key(person)
+
+    def _see_again(self, person: Person) -> None:
+        """Whom the customer has become is no event."""
+        person.looked = self._clock
+        if self._version.rule["kind"] == "segment" and person.done:
+            inside = holds(self._version.rule["when"], person, self._clock, self._asked_since(self._version))
+            person.inside = {self._version.trigger_order: inside}
 
     @staticmethod
     def _one_wait_for_each_key(person: Person) -> None:
         for wait in list(person.waits):
             rule = wait.version.rule
-            restart = rule.get("on_restart", "reset" if rule["kind"] in ("absence", "recency") else "")
+            restart = _restart(rule)
             same = [one for one in person.waits if wait.trigger and one.trigger and one.key == wait.key]
-            if wait in same and same[1:] and restart in ("reset", "keep"):
-                left = same[-1] if restart == "reset" else same[0]
+            if wait in same and same[1:] and restart != "parallel":
+                left = same[0] if restart == "keep" else same[-1]
+                if restart == "extend":
+                    left.start = min(one.start for one in same)
                 person.waits = [one for one in person.waits if one not in same or one is left]
+
+
+def _behind(wait: Wait, event: Done) -> bool:
+    """The event came while the run waited as it does."""
+    return event.order > wait.order and (wait.trigger or event.at >= wait.since)
+
+
+def _restart(rule: Rule) -> str:
+    """What a further start does to a wait of its key."""
+    words = {"session_end": "extend", "absence": rule.get("on_restart", "reset"), "recency": "reset"}
+    restart: str = words.get(rule["kind"], "parallel")
+    return restart
 
 
 def _in_event_time(version: Version | None) -> bool:

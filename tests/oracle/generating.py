@@ -13,7 +13,7 @@ from tests.oracle.neutral import length
 
 T0_MS = 1_700_000_000_000
 """A Tuesday in November; not a multiple of anything."""
-PROPS = ("price", "sku", "wait_s")
+DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +22,42 @@ class Example:
 
     Attributes:
         batched: Events of one instant come in one entry. restored: a new shard after every so many entries; 0: never.
+        partitions: Of which customers live in several, 0: there is one, and nobody is merged or deleted.
     """
 
     rule: Mapping[str, Any]
     timeline: Sequence[Mapping[str, Any]]
     batched: bool = False
     restored: int = 0
+    partitions: int = 0
     t0: int = T0_MS
+
+
+class People:
+    """Who there is; visitors become customers, and some are deleted.
+
+    Attributes:
+        names: Those whom events may still come from.
+    """
+
+    def __init__(self, choices: Choices, *, mixed: bool) -> None:
+        self._choices = choices
+        self._visitors = ["anon-1", "anon-2"] if mixed else []
+        self.names = ["c1", *self._visitors, "c1", "c1", "c2"] if mixed else ["c1", "c1", "c1", "c2"]
+
+    def one(self) -> str:
+        """Somebody."""
+        return self._choices.one(self.names)
+
+    def change(self) -> dict[str, Any] | None:
+        """Two become one, or somebody is deleted and is somebody new from then on."""
+        if self._visitors and not self._choices.rarely(4):
+            visitor = self._visitors.pop(0)
+            return {"control": "merge", "from": visitor, "into": "c1"}
+        gone = self._choices.one(("c1", "c2"))
+        if gone == "c1":
+            self.names = [name for name in self.names if name in ("c1", "c2", *self._visitors)]
+        return {"control": "delete", "who": gone}
 
 
 def examples(kind: str, choices: Choices, *, histories: int) -> list[Example]:
@@ -49,13 +78,20 @@ def _example(rule: Mapping[str, Any], patch: Mapping[str, Any] | None, choices: 
     names = _names(rule) * 2 + (NOISE,)
     attrs = _words_of(rule, "attr")
     in_event_time = rule.get("clock") == "event"
+    # Visitors are forgotten after a month.
+    mixed = not in_event_time and _can_be_joined(rule) and max(map(length, spans)) <= 2 * DAY_MS
+    partitions = choices.one((0, 0, 0, 0, 1, 3)) if mixed else 0
+    people = People(choices, mixed=partitions > 0)
     lines: list[dict[str, Any]] = []
     at = length(choices.one(("0s", "0s", "1s")))
     edited = patch is None
     for _ in range(3 + choices.number(10)):
-        at = _next_instant(lines, at, spans, choices)
+        # What happens at one instant in two partitions has no order, so there merges meet no ties.
+        at = max(_next_instant(lines, at, spans, choices), at + (1 if partitions else 0))
         line: dict[str, Any] = {"at": f"{at}ms"}
-        match choices.number(24):
+        match choices.number(26 if partitions else 24):
+            case 24 | 25 if (line_of := people.change()) is not None:
+                line |= line_of
             case 23:
                 line |= {"control": "tick"}
             case 22 if not edited and lines:
@@ -63,11 +99,11 @@ def _example(rule: Mapping[str, Any], patch: Mapping[str, Any] | None, choices: 
                 line |= {"control": "rule_change", "patch": patch}
             case 21:
                 line |= {"control": choices.one(("pause", "resume"))}
-            case 20 if lines and not in_event_time:
+            case 20 if lines and not in_event_time and not partitions:
                 line["at"] = f"{max(0, at - 700)}ms"
                 line |= _event(names, len(lines), attrs, choices)
             case 19 | 18 if lines:
-                line |= _again(choices.one(lines[-3:]), choices)
+                line |= _again(choices.one(lines[-3:]), people, choices)
             case 17 | 16:
                 line |= _event(names, len(lines), attrs, choices)
                 late = length(choices.one(spans)) + choices.one((0, -1, 1))
@@ -77,12 +113,24 @@ def _example(rule: Mapping[str, Any], patch: Mapping[str, Any] | None, choices: 
             case _:
                 line |= _event(names, len(lines), attrs, choices)
         if "control" not in line or line["control"] == "set":
-            line.setdefault("who", choices.one(("c1", "c1", "c1", "c2")))
+            line.setdefault("who", people.one())
             line.setdefault("id", f"e{len(lines)}")
         lines.append(line)
     lines += _ends(at, spans, choices)
     mode = choices.number(8)
-    return Example(rule=rule, timeline=lines, batched=mode in (1, 2, 3) and not in_event_time, restored=mode // 7)
+    batched = mode in (1, 2, 3) and not in_event_time and not partitions
+    return Example(rule=rule, timeline=lines, batched=batched, restored=mode // 7, partitions=partitions)
+
+
+def _can_be_joined(rule: Mapping[str, Any]) -> bool:
+    """What a merge makes of it is what the joined history would: of two customers, the domain joins what it remembers.
+
+    Not so of sequences with something between their ends, of which each customer may have brought a part, and of events
+    that a run waits for, which came to the other one.
+    """
+    steps = rule.get("steps", rule.get("start_sequence", ()))
+    awaits = any("event" in step for step in rule.get("course", ())) or rule["kind"] == "wait_until"
+    return len(steps) <= 2 and not any("times" in step for step in steps) and not awaits
 
 
 def _next_instant(lines: Sequence[Mapping[str, Any]], at: int, spans: Sequence[str], choices: Choices) -> int:
@@ -135,8 +183,8 @@ def _attrs(choices: Choices) -> dict[str, Any]:
     return choices.one(({"spend": choices.number(4)}, {"vip": choices.rarely(2)}))
 
 
-def _again(line: Mapping[str, Any], choices: Choices) -> dict[str, Any]:
-    if "control" in line:
+def _again(line: Mapping[str, Any], people: People, choices: Choices) -> dict[str, Any]:
+    if "id" not in line or line["who"] not in people.names:
         return {"control": "tick"}
     again = {name: value for name, value in line.items() if name not in ("at", "happened_at")}
     if choices.rarely(3):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from zlib import crc32
 
@@ -12,7 +12,7 @@ import msgspec
 
 from sendwhen.campaigns import compile_campaign, fuse
 from sendwhen.domain.campaign import Campaign
-from sendwhen.domain.changes import Changes
+from sendwhen.domain.changes import Changes, DeadLetter
 from sendwhen.domain.decision import Kind
 from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Tick
 from sendwhen.domain.event import Event
@@ -20,6 +20,7 @@ from sendwhen.domain.partition import customer_uid, routing_key
 from sendwhen.domain.shard import Shard
 from tests.builders import FOR_EVER_MS
 from tests.domain.keeping import Kept
+from tests.domain.town import Town
 from tests.oracle.evaluator import Firing
 from tests.oracle.generating import Example
 from tests.semantics.campaign_text import campaign_text
@@ -45,6 +46,8 @@ class _Sequence:
 
 def played(example: Example) -> list[Firing]:
     """What fires, in the order in which it was decided."""
+    if example.partitions:
+        return _played_in_town(example)
     names: dict[str, str] = {}
     fired: list[Firing] = []
     kept = Kept()
@@ -57,12 +60,64 @@ def played(example: Example) -> list[Firing]:
         shard.apply(entry)
         changes = shard.collect()
         kept.commit(changes)
-        broken = [letter for letter in changes.dead_letters if letter.reason in ("failed", "unreadable")]
-        if broken:
-            raise Broken(str(broken))
+        _refuse_broken(changes.dead_letters)
         if changes.decisions:
             fired += _fired(changes, names, example.t0)
     return fired
+
+
+def _played_in_town(example: Example) -> list[Firing]:
+    """With identities, that live in partitions; all of these see each instant of the timeline."""
+    names: dict[str, str] = {}
+    town = Town(_town_shard, partitions=example.partitions, restored=example.restored > 0)
+    rule, t0 = example.rule, example.t0
+    _put_everywhere(town, rule, t0)
+    clock = t0
+    for number, line in enumerate(example.timeline):
+        clock = max(clock, t0 + milliseconds(line["at"]))
+        if example.partitions > 1:
+            town.tick(clock)
+        match line.get("control"):
+            case "tick":
+                town.tick(clock)
+            case "pause" | "resume" as word:
+                town.everywhere(partial(_pause, at=clock, paused=word == "pause"))
+            case "rule_change":
+                rule = patched(rule, line["patch"])
+                _put_everywhere(town, rule, clock)
+            case "delete":
+                town.delete(_key_of(line["who"]), clock)
+            case "merge":
+                names[_uid_of(line["into"])] = line["into"]
+                town.merge(_key_of(line["from"]), _key_of(line["into"]), clock)
+                town.settle()
+                told = {"who": line["into"], "control": "set", "id": f"address {number}", "at": f"{clock - t0}ms"}
+                town.happens(event_of(told, number, t0), clock)
+            case _:
+                event = event_of(line, number, t0)
+                names[event.uid] = line["who"]
+                town.happens(event, clock)
+        town.settle()
+    _refuse_broken([letter for _, changes in town.changes for letter in changes.dead_letters])
+    return [one for _, changes in town.changes if changes.decisions for one in _fired(changes, names, t0)]
+
+
+def _put_everywhere(town: Town, rule: Mapping[str, Any], at: int) -> None:
+    town.everywhere(lambda seq: _put(rule, seq, at))
+
+
+def _pause(seq: int, *, at: int, paused: bool) -> CampaignPaused:
+    return CampaignPaused(seq=seq, at_ms=at, campaign_id=CAMPAIGN_ID, paused=paused)
+
+
+def _town_shard(partition: int, partitions: int) -> Shard:
+    return Shard(partition=partition, partitions=partitions, send_key=b"oracle", compile_campaign=_compiled, fuse=fuse)
+
+
+def _refuse_broken(letters: Sequence[DeadLetter]) -> None:
+    broken = [letter for letter in letters if letter.reason in ("failed", "unreadable")]
+    if broken:
+        raise Broken(str(broken))
 
 
 def _shard(kept: Kept) -> Shard:
@@ -138,17 +193,16 @@ def _put(rule: Mapping[str, Any], seq: int, at: int) -> CampaignPut:
 def event_of(line: Line, number: int, t0: int) -> Event:
     """The event of a line."""
     who = line["who"]
-    anonymous = who.startswith("anon-")
+    anonymous = _anonymous(who)
     properties = msgspec.json.encode(line["props"]) if "props" in line else b""
     attributes = msgspec.json.encode(line["attrs"]) if "attrs" in line else b""
     name = line.get("event", "attributes set")
-    user_id, anonymous_id = ("", who) if anonymous else (who, "")
     return Event(
         event_id=line.get("id", f"line-{number}"),
         name=name,
-        uid=_uid(user_id, anonymous_id),
-        user_id=user_id,
-        anonymous_id=anonymous_id,
+        uid=_uid_of(who),
+        user_id="" if anonymous else who,
+        anonymous_id=who if anonymous else "",
         email="" if anonymous else f"{who}@example.invalid",
         occurred_at_ms=t0 + milliseconds(line.get("happened_at", line["at"])),
         properties=properties,
@@ -157,6 +211,14 @@ def event_of(line: Line, number: int, t0: int) -> Event:
     )
 
 
+def _anonymous(who: str) -> bool:
+    return who.startswith("anon-")
+
+
+def _key_of(who: str) -> str:
+    return routing_key(user_id="" if _anonymous(who) else who, anonymous_id=who if _anonymous(who) else "", email="")
+
+
 @lru_cache(maxsize=64)
-def _uid(user_id: str, anonymous_id: str) -> str:
-    return customer_uid(routing_key(user_id=user_id, anonymous_id=anonymous_id, email=""))
+def _uid_of(who: str) -> str:
+    return customer_uid(_key_of(who))

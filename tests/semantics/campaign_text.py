@@ -22,7 +22,7 @@ def campaign_text(campaign_id: str, rule: Mapping[str, Any]) -> bytes:
     """The rule as campaign.yaml of one transactional email."""
     campaign: dict[str, Any] = {"campaign": campaign_id, "trigger": _trigger(rule)}
     if rule.get("clock", "log") == "event":
-        campaign["event_time"] = {"grace": _duration(rule.get("grace", "1ms"))}
+        campaign["event_time"] = {"grace": _duration(rule.get("grace", "0s"))}
     elif rule.get("clock", "log") != "log":
         raise Unsupported(f"clock {rule['clock']}")
     if "per" in rule:

@@ -58,7 +58,7 @@ OPTIONS = {
     "attribute_change": COMMON_OPTIONS | {"attr", "from", "to"},
     "segment": COMMON_OPTIONS | {"edge", "when"},
 }
-CONTROLS = {"tick", "set", "rule_change"}
+CONTROLS = {"tick", "set", "rule_change", "merge", "delete"}
 EXPECTED_FIELDS = {"at", "who", "start", "key", "seen_at", "value"}
 
 

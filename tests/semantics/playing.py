@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from zlib import crc32
 
@@ -13,17 +14,16 @@ from sendwhen.campaigns import compile_campaign, fuse
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import Changes
 from sendwhen.domain.decision import Kind
-from sendwhen.domain.entry import CampaignPut, Entry, EventBatch, Tick
+from sendwhen.domain.entry import CampaignPut
 from sendwhen.domain.event import Event
 from sendwhen.domain.partition import customer_uid, routing_key
 from sendwhen.domain.shard import Shard
-from tests.domain.keeping import Kept
+from tests.domain.town import Town
 from tests.semantics.campaign_text import TEMPLATE, campaign_text
 from tests.semantics.cases import Case, milliseconds, patched
 
 CAMPAIGN_ID = "case"
 SET_EVENT = "attributes set"
-FOR_EVER_MS = 2**60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,32 +38,34 @@ class Firing:
     value: float | None = None
 
 
+PARTITIONS = 3
+
+
 def play(case: Case, *, restored: bool) -> tuple[list[Firing], Mapping[str, bytes]]:
     """The firings in order, and the customers' records at the end.
 
-    ``restored``: everything is written and read again by a new shard between every two entries.
+    Several partitions play together, so that identities that are tied live apart. ``restored``: everything is written
+    and read again by a new shard between every two entries.
     """
     names: dict[str, str] = {}
-    firings: list[Firing] = []
-    kept = Kept()
-    shard = _shard(kept)
-    for entry in _entries(case, names):
-        if restored:
-            shard = _shard(kept)
-        for uid in (*shard.absent(entry), *shard.due_absent(shard.instants(entry)[-1])):
-            shard.admit(uid, kept.records.get(uid), kept.seen.get(uid, b""))
-        shard.apply(entry)
-        changes = shard.collect()
-        kept.commit(changes)
-        firings += _firings(changes, names, case.t0_ms)
-    return firings, kept.records
+    town = Town(_shard, partitions=PARTITIONS, restored=restored)
+    for step in _steps(case, names):
+        step(town)
+        town.settle()
+    firings = [firing for _, changes in town.changes for firing in _firings(changes, names, case.t0_ms)]
+    # Partitions fire in an order of their own; customers' firings are in the order of their instants.
+    firings.sort(key=lambda firing: firing.seen_at)
+    return firings, {f"{number}/{uid}": record for number, uid, record in town.records()}
 
 
-def _shard(kept: Kept) -> Shard:
-    shard = Shard(partition=0, send_key=b"semantics", compile_campaign=_compile, fuse=fuse)
-    shard.restore(position=kept.position, clock_ms=kept.clock_ms, campaigns=tuple(kept.campaigns.values()))
-    shard.expect(tuple((due, uid) for uid, due in kept.due.items()), FOR_EVER_MS)
-    return shard
+def _shard(partition: int, partitions: int) -> Shard:
+    return Shard(
+        partition=partition,
+        partitions=partitions,
+        send_key=b"semantics",
+        compile_campaign=_compile,
+        fuse=fuse,
+    )
 
 
 def _compile(source: bytes) -> Campaign:
@@ -84,53 +86,95 @@ def _firings(changes: Changes, names: Mapping[str, str], t0_ms: int) -> Iterator
             )
 
 
-def _entries(case: Case, names: dict[str, str]) -> Iterator[Entry]:
+def _steps(case: Case, names: dict[str, str]) -> Iterator[Callable[[Town], None]]:
     rule = case.rule
     active_ms = milliseconds(rule["active_from"]) if "active_from" in rule else None
-    seq = 0
     if active_ms is None:
-        seq += 1
-        yield _put(rule, seq, case.t0_ms)
+        yield _put(rule, case.t0_ms)
     for number, line in enumerate(case.timeline):
         at_ms = milliseconds(line["at"])
         if active_ms is not None and at_ms >= active_ms:
-            seq += 1
-            yield _put(rule, seq, case.t0_ms + active_ms)
+            yield _put(rule, case.t0_ms + active_ms)
             active_ms = None
-        seq += 1
-        if line.get("control") == "tick":
-            yield Tick(seq=seq, at_ms=case.t0_ms + at_ms)
-        elif line.get("control") == "rule_change":
-            rule = patched(rule, line["patch"])
-            yield _put(rule, seq, case.t0_ms + at_ms)
-        else:
-            event = _event(line, number, case.t0_ms)
-            names[event.uid] = line["who"]
-            yield EventBatch(seq=seq, at_ms=case.t0_ms + at_ms, events=(event,))
+        match line.get("control"):
+            case "tick":
+                yield partial(Town.tick, at_ms=case.t0_ms + at_ms)
+            case "rule_change":
+                rule = patched(rule, line["patch"])
+                yield _put(rule, case.t0_ms + at_ms)
+            case "merge" | "delete":
+                yield _customers(line, case.t0_ms + at_ms, names)
+            case _:
+                event = _event(line, number, case.t0_ms)
+                names[event.uid] = line["who"]
+                yield partial(Town.happens, event=event, at_ms=case.t0_ms + at_ms)
     if case.run_until_ms is not None:
-        yield Tick(seq=seq + 1, at_ms=case.t0_ms + case.run_until_ms)
+        yield partial(Town.tick, at_ms=case.t0_ms + case.run_until_ms)
 
 
-def _put(rule: Mapping[str, Any], seq: int, at_ms: int) -> CampaignPut:
+def _customers(line: Mapping[str, Any], at_ms: int, names: dict[str, str]) -> Callable[[Town], None]:
+    if line["control"] == "delete":
+        return partial(Town.delete, key=_key(line["who"]), at_ms=at_ms)
+    into, other = _key(line["into"]), _key(line["from"])
+    names[customer_uid(into)] = line["into"]
+    both_known = other.startswith("user:")
+
+    def merge(town: Town) -> None:
+        town.merge(other, into, at_ms, both_known=both_known)
+        town.settle()
+        # The one who survives is known from now on, if only by name.
+        town.happens(_told(line["into"], at_ms), at_ms)
+
+    return merge
+
+
+def _key(who: str) -> str:
+    return routing_key(user_id="" if _anonymous(who) else who, anonymous_id=who if _anonymous(who) else "", email="")
+
+
+def _anonymous(who: str) -> bool:
+    return who.startswith("anon-")
+
+
+def _told(who: str, at_ms: int) -> Event:
+    """Whoever is merged into has an address, as everybody in the cases who has a name."""
+    return Event(
+        event_id=f"address of {who} at {at_ms}",
+        name=SET_EVENT,
+        uid=customer_uid(_key(who)),
+        user_id=who,
+        email=_address(who),
+        occurred_at_ms=at_ms,
+    )
+
+
+def _address(who: str) -> str:
+    return "" if _anonymous(who) else f"{who}@example.invalid"
+
+
+def _put(rule: Mapping[str, Any], at_ms: int) -> Callable[[Town], None]:
     source = campaign_text(CAMPAIGN_ID, rule)
     version = compile_campaign(source, {TEMPLATE: "hash"}).version
-    return CampaignPut(seq=seq, at_ms=at_ms, campaign_id=CAMPAIGN_ID, version=version, source=source)
+
+    def entry(seq: int) -> CampaignPut:
+        return CampaignPut(seq=seq, at_ms=at_ms, campaign_id=CAMPAIGN_ID, version=version, source=source)
+
+    return lambda town: town.everywhere(entry)
 
 
 def _event(line: Mapping[str, Any], number: int, t0_ms: int) -> Event:
     who = line["who"]
-    anonymous = who.startswith("anon-")
     properties = msgspec.json.encode(line["props"]) if "props" in line else b""
     attributes = msgspec.json.encode(line["attrs"]) if "attrs" in line else b""
     name = line.get("event", SET_EVENT)
-    user_id, anonymous_id = ("", who) if anonymous else (who, "")
+    user_id, anonymous_id = ("", who) if _anonymous(who) else (who, "")
     return Event(
         event_id=line.get("id", f"line-{number}"),
         name=name,
         uid=customer_uid(routing_key(user_id=user_id, anonymous_id=anonymous_id, email="")),
         user_id=user_id,
         anonymous_id=anonymous_id,
-        email="" if anonymous else f"{who}@example.invalid",
+        email=_address(who),
         occurred_at_ms=t0_ms + milliseconds(line.get("happened_at", line["at"])),
         properties=properties,
         attributes=attributes,

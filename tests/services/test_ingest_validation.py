@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from sendwhen.domain.partition import routing_hash
 from sendwhen.v1 import event_pb2
+from sendwhen.wire.event import event_of
 from services.ingest.json_object import complaint_about
 from services.ingest.ports import LogEvent
 from services.ingest.validation import normalised
@@ -182,3 +183,21 @@ def test_json_nested_32_deep_is_taken() -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_get_an_answer(text: bytes) -> None:
     complaint_about(text)
+
+
+def test_an_id_of_the_past_is_kept_and_checked() -> None:
+    assert logged(an_event(previous_id="anon:a1")).previous_id == "anon:a1"
+    for bad in (" ", "x" * 263, "a\nb"):
+        wrong = take(an_event(previous_id=bad))
+        assert isinstance(wrong, dict)
+        assert set(wrong) == {"previous_id"}
+
+
+def test_a_repetition_has_the_same_fingerprint_whatever_ingest_set() -> None:
+    for previous_id in ("", "anon:a1"):
+        first, again = an_event(previous_id=previous_id), an_event(previous_id=previous_id)
+        one = normalised(first, now_us=NOW_US, source="grpc", traceparent="", event_clock=False)
+        other = normalised(again, now_us=NOW_US + 7, source="replay", traceparent=GOOD_TRACE, event_clock=False)
+        assert isinstance(one, LogEvent)
+        assert isinstance(other, LogEvent)
+        assert event_of(one.payload).fingerprint == event_of(other.payload).fingerprint

@@ -19,6 +19,7 @@ def main() -> int:
     chosen = options.parse_args()
     faults: Counter[str] = Counter()
     fates: Counter[str] = Counter()
+    identities: Counter[str] = Counter()
     failed: list[Outcome] = []
     started = time.monotonic()
     fenced = 0
@@ -26,6 +27,7 @@ def main() -> int:
         outcome = run(seed)
         faults.update(outcome.faults)
         fates.update(outcome.fates)
+        identities.update(outcome.identities)
         fenced += outcome.fenced
         if outcome.problem:
             failed.append(outcome)
@@ -37,6 +39,8 @@ def main() -> int:
         print(f"{kind:22} {faults[kind]:6}")
     for fate in sorted(fates):
         print(f"{'events ' + fate:22} {fates[fate]:6}")
+    for outcome in sorted(identities):
+        print(f"{'customers ' + outcome:22} {identities[outcome]:6}")
     print(f"{'fenced':22} {fenced:6}")
     print(f"{chosen.runs - len(failed)} passed, {len(failed)} failed")
     return 1 if failed else 0

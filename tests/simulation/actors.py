@@ -30,6 +30,7 @@ from services.trigger.ports import (
     Claimed,
     Commit,
     DeleteOutbox,
+    Deliver,
     MarkTrying,
     OutboxRow,
     PartitionCommit,
@@ -72,8 +73,8 @@ class Client:
         world = self._world
         batch = self.waiting[0]
         grouped: dict[int, list[tuple[str, Event]]] = {}
-        for user_id, event in batch:
-            grouped.setdefault(partition_of(user_id), []).append((user_id, event))
+        for key, event in batch:
+            grouped.setdefault(partition_of(key), []).append((key, event))
         appends = [
             Append(
                 partition=partition,
@@ -94,7 +95,7 @@ class Client:
         assert all(isinstance(answer, Appended) for answer in answers)
         if lost:
             return
-        ids = [(event.event_id, partition_of(user_id)) for user_id, event in batch]
+        ids = [(event.event_id, partition_of(key)) for key, event in batch]
         self.blocked = True
         world.answer_write(lambda: self._acknowledged(ids), self._refused)
 
@@ -135,6 +136,7 @@ class Owner:
         self._host_request: Any = next(self._host)
         self._relay_request: Any = next(self._relay)
         self._relay_wake_ms = 0
+        self._relay_blocked = False
         self._host_turn = True
 
     def step(self) -> None:
@@ -174,6 +176,8 @@ class Owner:
         return (not self.idle and not self.blocked) or self._relay_is_busy()
 
     def _relay_is_busy(self) -> bool:
+        if self._relay_blocked:
+            return False
         if isinstance(self._relay_request, ReadOutbox) and self._world.hold is not None:
             return False  # a store that has not synced yet answers nobody
         due = bool(self._released) or self._world.now_ms >= self._relay_wake_ms
@@ -315,12 +319,30 @@ class Owner:
                     answer = self._store.delete_outbox(request)
                 case Push():
                     answer = world.push(request)
+                case Deliver():
+                    self._deliver(request)
+                    return
                 case _:
                     raise AssertionError(f"the relay asked for {request!r}")
         except (StoreLost, SenderLost) as lost:
             self._relay_goes_on(self._relay.throw(lost))
             return
         self._relay_goes_on(self._relay.send(answer))
+
+    def _deliver(self, request: Deliver) -> None:
+        world = self._world
+        world.check_rows(request.source, request.rows, "a partition")
+        lost = world.fault("delivery reply lost")
+        self._store.deliver(request)
+        world.log_grew()
+        if lost:
+            raise StoreLost("The answer was lost.")
+        self._relay_blocked = True
+        world.answer_write(lambda: self._delivered(None), lambda: self._delivered(StoreLost("rolled back")))
+
+    def _delivered(self, lost: StoreLost | None) -> None:
+        self._relay_blocked = False
+        self._relay_goes_on(self._relay.send(None) if lost is None else self._relay.throw(lost))
 
 
 class Worker:

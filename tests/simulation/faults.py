@@ -25,6 +25,7 @@ AT_A_STEP = (
     "store reply lost",
     "store request lost",
     "push reply lost",
+    "delivery reply lost",
     "ledger reply lost",
     "provider ambiguity",
     "provider refusal",

@@ -43,6 +43,7 @@ class History:
         fenced: Commits that the store refused to one who was not the owner.
         lost: Commits refused because the log's tail was not what had been applied.
         faults: How often each kind happened.
+        identities: How often customers were merged, deleted, forgotten, or refused to be tied.
         fates: What became of the events in the log: applied, repeated, or set aside for a reason.
     """
 
@@ -54,6 +55,7 @@ class History:
     lost: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     fates: Counter[str] = field(default_factory=Counter)
+    identities: Counter[str] = field(default_factory=Counter)
     appended_events: int = 0
 
     def committed(self, partition: int, commit: Committed) -> None:

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from sendwhen.domain.changes import CustomerChange
 from sendwhen.domain.entry import Entry, EventBatch, Skip, Unreadable
-from sendwhen.domain.shard import WHOLE_ENTRY, Shard
+from sendwhen.domain.past import PAST_SLOTS
+from sendwhen.domain.shard import Shard
+from sendwhen.domain.skips import WHOLE_ENTRY
 from tests.domain.keeping import Host
 from tests.fakes.memory_partition import MemoryPartition
 from tests.simulation.history import Committed, History, Violated
@@ -22,6 +24,7 @@ from tests.simulation.world import World
 FAR_MS = 1 << 60
 HORIZON_MS = 600_000
 AT_LEAST_ONCE = ("keyed",)
+IDENTITY_OUTCOMES = ("merged", "forwarded", "deleted", "expired", "ties_refused", "repeated_transfers")
 
 
 def check(world: World) -> None:
@@ -32,12 +35,20 @@ def check(world: World) -> None:
     """
     decided: set[str] = set()
     logged: set[str] = set()
-    for partition in world.store.partitions.values():
-        replay = Replay(partition, world.history.commits.get(partition.partition, []))
+    replays = [
+        Replay(partition, world.history.commits.get(partition.partition, []))
+        for partition in world.store.partitions.values()
+    ]
+    for replay in replays:
         replay.run()
         decided |= replay.decided
         logged |= replay.logged
-        world.history.fates.update(replay.fates)
+    oracle = Oracle({one.number: one.entries for one in replays}, {one.number: one.skips for one in replays})
+    oracle.run()
+    for replay in replays:
+        replay.compare(oracle)
+        world.history.fates.update(oracle.fates[replay.number])
+        world.history.identities.update(replay.identities)
     _every_acknowledged_event_is_in_the_log(world.history, logged)
     _every_decision_is_in_the_ledger(world, decided)
     _calls_are_explained(world)
@@ -47,23 +58,26 @@ class Replay:
     """The log as it ended, applied by a shard that never stopped, and by one that is resumed from every commit.
 
     Attributes:
+        number: Of the partition. entries: its log. skips: what the log says is to be left out.
         decided: Ids of all emails decided.
         logged: Ids of the events in the log.
-        fates: How many events were applied, repeated, or set aside, by reason.
+        identities: How often customers were merged, deleted, forgotten …
     """
 
     def __init__(self, partition: MemoryPartition, commits: Sequence[Committed]) -> None:
         self._partition = partition
+        self.number = partition.partition
         self._commits = _by_position(commits)
         entries = [stored.entry for stored in partition.log.values()]
-        self._entries: list[Entry] = [decode(e.seq, e.at_ms, e.appended_at_us, e.body) for e in entries]
-        self._skips = {(entry.skipped_seq, entry.index) for entry in self._entries if isinstance(entry, Skip)}
+        self.entries: list[Entry] = [decode(e.seq, e.at_ms, e.appended_at_us, e.body) for e in entries]
+        self.skips = {(entry.skipped_seq, entry.index) for entry in self.entries if isinstance(entry, Skip)}
         self._emails: Counter[Email] = Counter()
+        self._past: dict[tuple[str, int], bytes] = {}
         self.decided: set[str] = set()
-        self.fates: Counter[str] = Counter()
+        self.identities: Counter[str] = Counter()
         self.logged = {
             event.event_id
-            for entry in self._entries
+            for entry in self.entries
             if isinstance(entry, EventBatch)
             for event in entry.events
             if not isinstance(event, Unreadable)
@@ -73,23 +87,27 @@ class Replay:
         """Replay, comparing state at every commit that was made, and at the end."""
         number = self._partition.partition
         unbroken = mended_shard(number)
-        unbroken.restore(position=0, clock_ms=0, campaigns=(), skips=self._skips)
+        unbroken.restore(position=0, clock_ms=0, campaigns=(), skips=self.skips)
         unbroken.expect((), FAR_MS)
         resumed = Host(lambda: roomy_shard(number), horizon_ms=HORIZON_MS)
         self._leave_out_quarantined(resumed)
-        for entry in self._entries:
+        for entry in self.entries:
             for uid in unbroken.absent(entry):
                 unbroken.admit(uid, None, b"")
+            for uid in unbroken.past_wanted(entry):
+                unbroken.recall(uid, [self._past.get((uid, slot)) for slot in range(PAST_SLOTS)])
             unbroken.apply(entry)
             resumed.apply(entry)
             if entry.seq in self._commits or entry.seq == self._partition.seq:
                 self._compare(unbroken, resumed, entry.seq)
         self._same_at_the_end(unbroken)
-        self._as_the_oracle_says()
 
     def _compare(self, unbroken: Shard, resumed: Host, position: int) -> None:
         changes = unbroken.collect()
+        self._past |= {(one.uid, slot): chunk for one in changes.customers for slot, chunk in one.past}
         self.decided |= {send.send_id for send in changes.sends}
+        for outcome in IDENTITY_OUTCOMES:
+            self.identities[outcome] += getattr(changes.counters, outcome)
         self._emails.update((send.campaign_id, send.event_id, send.step) for send in changes.sends)
         expected = {customer.uid: customer for customer in changes.customers}
         place = f"commit {position} of partition {self._partition.partition}"
@@ -103,7 +121,7 @@ class Replay:
 
     def _leave_out_quarantined(self, resumed: Host) -> None:
         # What is poison is so again; that owners died of an entry only the host knew.
-        for seq, index in self._skips:
+        for seq, index in self.skips:
             if index == WHOLE_ENTRY:
                 resumed.shard.leave_out(seq, index)
 
@@ -114,18 +132,17 @@ class Replay:
         if due_ms is not None and due_ms <= shard.clock_ms:
             raise Violated(f"Partition {self._partition.partition} has a timer that did not fire.")
 
-    def _as_the_oracle_says(self) -> None:
+    def compare(self, oracle: Oracle) -> None:
+        """Hold what was decided, and what became of the events, against what the oracle says."""
         partition = self._partition
-        oracle = Oracle(self._skips)
-        oracle.read(self._entries)
-        self.fates = oracle.fates
-        if oracle.emails != self._emails:
-            more, fewer = self._emails - oracle.emails, oracle.emails - self._emails
+        emails, fates = +oracle.emails[self.number], oracle.fates[self.number]
+        if emails != self._emails:
+            more, fewer = self._emails - emails, emails - self._emails
             raise Violated(f"Decided against the rules: {sorted(more)[:3]}; not decided: {sorted(fewer)[:3]}.")
         became = Counter(letter.reason for letter in partition.dead_letters)
         became += Counter(applied=partition.applied, repeated=partition.duplicates)
-        if became != oracle.fates:
-            raise Violated(f"Events of partition {partition.partition} became {became} instead of {oracle.fates}.")
+        if became != +fates:
+            raise Violated(f"Events of partition {partition.partition} became {became} instead of {fates}.")
 
 
 def _same_customers(expected: Mapping[str, CustomerChange], actual: Mapping[str, CustomerChange], place: str) -> None:

@@ -1,4 +1,4 @@
-"""Eight defects that somebody might build in. The invariants must find each of them."""
+"""Twelve defects that somebody might build in. The invariants must find each of them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from sendwhen.domain.customer import Customer
+from sendwhen.domain.handover import Handover
+from sendwhen.domain.joined_runs import JoinedRuns
+from sendwhen.domain.received import Received
 from sendwhen.domain.record import read_record, write_record
+from sendwhen.domain.ties import Ties
+from sendwhen.domain.tombstones import Tombstones
+from sendwhen.domain.transfer import Import
 from services.sender.ledger import State
 from services.sender.ledger_port import BeginAttempt, Begun, Settle, Submit, SubmitAnswer
 from services.trigger.ports import Commit, Refusal, Release, Why
@@ -168,6 +175,40 @@ def _tick_unfenced(append_tick: Any) -> Any:
     return ticked
 
 
+@contextmanager
+def _import_not_idempotent() -> Iterator[None]:
+    """State that comes again is taken in again."""
+    take = Received.take
+
+    def taken(self: Received, item: Any, seq: int) -> bool:
+        return take(self, item, seq) or isinstance(item.transfer, Import)
+
+    with _replaced(Received, "take", taken), _replaced(Ties, "took", lambda _self, _transfer_id: False):
+        yield
+
+
+def _timers_left(export: Any) -> Any:
+    def exported(self: Tombstones, resident: Any, *more: Any) -> bool:
+        own = resident.customer
+        changed: bool = export(self, resident, *more)
+        if changed:
+            resident.customer = replace(resident.customer, runs=own.runs, email=own.email)
+        return changed
+
+    return exported
+
+
+def _stragglers_dropped(_forward: Any) -> Any:
+    return lambda *_: None
+
+
+def _others_deeds_unseen(join: Any) -> Any:
+    def joined(self: JoinedRuns, own: Any, other: Any, did: Any, *more: Any) -> None:
+        join(self, own, other, ((), ()), *more)
+
+    return joined
+
+
 STATE = ("differs at commit", "customers instead of")
 MUTANTS = (
     Mutant(name="release before commit", dies_by=("went to sender before their commit",), host=_release_before_commit),
@@ -198,4 +239,16 @@ MUTANTS = (
         patched=_method(MemoryShards, "append_tick", _tick_unfenced),
     ),
     Mutant(name="attempt after the call", dies_by=("calls for",), dispatch=_attempt_after_call),
+    Mutant(name="import not idempotent", dies_by=STATE, patched=_import_not_idempotent),
+    Mutant(name="export leaves the timers", dies_by=STATE, patched=_method(Tombstones, "export", _timers_left)),
+    Mutant(
+        name="stragglers are dropped",
+        dies_by=("not handed over", "Events of partition"),
+        patched=_method(Handover, "forward", _stragglers_dropped),
+    ),
+    Mutant(
+        name="open waits do not see what the other identity did",
+        dies_by=STATE,
+        patched=_method(JoinedRuns, "join", _others_deeds_unseen),
+    ),
 )

@@ -6,6 +6,8 @@ from collections.abc import Coroutine, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from sendwhen.campaigns import compile_campaign, compile_policy, fuse
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Fuse, Fused
@@ -16,18 +18,22 @@ from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.v1.log_pb2 import CampaignVersion, LogEntry
 from sendwhen.wire.email import intent_of
 from sendwhen.wire.entry import entry_of
-from tests.simulation.script import MINUTE_EVENTS
+from tests.simulation.script import IDENTITIES, MINUTE_EVENTS, PARTITIONS, RECENT_EVENTS, VISITOR_MS
 
 SEND_KEY = b"simulation"
 T = TypeVar("T")
 
 YOUNG_IDS = 3
 """So few that customers have seen ids both in their record and beside it."""
-LIMITS = ShardLimits(
-    live_bytes=20_000, warm_bytes=4_000, minute_events=MINUTE_EVENTS, young_ids=YOUNG_IDS, recent_events=8
+ROOMY = ShardLimits(
+    minute_events=MINUTE_EVENTS,
+    young_ids=YOUNG_IDS,
+    recent_events=RECENT_EVENTS,
+    visitor_ms=VISITOR_MS,
+    identities=IDENTITIES,
 )
+LIMITS = replace(ROOMY, live_bytes=20_000, warm_bytes=4_000)
 """So little memory that customers are evicted and loaded again all the time."""
-ROOMY = ShardLimits(minute_events=MINUTE_EVENTS, young_ids=YOUNG_IDS, recent_events=8)
 
 
 class Poisoned(Exception):
@@ -71,7 +77,14 @@ def mended_shard(partition: int) -> Shard:
 
 
 def _shard(partition: int, *, fuse: Fuse, limits: ShardLimits) -> Shard:
-    return Shard(partition=partition, send_key=SEND_KEY, compile_campaign=compiled, fuse=fuse, limits=limits)
+    return Shard(
+        partition=partition,
+        partitions=PARTITIONS,
+        send_key=SEND_KEY,
+        compile_campaign=compiled,
+        fuse=fuse,
+        limits=limits,
+    )
 
 
 def finished(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -91,7 +104,8 @@ def encoded(send: Send, partition: int, read_at_us: int, decided_at_us: int) -> 
 
 def payload(body: bytes, index: int) -> bytes:
     """An event as it stands in an entry."""
-    return LogEntry.FromString(body).events.events[index]
+    entry = LogEntry.FromString(body)
+    return (entry.events.events or [transfer.body for transfer in entry.transfers.transfers])[index]
 
 
 decode = entry_of

@@ -17,6 +17,7 @@ class Outcome:
 
     Attributes:
         problem: Which invariant was violated, or what was raised; "" where all held.
+        identities: How often customers were merged, deleted, forgotten, or refused to be tied.
         fates: What became of the events in the log.
         fenced, lost: Writes that the store refused to stale owners, and to owners that had applied a tail it lost.
     """
@@ -25,6 +26,7 @@ class Outcome:
     problem: str
     faults: Mapping[str, int]
     fates: Mapping[str, int]
+    identities: Mapping[str, int]
     fenced: int
     lost: int
     events: int
@@ -47,6 +49,7 @@ def run(seed: int, *, mutant: Mutant = NONE) -> Outcome:
         problem=problem,
         faults=dict(history.faults),
         fates=dict(history.fates),
+        identities=dict(history.identities),
         fenced=history.fenced,
         lost=history.lost,
         events=history.appended_events,

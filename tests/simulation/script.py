@@ -7,11 +7,19 @@ from collections.abc import Sequence
 from random import Random
 
 from sendwhen.domain.partition import customer_uid, routing_hash, routing_key
+from sendwhen.domain.transfer import Adopt, Delete, Transfer
 from sendwhen.v1.event_pb2 import Event
 from sendwhen.v1.log_pb2 import CampaignVersion
 
 PARTITIONS = 3
-CUSTOMERS = 20
+CUSTOMERS = 14
+VISITORS = 12
+VISITOR_MS = 100_000
+"""So short a life of a visitor that some are forgotten in most runs."""
+RECENT_EVENTS = 8
+"""So few events remembered that what came before matters no more to whoever is joined."""
+IDENTITIES = 4
+"""So few identities of one customer that some are refused."""
 MINUTE_EVENTS = 12
 """So few events of one customer within a minute that some are capped in most runs."""
 WINDOWS_MS = (60_000, 30_000, 45_000, 20_000)
@@ -88,9 +96,19 @@ def user(number: int) -> str:
     return f"customer-{number}"
 
 
-def partition_of(user_id: str) -> int:
-    """Where a customer lives."""
-    return routing_hash(routing_key(user_id=user_id, anonymous_id="", email="")) % PARTITIONS
+def visitor(number: int) -> str:
+    """The id of visitor ``number``."""
+    return f"visitor-{number}"
+
+
+def partition_of(key: str) -> int:
+    """Where the customer of a routing key lives."""
+    return routing_hash(key) % PARTITIONS
+
+
+def key_of(event: Event) -> str:
+    """The routing key of an event."""
+    return routing_key(user_id=event.user_id, anonymous_id=event.anonymous_id, email="")
 
 
 def uid_of(user_id: str) -> str:
@@ -112,17 +130,36 @@ class Script:
         return self._left <= 0
 
     def next_batch(self, now_ms: int) -> list[tuple[str, Event]]:
-        """One to four events, as (user_id, event), of which some are of one customer."""
+        """One to four events, as (routing key, event), of which some are of one customer."""
         rng = self._rng
         size = min(self._left, rng.choice((1, 1, 2, 4)))
         self._left -= size
-        favourite = user(rng.randrange(CUSTOMERS))
-        return [
-            self._event(favourite if rng.random() < 0.4 else user(rng.randrange(CUSTOMERS)), now_ms)
-            for _ in range(size)
-        ]
+        favourite = self._someone()
+        return [self._event(*(favourite if rng.random() < 0.4 else self._someone()), now_ms) for _ in range(size)]
 
-    def _event(self, user_id: str, now_ms: int) -> tuple[str, Event]:
+    def next_wish(self) -> tuple[str, Transfer]:
+        """What an operator wants, as (routing key of whom it goes to, transfer)."""
+        rng = self._rng
+        key, other = self._key(), self._key()
+        if rng.random() < 0.2:
+            return key, Delete(customer_uid(key))
+        return key, Adopt(customer_uid(key), key, other, both_known=rng.random() < 0.5)
+
+    def _key(self) -> str:
+        user_id, anonymous_id = self._someone()
+        return routing_key(user_id=user_id, anonymous_id="" if user_id else anonymous_id, email="")
+
+    def _someone(self) -> tuple[str, str]:
+        """(user_id, anonymous_id): a customer, a visitor, or both at once, who are tied by that."""
+        rng = self._rng
+        chance = rng.random()
+        if chance < 0.55:
+            return user(rng.randrange(CUSTOMERS)), ""
+        if chance < 0.92:
+            return "", visitor(rng.randrange(VISITORS))
+        return user(rng.randrange(CUSTOMERS)), visitor(rng.randrange(VISITORS))
+
+    def _event(self, user_id: str, anonymous_id: str, now_ms: int) -> tuple[str, Event]:
         rng = self._rng
         self._number += 1
         properties: dict[str, object] = {"price": rng.choice((5, 10, 20)), "sku": rng.choice(("x", "y"))}
@@ -132,7 +169,8 @@ class Script:
             event_id=f"e{self._number}",
             name=rng.choice(("A", "A", "A", "B", "C", "D")),
             user_id=user_id,
-            email=f"{user_id}@example.invalid",
+            anonymous_id=anonymous_id,
+            email=f"{user_id}@example.invalid" if user_id else "",
             occurred_at_ms=now_ms - rng.choice((0, 0, 1, 1_000)),
             properties_json=json.dumps(properties).encode(),
         )
@@ -140,7 +178,9 @@ class Script:
             event.attributes_json = json.dumps(
                 {"consent": rng.choice((True, False)), "tier": rng.randrange(3)}
             ).encode()
-        return user_id, event
+        if rng.random() < 0.03:
+            event.previous_id = rng.choice((visitor(rng.randrange(VISITORS)), "user:" + user(rng.randrange(CUSTOMERS))))
+        return key_of(event), event
 
 
 def step_of_time_ms(rng: Random) -> int:
@@ -154,9 +194,9 @@ def step_of_time_ms(rng: Random) -> int:
 def other_payload(events: Sequence[tuple[str, Event]]) -> list[tuple[str, Event]]:
     """The same ids with something else in them, as a broken producer would send."""
     changed = []
-    for user_id, event in events:
+    for key, event in events:
         copy = Event()
         copy.CopyFrom(event)
         copy.properties_json = b'{"price": 77, "sku": "x"}'
-        changed.append((user_id, copy))
+        changed.append((key, copy))
     return changed

@@ -15,8 +15,10 @@ RUNS = 1_000
 CHUNKS = 10
 FAULTS_EACH_MIN = 100 // CHUNKS
 MUTANT_RUNS_MAX = 60
-FATES = ("applied", "repeated", "other_payload", "failed", "too_many")
+FATES = ("applied", "repeated", "other_payload", "failed", "too_many", "deleted")
 FATES_EACH_MIN = 1
+IDENTITIES = ("merged", "forwarded", "deleted", "expired", "ties_refused", "repeated_transfers")
+IDENTITIES_EACH_MIN = 20
 _LINES = (Path(__file__).parent / "regressions.txt").read_text(encoding="utf-8").splitlines()
 REGRESSIONS = [int(line.split()[0]) for line in _LINES if line[:1].isdigit()]
 
@@ -26,6 +28,7 @@ REGRESSIONS = [int(line.split()[0]) for line in _LINES if line[:1].isdigit()]
 def test_whatever_breaks_every_invariant_holds(chunk: int) -> None:
     faults: Counter[str] = Counter()
     fates: Counter[str] = Counter()
+    identities: Counter[str] = Counter()
     fenced = lost = 0
     for seed in range(chunk * RUNS // CHUNKS, (chunk + 1) * RUNS // CHUNKS):
         outcome = run(seed)
@@ -35,11 +38,13 @@ def test_whatever_breaks_every_invariant_holds(chunk: int) -> None:
         assert sum(outcome.faults[kind] for kind in KINDS) >= 4
         faults.update(outcome.faults)
         fates.update(outcome.fates)
+        identities.update(outcome.identities)
         fenced += outcome.fenced
         lost += outcome.lost
 
     assert {kind: faults[kind] for kind in KINDS if faults[kind] < FAULTS_EACH_MIN} == {}
     assert {fate: fates[fate] for fate in FATES if fates[fate] < FATES_EACH_MIN} == {}
+    assert {one: identities[one] for one in IDENTITIES if identities[one] < IDENTITIES_EACH_MIN} == {}
     assert faults["commit begun"] >= RUNS // CHUNKS
     assert fenced > 0
     assert lost > 0

@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
-from sendwhen.wire.entry import campaign_put_entry
+from sendwhen.domain.transfer import Transfer, write_transfer
+from sendwhen.wire.entry import campaign_put_entry, transfer_entry
 from services.sender.dispatch import Dispatch, Rules
 from services.sender.ledger import State
 from services.sender.ledger_port import BeginAttempt, ClaimDue, LedgerLost, Settle, Submit
 from services.sender.ports import Rendered
 from services.sender.retry import Backoff
 from services.trigger.log_port import Append
-from services.trigger.ports import Push, RawEntry, SenderLost
+from services.trigger.ports import OutboxRow, Push, RawEntry, SenderLost
 from tests.fakes.fixed_clock import FixedClock
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_store import MemoryStore, Snapshot
@@ -24,13 +25,15 @@ from tests.simulation.history import History, Violated
 from tests.simulation.mutants import NONE, Mutant
 from tests.simulation.production import finished
 from tests.simulation.provider import SimulatedProvider
-from tests.simulation.script import PARTITIONS, Script, campaign_versions, other_payload, step_of_time_ms
+from tests.simulation.script import PARTITIONS, Script, campaign_versions, other_payload, partition_of, step_of_time_ms
 
 SHARDS = 2
 OPEN = (State.PENDING, State.CLAIMED, State.ATTEMPTED, State.RETRY_AT, State.IN_DOUBT)
 HOLDS = ("lost tail", "replaced tail", "slow sync")
 QUIET_ROUNDS_MAX = 300
 HOLD_STEPS = 40
+WISHES = 0.12
+"""Of batches, before which an operator joins or deletes customers."""
 PAUSE_WITHIN_STEPS = 80
 STALLED = 1 << 30
 PAUSES = (2, 4, 6, 10, 30, 200, 600)
@@ -142,9 +145,17 @@ class World:
         elif self._sent and self.fault("other payload"):
             client.waiting.append(other_payload(self.rng.choice(self._sent)))
         else:
+            if self.rng.random() < WISHES:
+                self._wish(*self._script.next_wish())
             batch = self._script.next_batch(self.now_ms)
             self._sent.append(batch)
             client.waiting.append(batch)
+
+    def _wish(self, key: str, transfer: Transfer) -> None:
+        """An operator asks, and does not ask again when the answer is lost."""
+        body = transfer_entry([(-1, "", 0, write_transfer(transfer))])
+        finished(self.store.append([Append(partition=partition_of(key), body=body, events=0, at_ms=self.now_ms)]))
+        self.log_grew()
 
     def _next_due_ms(self) -> int | None:
         return min(
@@ -186,7 +197,7 @@ class World:
             if self._is_at_rest():
                 return
             due = [at_ms for partition in self.store.partitions.values() for at_ms in partition.due.values()]
-            wait_ms = min([500, *(at_ms - self.now_ms for at_ms in due if at_ms > self.now_ms)])
+            wait_ms = min([2_000, *(at_ms - self.now_ms for at_ms in due if at_ms > self.now_ms)])
             self.clock.advance(max(1, wait_ms))
             self._wake_all()
         raise NeverQuiet(self._unrest())
@@ -331,8 +342,7 @@ class World:
 
     def push(self, request: Push) -> None:
         """The relay hands rows to sender."""
-        if any((request.partition, row.lineage, row.ordinal) not in self.history.rows for row in request.rows):
-            raise Violated(f"Rows of partition {request.partition} went to sender before their commit.")
+        self.check_rows(request.partition, request.rows, "sender")
         lost = self.fault("push reply lost")
         try:
             self.rng.choice(self._workers).take_in(decisions(request), attempts_max=self.rng.choice((0, 1, 3)))
@@ -342,6 +352,11 @@ class World:
             worker.idle = False
         if lost:
             raise SenderLost("The answer of sender was lost.")
+
+    def check_rows(self, partition: int, rows: Sequence[OutboxRow], receiver: str) -> None:
+        """Nothing leaves before its commit."""
+        if any((partition, row.lineage, row.ordinal) not in self.history.rows for row in rows):
+            raise Violated(f"Rows of partition {partition} went to {receiver} before their commit.")
 
     def ledger_answer(self, request: Submit | ClaimDue | BeginAttempt | Settle) -> Any:
         """What the ledger answers."""

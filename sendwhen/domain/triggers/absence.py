@@ -12,7 +12,7 @@ from sendwhen.domain.run import Run
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.span import Span
 from sendwhen.domain.trigger_kinds import Absence
-from sendwhen.domain.triggers.logic import Begun, Hit, Progress, Standing
+from sendwhen.domain.triggers.logic import Begun, Hit, Past, Progress, Standing
 from sendwhen.domain.triggers.sequence import SequenceLogic
 
 FIRINGS_MAX = 100
@@ -123,6 +123,44 @@ class AbsenceLogic:
         if self._sequence is not None:
             return self._sequence.join(own, other)
         return _encode(sorted((*_decode(own), *_decode(other)), key=lambda one: (one.first_at_ms, one.key, one.done)))
+
+    def rejoin(self, own: bytes, other: bytes, past: Sequence[Past], since_ms: int, limits: ShardLimits) -> bytes:
+        """See ``Replayed``."""
+        if self._sequence is not None:
+            return self._sequence.rejoin(own, other, past, since_ms, limits)
+        if len(self.starts) == 1:
+            return b""
+        begun = [
+            (partial, mine)
+            for memory, mine in ((own, True), (other, False))
+            for partial in (_decode(memory) if memory else ())
+            if partial.first_at_ms < since_ms
+        ]
+        begun.sort(key=lambda one: one[0].first_at_ms)
+        # What began within the histories is begun again here, and moved on by the events of both sides.
+        partials: list[tuple[Partial, bool | None]] = list(begun)
+        for one in past:
+            partials = self._replay(partials, one, since_ms)
+        kept = [partial for partial, _ in partials][-limits.partials :]
+        return _encode(kept) if kept else b""
+
+    def _replay(
+        self, partials: Sequence[tuple[Partial, bool | None]], one: Past, since_ms: int
+    ) -> list[tuple[Partial, bool | None]]:
+        hit, within_ms, last = one.hit, self._trigger.start_within_ms, len(self.starts) - 1
+        moved: list[tuple[Partial, bool | None]] = []
+        for partial, mine in partials:
+            if within_ms and hit.at_ms - partial.first_at_ms >= within_ms:
+                continue
+            if partial.key == hit.key and partial.done in hit.indexes and mine is not one.own:
+                if partial.done == last:
+                    return [kept for kept in partials if kept[0].key != hit.key]
+                moved.append((Partial(partial.key, partial.first_at_ms, partial.done + 1), mine))
+            else:
+                moved.append((partial, mine))
+        if 0 in hit.indexes and hit.at_ms >= since_ms:
+            moved.append((Partial(hit.key, hit.at_ms, 1), None))
+        return moved
 
     @staticmethod
     def _without(memory: bytes, key: str) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -132,6 +132,30 @@ class TriggerLogic(Protocol):
 
     def join(self, own: bytes, other: bytes) -> bytes:
         """The memory of two customers who turn out to be one; neither is b""."""
+        ...
+
+
+class Past(msgspec.Struct, frozen=True, gc=False):
+    """A hit of the past, of one of two customers who turn out to be one.
+
+    Attributes:
+        own: It is the survivor's; else the other identity's.
+    """
+
+    hit: Hit
+    own: bool
+
+
+@runtime_checkable
+class Replayed(Protocol):
+    """A trigger whose memory is what events lead to in their order: it is made anew of two histories."""
+
+    def rejoin(self, own: bytes, other: bytes, past: Sequence[Past], since_ms: int, limits: ShardLimits) -> bytes:
+        """The memory after both histories in one; what completes in them is over and fires nothing.
+
+        ``past`` is all that came since ``since_ms``, and perhaps some of what came before, in order. What was begun
+        before it, and remembered by one side, is moved on by the other side's events only: its own have done so.
+        """
         ...
 
 

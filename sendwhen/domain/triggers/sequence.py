@@ -12,7 +12,7 @@ from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.run import Run, StartEvent
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.trigger_kinds import Sequence as SequenceTrigger
-from sendwhen.domain.triggers.logic import AtOnce, Begun, Hit, Progress, Standing, holds
+from sendwhen.domain.triggers.logic import AtOnce, Begun, Hit, Past, Progress, Standing, holds
 
 
 class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -102,6 +102,42 @@ class SequenceLogic(AtOnce):
         """All that was begun by either, oldest first."""
         both = [*_decode(own), *(one for one in _decode(other) if one not in _decode(own))]
         return _encode(sorted(both, key=lambda one: (one.first_at_ms, one.key, one.first.event_id)))
+
+    def rejoin(self, own: bytes, other: bytes, past: Sequence[Past], since_ms: int, limits: ShardLimits) -> bytes:
+        """See ``Replayed``."""
+        begun: list[tuple[Partial, bool | None]] = [
+            (partial, mine)
+            for memory, mine in ((own, True), (other, False))
+            for partial in (_decode(memory) if memory else ())
+            if partial.first_at_ms < since_ms
+        ]
+        begun.sort(key=lambda one: one[0].first_at_ms)
+        for one in past:
+            begun = self._replayed(begun, one, since_ms)
+        kept = [partial for partial, _ in begun][-limits.partials :]
+        return _encode(kept) if kept else b""
+
+    def _replayed(
+        self, begun: Sequence[tuple[Partial, bool | None]], one: Past, since_ms: int
+    ) -> list[tuple[Partial, bool | None]]:
+        hit, completed = one.hit, False
+        kept: list[tuple[Partial, bool | None]] = []
+        for partial, mine in begun:
+            if self._over(partial, hit.at_ms):
+                continue
+            # What one side remembers was moved on by its own events already.
+            is_asked = partial.key == hit.key and mine is not one.own
+            moved = self._moved(partial, hit) if is_asked else partial
+            if moved is not None:
+                kept.append((moved, mine))
+                completed = completed or (moved is not partial and moved.complete)
+        if completed:
+            return [pair for pair in kept if pair[0].key != hit.key or self._trigger.repeat_last]
+        if 0 in hit.indexes and hit.at_ms >= since_ms:
+            partials = [partial for partial, _ in kept]
+            self._begin(partials, hit)
+            kept += [(partial, None) for partial in partials[len(kept) :]]
+        return kept
 
     def _over(self, partial: Partial, at_ms: int) -> bool:
         within = self._trigger.within

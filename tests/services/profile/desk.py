@@ -12,6 +12,8 @@ from sendwhen.domain.customer import Customer as Record
 from sendwhen.domain.customer import Field
 from sendwhen.domain.partition import customer_uid, routing_hash
 from sendwhen.domain.record import write_record
+from sendwhen.domain.ties import Ties
+from sendwhen.domain.transfer import Place
 from sendwhen.v1.profile_service_pb2 import CustomerId, Freshness, GetRequest, GetResponse
 from services.profile.cache import NearCache
 from services.profile.change_tail import ChangeTail
@@ -71,6 +73,12 @@ class Desk:
         await self.store.commit(
             partition, {uid: record(user_id, seq=seq, **fields)}, position=seq, change_lost=change_lost
         )
+
+    async def point(self, user_id: str, into: str, *, seq: int) -> None:
+        """A tombstone that points to another customer."""
+        (uid, partition), (into_uid, into_partition) = home(user_id), home(into)
+        tombstone = Record(uid=uid, seq=seq, ties=Ties(into=Place(into_uid, into_partition, 1)))
+        await self.store.commit(partition, {uid: write_record(tombstone)}, position=seq)
 
     async def settled(self, reached: Callable[[], bool]) -> None:
         """Let everything run until ``reached``."""

@@ -380,3 +380,30 @@ def test_changes_are_not_followed_while_nobody_asks_and_followed_again_with_the_
             assert not [key for key in desk.tally.counts if key[0] == "sendwhen_profile_cache_clears_total"]
 
     asyncio.run(act())
+
+
+def test_whoever_was_joined_into_another_is_answered_as_that_one() -> None:
+    async def act(desk: Desk) -> None:
+        await desk.put("ada", seq=3, plan='"pro"')
+        await desk.point("visitor", "ada", seq=7)
+        await desk.point("older", "visitor", seq=2)
+        await desk.seen("ada", 3)
+
+        for request in (by_user("visitor"), by_user("older"), by_user("visitor", at_least_seq=7), by_uid("visitor")):
+            found = await desk.get(request)
+            assert (found.customer.user_id, found.customer.partition) == ("ada", home("ada")[1])
+
+    on_desk(act)
+
+
+def test_tombstones_that_lead_nowhere_or_in_a_circle_are_nobody() -> None:
+    async def act(desk: Desk) -> None:
+        await desk.point("visitor", "deleted", seq=1)
+        await desk.point("one", "other", seq=1)
+        await desk.point("other", "one", seq=2)
+
+        for user_id in ("visitor", "one"):
+            with pytest.raises(NotFound):
+                await desk.get(by_user(user_id))
+
+    on_desk(act)

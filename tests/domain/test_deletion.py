@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from tests.builders import an_abandoned_cart
+from tests.domain.identities import Life
+
+CART = an_abandoned_cart()
+ADDED = "Product Added"
+ADA = "ada@example.invalid"
+
+
+def test_deletion_takes_record_ids_waits_and_tombstones() -> None:
+    life = Life(CART)
+    life.does(0, ADDED, anon="a1")
+    life.does(1, "Logged In", user="ada", anon="a1")
+    life.forgets(30, "user:ada")
+    life.until(180)
+
+    assert life.records() == []
+    assert [seen for quarter in life.quarters for seen in quarter.kept.seen.values() if seen] == []
+    assert [due for quarter in life.quarters for due in quarter.kept.due] == []
+    assert life.sent() == []
+    assert life.count("deleted") == 1
+
+
+def test_by_an_identity_that_was_joined_the_whole_customer_is_deleted() -> None:
+    life = Life(CART)
+    life.does(0, "Logged In", user="ada", anon="a1")
+    life.forgets(1, "anon:a1")
+
+    assert life.records() == []
+
+
+def test_what_comes_after_is_a_new_customers() -> None:
+    life = Life(CART)
+    life.does(0, ADDED, user="ada", event_id="x")
+    life.forgets(30, "user:ada")
+    life.does(40, ADDED, user="ada", event_id="x")
+    life.until(180)
+
+    assert life.sent() == [(100, ADA)]
+
+
+def test_state_on_its_way_to_a_deleted_customer_does_not_bring_it_back() -> None:
+    life = Life(CART)
+    life.does(0, ADDED, anon="a1")
+    life.does(1, "Logged In", user="ada", anon="a1", settled=False)
+    life.forgets(2, "user:ada", settled=False)
+    life.settle()
+    life.until(180)
+
+    assert life.records() == []
+    assert life.sent() == []
+
+
+def test_nor_does_it_reach_the_next_life_of_that_id() -> None:
+    life = Life(CART)
+    life.does(0, ADDED, anon="a1")
+    life.does(1, "Logged In", user="ada", anon="a1", settled=False)
+    life.forgets(2, "user:ada", settled=False)
+    life.does(3, "x", user="ada", settled=False)
+    life.settle()
+    life.until(180)
+
+    assert life.sent() == []
+    assert life.customer("user:ada").recent_count == 1
+    assert life.customer("anon:a1") is None
+
+
+def test_a_straggler_of_a_deleted_customer_is_set_aside_and_the_next_one_is_a_visitor_again() -> None:
+    life = Life(CART)
+    life.does(0, "Logged In", user="ada", anon="a1")
+    life.forgets(1, "user:ada", settled=False)
+    life.does(2, "x", anon="a1", settled=False)
+    life.settle()
+    life.does(3, "y", anon="a1")
+
+    assert life.letters() == ["deleted"]
+    assert life.customer("anon:a1").into is None
+    assert life.customer("anon:a1").recent_count == 1
+
+
+def test_deleting_nobody_changes_nothing() -> None:
+    life = Life()
+    life.forgets(1, "user:nobody")
+
+    assert (life.records(), life.count("deleted")) == ([], 0)
