@@ -53,6 +53,10 @@ class Plan:
         self.event_names = frozenset((*self.starts, *self.event_names_that_end_runs()))
         self.trigger_text = written((campaign.trigger, campaign.per, campaign.grace_ms))
 
+    def continues(self, before: Plan | None) -> bool:
+        """Its trigger goes on with what that of another version remembers, as they are the same."""
+        return before is not None and before.trigger_text == self.trigger_text
+
     def histories(self) -> Iterable[History]:
         """The counts that its trigger, guard and steps ask for."""
         campaign = self.campaign

@@ -129,8 +129,7 @@ class Watching:
         campaign = plan.campaign
         memory = customer.memory(campaign.campaign_id)
         # Another version goes on with what was seen where its trigger is the same: it would take who enters for inside.
-        wrote = self._book.plan(campaign.campaign_id, memory.trigger_version)
-        known = wrote is not None and wrote.trigger_text == plan.trigger_text
+        known = plan.continues(self._book.plan(campaign.campaign_id, memory.trigger_version))
         seen = watch.look(memory.trigger if known else b"", sight)
         if (seen.memory, campaign.version) != (memory.trigger, memory.trigger_version) and (
             seen.memory or memory.trigger
