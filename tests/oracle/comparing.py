@@ -37,6 +37,7 @@ class Difference:
         yaml.default_flow_style = None
         yaml.width = 1_000
         yaml.sort_base_mapping_type_on_output = False
+        yaml.representer.ignore_aliases = lambda _: True
         yaml.dump(case, text)
         how = f"batched: {example.batched}, a new shard after every {example.restored} entries (0: never), "
         how += f"partitions: {example.partitions} (0: no identities)"

@@ -89,8 +89,8 @@ def _example(rule: Mapping[str, Any], patch: Mapping[str, Any] | None, choices: 
         # What happens at one instant in two partitions has no order, so there merges meet no ties.
         at = max(_next_instant(lines, at, spans, choices), at + (1 if partitions else 0))
         line: dict[str, Any] = {"at": f"{at}ms"}
-        match choices.number(26 if partitions else 24):
-            case 24 | 25 if (line_of := people.change()) is not None:
+        match choices.number(29 if partitions else 24):
+            case 24 | 25 | 26 | 27 | 28 if (line_of := people.change()) is not None:
                 line |= line_of
             case 23:
                 line |= {"control": "tick"}
@@ -129,8 +129,14 @@ def _can_be_joined(rule: Mapping[str, Any]) -> bool:
     that a run waits for, which came to the other one.
     """
     steps = rule.get("steps", rule.get("start_sequence", ()))
-    awaits = any("event" in step for step in rule.get("course", ())) or rule["kind"] == "wait_until"
+    awaits = _awaits_an_event(rule.get("course", ())) or rule["kind"] == "wait_until"
     return len(steps) <= 2 and not any("times" in step for step in steps) and not awaits
+
+
+def _awaits_an_event(course: Sequence[Mapping[str, Any]]) -> bool:
+    return any(
+        "event" in step or any(_awaits_an_event(arm["then"]) for arm in step.get("branch", ())) for step in course
+    )
 
 
 def _next_instant(lines: Sequence[Mapping[str, Any]], at: int, spans: Sequence[str], choices: Choices) -> int:

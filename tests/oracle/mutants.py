@@ -19,6 +19,8 @@ from sendwhen.domain.asking import Asked, holds
 from sendwhen.domain.campaign import Reentry
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.held_events import HoldingBack
+from sendwhen.domain.joined_memories import JoinedMemories
+from sendwhen.domain.joined_runs import JoinedRuns
 from sendwhen.domain.journey import Journey
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import Plan
@@ -30,6 +32,7 @@ from sendwhen.domain.triggers.sequence import SequenceLogic
 from sendwhen.domain.triggers.session_end import SessionEndLogic
 from sendwhen.domain.triggers.threshold import ThresholdLogic
 from sendwhen.domain.wakes import Wakes
+from sendwhen.domain.walking import Walking
 from tests.oracle.comparing import BYTES, difference
 
 Change = tuple[Any, str, Callable[[Any], Any]]
@@ -172,6 +175,13 @@ def _consumes_nothing(progress: Any) -> Any:
     return progressed
 
 
+def _ends_at_the_maximum(wait: Any) -> Any:
+    def waits(self: Walking, course: Any, index: int, due_at_ms: int, out: Any, *, latest_ms: int = 0) -> None:
+        wait(self, course, index, due_at_ms + 1, out, latest_ms=latest_ms and latest_ms + 1)
+
+    return waits
+
+
 def _late_ones_count(hold: Any) -> Any:
     def held(self: HoldingBack, customer: Any, event: Any, index: int, moment: Any, out: Any) -> None:
         hold(self, customer, event, index, replace(moment, before_ms=0), out)
@@ -264,6 +274,26 @@ MUTANTS = (
         name="segments do not see time pass",
         kinds=("segment",),
         changes=((tally, "next_change_ms", lambda _: lambda packed, history, now_ms: None),),
+    ),
+    Mutant(
+        name="every wait a millisecond longer",
+        kinds=("wait_until", "delay"),
+        changes=((Walking, "wait", _ends_at_the_maximum),),
+    ),
+    Mutant(
+        name="a merge answers no waits",
+        kinds=("absence", "match"),
+        changes=((JoinedRuns, "_ended", lambda _: lambda self, *given: False),),
+    ),
+    Mutant(
+        name="a merge leaves both waits of a key",
+        kinds=("absence", "recency", "session_end"),
+        changes=((JoinedRuns, "_rival", lambda _: lambda self, runs, run: None),),
+    ),
+    Mutant(
+        name="a merge forgets what the other one counted",
+        kinds=("nth", "count"),
+        changes=((JoinedMemories, "_goes_on", lambda _: lambda self, plan, memory: False),),
     ),
     Mutant(
         name="what is too late counts in event time",
