@@ -287,7 +287,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a merge leaves both waits of a key",
-        kinds=("absence", "recency", "session_end"),
+        kinds=("session_end", "recency"),
         changes=((JoinedRuns, "_rival", lambda _: lambda self, runs, run: None),),
     ),
     Mutant(
