@@ -99,6 +99,7 @@ def fill(archive: Archive, events: int) -> None:
                 "received_at_us": zeros,
                 "fingerprint": zeros,
                 "body": [b""] * each,
+                "previous_id": [""] * each,
             }
             entries = -(-each // 10)
             _put(

@@ -161,7 +161,7 @@ class Archive:
         return completed(found) if columns is None else found
 
     def customers(
-        self, partition: int, day: str, segment: Segment, *, low: str, high: str, columns: Sequence[str] | None | None
+        self, partition: int, day: str, segment: Segment, *, low: str, high: str, columns: Sequence[str] | None
     ) -> Iterator[pa.Table]:
         """The rows of customers from ``low`` up to, not including, ``high``, without reading most of the others."""
         with self._files.open(f"{layout.day_folder(partition, day)}/{segment.file}") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -72,14 +73,17 @@ class Sums(msgspec.Struct, kw_only=True):
         self.customers.update(other.customers)
         self.dead_letters.update(other.dead_letters)
 
-    def take(self, changes: Changes) -> None:
-        """Add what was decided about some customers, all of whose decisions are in it."""
+    def take(self, parts: Sequence[Changes]) -> None:
+        """Add what was decided about some customers, all of whose decisions are in these parts."""
+        sends = [send for part in parts for send in part.sends]
         self.decisions.update(
-            (decision.campaign_id, decision.kind.value, decision.reason) for _, decision in changes.decisions
+            (decision.campaign_id, decision.kind.value, decision.reason)
+            for part in parts
+            for _, decision in part.decisions
         )
-        self.per_day.update((send.campaign_id, day_of(send.due_at_ms)) for send in changes.sends)
-        self.customers.update(campaign for campaign, _ in {(send.campaign_id, send.uid) for send in changes.sends})
-        self.dead_letters.update(letter.reason for letter in changes.dead_letters)
+        self.per_day.update((send.campaign_id, day_of(send.due_at_ms)) for send in sends)
+        self.customers.update(campaign for campaign, _ in {(send.campaign_id, send.uid) for send in sends})
+        self.dead_letters.update(letter.reason for part in parts for letter in part.dead_letters)
 
     def emails(self, campaign_id: str) -> int:
         """Emails of a campaign."""

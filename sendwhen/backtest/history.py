@@ -26,7 +26,7 @@ _DIGITS: Final = 8
 _SPACE: Final = 16**_DIGITS
 _COLUMNS: Final = (
     "uid", "seq", "index", "kind", "at_ms", "event_id", "name", "user_id", "anonymous_id", "email", "occurred_at_ms",
-    "properties", "attributes", "source", "fingerprint",
+    "properties", "attributes", "source", "fingerprint", "previous_id",
 )  # fmt: skip
 
 
@@ -83,6 +83,11 @@ def span_of(archive: Archive, *, clock: str) -> tuple[int, int]:
     return (min(first), max(last)) if first else (0, 0)
 
 
+def time_column(clock: str) -> str:
+    """The column that holds an event's log time."""
+    return "occurred_at_ms" if clock == EVENTS_CLOCK else "at_ms"
+
+
 def _first_ms(segment: Segment, clock: str) -> int:
     return segment.first_occurred_at_ms if clock == EVENTS_CLOCK else segment.first_at_ms
 
@@ -107,7 +112,7 @@ def events_of(archive: Archive, unit: Unit, *, clock: str, to_ms: int) -> pa.Tab
 def _events_of(archive: Archive, unit: Unit, *, clock: str, to_ms: int) -> pa.Table | None:
     parts: list[pa.Table] = []
     skips: set[tuple[int, int]] = set()
-    time = "occurred_at_ms" if clock == EVENTS_CLOCK else "at_ms"
+    time = time_column(clock)
     for day, segment in archive.segments(unit.partition):
         # Skips stand behind what they skip, but never far behind; so those of the last file read suffice.
         skips.update(segment.skips)
@@ -125,13 +130,6 @@ def _events_of(archive: Archive, unit: Unit, *, clock: str, to_ms: int) -> pa.Ta
     table = pa.concat_tables(parts).sort_by(ORDER)
     table = table.append_column("time_ms", table[time]).drop_columns(["kind"])
     return _without(table, skips) if skips else table
-
-
-def tying_events(table: pa.Table) -> int:
-    """Events that name a customer by user id and as a visitor: in production they tie the two together."""
-    both = pc.and_(pc.not_equal(table["user_id"], ""), pc.not_equal(table["anonymous_id"], ""))
-    found: int = pc.sum(both).as_py() or 0
-    return found
 
 
 def _without(table: pa.Table, skips: set[tuple[int, int]]) -> pa.Table:

@@ -39,9 +39,6 @@ def write_page(report: Report, path: Path) -> None:
         f"<title>Backtest</title><style>{_STYLE}</style></head><body>",
         "<h1>Backtest</h1>",
         f"<p>{_said(report)}</p>",
-        f"<p>{report.tying_events:,} events name a visitor and a user; here each identity stands by itself.</p>"
-        if report.tying_events
-        else "",
         *(_campaign(one, compared=report.compared) for one in report.campaigns),
         _table("Events set aside", sorted(report.dead_letters.items())),
         "</body></html>",

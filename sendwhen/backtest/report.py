@@ -57,7 +57,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         from_ms, to_ms: The time looked at, half-open.
         events: Events of the customers looked at, before ``to_ms``.
-        tying_events: Of these, those that tie a visitor to a user; a backtest looks at each identity by itself.
+        joined: Identities were tied, so what was done under any of them counts for the customer.
         share: Of the customers.
         compared: There was another variant.
         dead_letters: Reason to events that were set aside.
@@ -68,7 +68,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     clock: str
     share: float
     events: int
-    tying_events: int
+    joined: bool
     compared: bool
     campaigns: tuple[CampaignReport, ...]
     dead_letters: Mapping[str, int]
@@ -80,7 +80,7 @@ class Found(msgspec.Struct, kw_only=True):
     Attributes:
         sums, against: Of the two variants.
         changes, people: (campaign, change) to emails, and to customers.
-        events: Events read. tying: those that tie identities together.
+        events: Events read.
     """
 
     sums: Sums = msgspec.field(default_factory=Sums)
@@ -88,7 +88,6 @@ class Found(msgspec.Struct, kw_only=True):
     changes: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
     people: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
     events: int = 0
-    tying: int = 0
 
     def add(self, done: UnitDone) -> None:
         """Add a unit."""
@@ -98,7 +97,6 @@ class Found(msgspec.Struct, kw_only=True):
         if done.against is not None:
             self.against.add(done.against)
         self.events += done.events
-        self.tying += done.tying
 
 
 def report_of(
@@ -115,7 +113,7 @@ def report_of(
         clock=task.clock,
         share=share,
         events=found.events,
-        tying_events=found.tying,
+        joined=task.joined,
         compared=task.against is not None,
         campaigns=tuple(
             _campaign(name, (versions.get(name, ""), others.get(name, "")), found, share=share)

@@ -9,9 +9,11 @@ from pathlib import Path
 import msgspec
 
 from sendwhen.archive.archive import Archive
+from sendwhen.archive.local_files import LocalFiles
 from sendwhen.archive.location import open_files
 from sendwhen.backtest.details import merged, write_details
-from sendwhen.backtest.history import span_of, units_of
+from sendwhen.backtest.history import span_of, time_column, units_of
+from sendwhen.backtest.identities import regroup, roots_of
 from sendwhen.backtest.page import write_page
 from sendwhen.backtest.report import Found, Report, report_of, write_summary
 from sendwhen.backtest.unit import Task
@@ -65,12 +67,18 @@ def run_backtest(plan: Plan, workers: Workers, folder: Path, tell: Callable[[Pro
     to_ms = last_ms + 1 if plan.to_ms is None else plan.to_ms
     if to_ms <= from_ms:
         raise Invalid("Nothing lies between --from and --to.", remedy="Name a later --to.")
-    units = units_of(archive, share=plan.share)
     folder.mkdir(parents=True, exist_ok=True)
     found, rows = Found(), 0
     with tempfile.TemporaryDirectory(prefix=DETAILS_FOLDER + "-", dir=folder) as parts:
+        roots = roots_of(archive)
+        location = plan.location
+        if roots:
+            location = str(Path(parts) / "joined")
+            regroup(archive, roots, Archive(LocalFiles(Path(location))), time=time_column(clock))
+        units = units_of(Archive(open_files(location)), share=plan.share)
         task = Task(
-            location=plan.location,
+            location=location,
+            joined=bool(roots),
             clock=clock,
             from_ms=from_ms,
             to_ms=to_ms,

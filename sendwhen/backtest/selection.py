@@ -14,12 +14,15 @@ from itertools import pairwise
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_IDENTITY = ("user_id", "anonymous_id", "email")
+_IDENTITY = ("user_id", "anonymous_id", "email", "previous_id")
 
 
-def selected(table: pa.Table, names: frozenset[str] | None, *, flood_rows: int, chunk_rows: int) -> Iterator[list[int]]:
+def selected(
+    table: pa.Table, names: frozenset[str] | None, *, flood_rows: int, chunk_rows: int, joined: bool = False
+) -> Iterator[list[int]]:
     """Rows that matter, ascending, in chunks of about ``chunk_rows`` that never divide a customer.
 
+    ``joined``: a customer may have several identities; none of its events is left out then.
     ``table`` is sorted by customer. ``flood_rows``: a customer with so many events may meet a limit and keeps all.
     """
     customers = _beginnings(table, ("uid",))
@@ -27,7 +30,7 @@ def selected(table: pa.Table, names: frozenset[str] | None, *, flood_rows: int, 
         yield from _all(customers, chunk_rows)
         return
     chunk: list[int] = []
-    pick = _Pick(table, names, flood_rows)
+    pick = _Pick(table, names, flood_rows, joined=joined)
     for low, high in pairwise(customers):
         chunk += pick.of(low, high)
         if len(chunk) >= chunk_rows:
@@ -40,7 +43,7 @@ def selected(table: pa.Table, names: frozenset[str] | None, *, flood_rows: int, 
 class _Pick:
     """Goes through the customers in order."""
 
-    def __init__(self, table: pa.Table, names: frozenset[str], flood_rows: int) -> None:
+    def __init__(self, table: pa.Table, names: frozenset[str], flood_rows: int, *, joined: bool) -> None:
         heard = pc.is_in(table["name"], value_set=pa.array(sorted(names), pa.string()))
         told = pc.greater(pc.binary_length(table["attributes"]), len(b"{}"))
         self._heard = _places(heard)
@@ -48,6 +51,7 @@ class _Pick:
         self._stretches = _beginnings(table, ("uid", *_IDENTITY))
         self._ids, self._emails = table["event_id"].to_pylist(), table["email"].to_pylist()
         self._flood_rows = flood_rows
+        self._tying = set(_tying(table)) if joined else None
         self._at_heard = self._at_wanted = 0
         self._at_stretch = 1
 
@@ -60,7 +64,9 @@ class _Pick:
         # Within a stretch all rows tell the same identity; its first one tells it in time for every deadline. Nothing
         # is due before the first event that is heard, so in the first stretch any row will do.
         begin = low
+        stretches = 0
         while begin < high:
+            stretches += 1
             end = self._stretches[self._at_stretch]
             self._at_stretch += 1
             last = bisect_left(self._wanted, end, first, self._at_wanted)
@@ -74,10 +80,18 @@ class _Pick:
         count = high - low
         if len(rows) == count:
             return rows
+        if self._tying is not None and (low in self._tying or stretches > 1):
+            return range(low, high)
         ids, emails = self._ids[low:high], self._emails[low:high]
         if count >= self._flood_rows or len(set(ids)) < count or len({*emails, ""}) > 2:
             return range(low, high)
         return rows
+
+
+def _tying(table: pa.Table) -> list[int]:
+    """Rows that name more than one identity."""
+    both = pc.and_(pc.not_equal(table["user_id"], ""), pc.not_equal(table["anonymous_id"], ""))
+    return _places(pc.or_(both, pc.not_equal(table["previous_id"], "")))
 
 
 def _places(mask: pa.ChunkedArray) -> list[int]:

@@ -17,6 +17,7 @@ from sendwhen.backtest import history
 from sendwhen.backtest.comparison import Change, Compared, changes, compare
 from sendwhen.backtest.details import Detail, detail_of, write_part
 from sendwhen.backtest.findings import Sums, sent_of
+from sendwhen.backtest.identities import uid_of
 from sendwhen.backtest.interest import names_of
 from sendwhen.backtest.selection import selected
 from sendwhen.backtest.variant import Variant, campaign_of
@@ -35,6 +36,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         location: Of the archive.
         clock: "wall" or "events".
+        joined: Rows lie under one uid for all identities of a customer (``identities.regroup``).
         from_ms, to_ms: Half-open; the campaigns come into force at the first.
         variant, against: What is tried, and what it is compared with, if anything.
         parts: Folder for the units' files.
@@ -44,6 +46,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     clock: str
     from_ms: int
     to_ms: int
+    joined: bool
     variant: Variant
     against: Variant | None
     parts: str
@@ -53,8 +56,7 @@ class UnitDone(msgspec.Struct, frozen=True, kw_only=True):
     """What came out of a unit.
 
     Attributes:
-        events: Events read, those that made no difference included; ``replayed``: those that were applied; ``tying``:
-            see ``history.tying_events``.
+        events: Events read, those that made no difference included; ``replayed``: those that were applied.
         sums, against: Of the two variants.
         changes: (campaign, change) to emails; ``people``: the same to customers.
         part: File with the details, sorted.
@@ -63,7 +65,6 @@ class UnitDone(msgspec.Struct, frozen=True, kw_only=True):
     unit: history.Unit
     events: int
     replayed: int
-    tying: int
     sums: Sums
     against: Sums | None
     changes: Counter[tuple[str, str]]
@@ -88,7 +89,7 @@ class _Run:
         variants = [task.variant, *([task.against] if task.against else [])]
         event_clock = task.clock == history.EVENTS_CLOCK
         self._times = [
-            VirtualTime(variant, from_ms=task.from_ms, to_ms=task.to_ms, event_clock=event_clock)
+            VirtualTime(variant, from_ms=task.from_ms, to_ms=task.to_ms, event_clock=event_clock, joined=task.joined)
             for variant in variants
         ]
         self._names = names_of([campaign_of(put.source) for variant in variants for put in variant.puts])
@@ -102,7 +103,14 @@ class _Run:
         details: list[Detail] = []
         replayed = 0
         if table is not None:
-            for rows in selected(table, self._names, flood_rows=ShardLimits().minute_events, chunk_rows=CHUNK_ROWS):
+            chunks = selected(
+                table,
+                self._names,
+                flood_rows=ShardLimits().minute_events,
+                chunk_rows=CHUNK_ROWS,
+                joined=self._task.joined,
+            )
+            for rows in chunks:
                 replayed += len(rows)
                 details += self._chunk(table.take(pa.array(rows, pa.int64())))
         details.sort()
@@ -112,7 +120,6 @@ class _Run:
             unit=self._unit,
             events=0 if table is None else table.num_rows,
             replayed=replayed,
-            tying=0 if table is None else history.tying_events(table),
             sums=self._sums[0],
             against=self._sums[1] if self._task.against else None,
             changes=self._changes,
@@ -122,13 +129,16 @@ class _Run:
 
     def _chunk(self, table: pa.Table) -> Iterator[Detail]:
         columns = table.to_pydict()
+        if self._task.joined:
+            names = zip(columns["user_id"], columns["anonymous_id"], columns["email"], strict=True)
+            columns["uid"] = [uid_of(*one) for one in names]
         events = timed_events(columns)
         uids = dict.fromkeys(columns["uid"])
         found = []
         for time, sums in zip(self._times, self._sums, strict=True):
-            decided = time.replay(uids, events)
-            sums.take(decided)
-            found.append([sent_of(send) for send in decided.sends])
+            parts = time.replay(uids, events)
+            sums.take(parts)
+            found.append([sent_of(send) for part in parts for send in part.sends])
         if self._task.against:
             compared = compare(found[1], found[0])
             self._changes.update(changes(compared))
@@ -151,7 +161,7 @@ def timed_events(columns: dict[str, list[Any]]) -> Sequence[Timed]:
     ids, names, uids, sources = columns["event_id"], columns["name"], columns["uid"], columns["source"]
     users, visitors, emails = columns["user_id"], columns["anonymous_id"], columns["email"]
     occurred, properties = columns["occurred_at_ms"], columns["properties"]
-    attributes, fingerprints = columns["attributes"], columns["fingerprint"]
+    attributes, fingerprints, former = columns["attributes"], columns["fingerprint"], columns["previous_id"]
     places = list(zip(times, seqs, indexes, strict=True))
     return [
         (
@@ -168,6 +178,7 @@ def timed_events(columns: dict[str, list[Any]]) -> Sequence[Timed]:
                 attributes=attributes[row],
                 source=sources[row],
                 fingerprint=fingerprints[row],
+                previous_id=former[row],
             ),
         )
         for row in sorted(range(len(times)), key=places.__getitem__)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final
 
+from sendwhen.backtest.handing_over import Handing
 from sendwhen.backtest.variant import Variant, campaign_of
 from sendwhen.campaigns import fuse
 from sendwhen.domain.campaign import Campaign
@@ -28,10 +29,12 @@ class VirtualTime:
     """Replays one set of campaigns over the events of some customers, again and again.
 
     The campaigns come into force at ``from_ms``; earlier events only tell of customers. Deadlines before ``to_ms``
-    come. Customers do not meet, so what comes out for one does not depend on who else is replayed with it.
+    come. Customers do not meet, so what comes out for one does not depend on who else is replayed with it; with
+    ``joined`` all identities of a customer are there, and hand over to each other what production's partitions do.
     """
 
-    def __init__(self, variant: Variant, *, from_ms: int, to_ms: int, event_clock: bool) -> None:
+    def __init__(self, variant: Variant, *, from_ms: int, to_ms: int, event_clock: bool, joined: bool = False) -> None:
+        self._joined = joined
         self._variant = variant
         self._from_ms = from_ms
         self._last_ms = to_ms - 1
@@ -46,8 +49,8 @@ class VirtualTime:
             limits=_NEVER_EVICT,
         )
 
-    def replay(self, uids: Iterable[str], events: Sequence[Timed]) -> Changes:
-        """What is decided about these customers; ``events`` in the order of the log."""
+    def replay(self, uids: Iterable[str], events: Sequence[Timed]) -> Sequence[Changes]:
+        """What is decided about these customers, in parts; ``events`` in the order of the log."""
         shard = self._shard
         shard.restore(position=0, clock_ms=0, campaigns=())
         shard.expect((), _FOR_EVER_MS)
@@ -56,6 +59,7 @@ class VirtualTime:
         apply, next_due_ms = shard.apply, shard.next_due_ms
         seq, from_ms = 0, self._from_ms
         in_force = False
+        handing = Handing(shard) if self._joined else None
         for at_ms, together in self._entries(events):
             if at_ms >= from_ms and not in_force:
                 seq, in_force = self._put(seq), True
@@ -68,12 +72,14 @@ class VirtualTime:
                 apply(Tick(seq=seq, at_ms=at_ms - 1))
             seq += 1
             apply(EventBatch(seq=seq, at_ms=at_ms, events=together))
+            if handing is not None:
+                seq = handing.settle(seq, at_ms)
         if not in_force:
             seq = self._put(seq)
         while (due_ms := next_due_ms()) is not None and due_ms <= self._last_ms:
             seq += 1
             apply(Tick(seq=seq, at_ms=due_ms))
-        return shard.collect()
+        return [*(handing.parts if handing else ()), shard.collect()]
 
     def _entries(self, events: Sequence[Timed]) -> Iterable[tuple[int, tuple[Event, ...]]]:
         """Each event by itself; on event time, those of one millisecond together, with a tick before them.

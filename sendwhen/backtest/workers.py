@@ -5,10 +5,12 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from typing import Final, Protocol
 
 from sendwhen.backtest.history import Unit
 from sendwhen.backtest.unit import Task, UnitDone, run_unit
+from sendwhen.errors import Unavailable
 
 WAITING_UNITS: Final = 2
 """Units handed to each worker ahead, so that it never waits for us."""
@@ -38,7 +40,11 @@ class Processes:
         self._count = count
 
     def run(self, task: Task, units: Sequence[Unit]) -> Iterator[UnitDone]:
-        """See Workers."""
+        """See Workers.
+
+        Raises:
+            Unavailable: A worker ended before its unit was done.
+        """
         # Fresh processes, not forks: Arrow's threads do not survive a fork.
         context = multiprocessing.get_context("spawn")
         left = iter(units)
@@ -55,5 +61,10 @@ class Processes:
                     done, doing = wait(doing, return_when=FIRST_COMPLETED)
                     for one in done:
                         yield one.result()
+            except BrokenProcessPool as error:
+                raise Unavailable(
+                    "A worker process ended before its part was done.",
+                    remedy="If this machine ran out of memory, give fewer --workers, or a --sample.",
+                ) from error
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)

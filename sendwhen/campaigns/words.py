@@ -20,7 +20,7 @@ T = TypeVar("T")
 _WHOLE = re.compile(r"-?[0-9]{1,12}\Z")
 _PERCENT = re.compile(r"([0-9]{1,3}) ?%?\Z")
 _LATER = """
-fresh webhook window schedule audience cases tests provider
+fresh webhook window schedule audience tests provider
 """
 LATER_WORDS = frozenset(_LATER.split())
 """Words of the language to come, so that their refusal can say so."""
@@ -72,14 +72,14 @@ class Reader:
         else:
             self.refuse(key, f"'{shortened(word)}' is unknown", f"Leave it out. {there}")
 
-    def list(self, node: Node, what: str, example: str) -> Sequence[Node]:
+    def list(self, node: Node, what: str, example: str, *, limit: int = LIST_LIMIT) -> Sequence[Node]:
         """The entries of a list."""
         if not isinstance(node, SequenceNode):
             self.refuse(node, f"{what} must be a list, not {_kind(node)}", f"Write {example}.")
             return ()
-        if len(node.value) > LIST_LIMIT:
-            self.refuse(node.value[LIST_LIMIT], f"{what} has more than {LIST_LIMIT} entries", "Leave some out.")
-        return tuple(node.value[:LIST_LIMIT])
+        if len(node.value) > limit:
+            self.refuse(node.value[limit], f"{what} has more than {limit} entries", "Leave some out.")
+        return tuple(node.value[:limit])
 
     def text(self, node: Node | None, what: str, example: str) -> str | None:
         """A text; None (noted) for anything else."""

@@ -167,8 +167,6 @@ def _show(report: Report) -> None:
             out.print(f"  against {before}; {', '.join(changed) or 'no difference'}")
         if one.skips:
             out.print("  not sent: " + ", ".join(f"{reason} {number:,}" for reason, number in one.skips))
-    if report.tying_events:
-        out.print(f"{report.tying_events:,} events name a visitor and a user; here each identity stands by itself")
     for reason, number in report.dead_letters.items():
         out.print(f"set aside: {reason} {number:,}")
 

@@ -1,4 +1,4 @@
-"""`sendwhen campaigns …`: check, put, list, pause and resume campaigns."""
+"""`sendwhen campaigns …`: check, test, put, list, pause and resume campaigns."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sendwhen.campaigns import campaign_folders, check_lines, policy_file, read_folder
+from sendwhen.campaigns import campaign_folders, check_lines, policy_file
 from sendwhen.campaigns.json_schema import schema_text, schemas
+from sendwhen.cases import case_problems
+from sendwhen.cli import campaign_edits, campaign_tests
+from sendwhen.cli.campaign_edits import MIGRATIONS, Policy, campaign_line, source_of
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.targets import Targets
 from sendwhen.cli.terminal import EXIT_REFUSED, ask_sender, ask_trigger, err, instant, out, run
 from sendwhen.domain.sending_rules import SENDING_ID
 from sendwhen.errors import Invalid
-from sendwhen.v1.campaign_pb2 import CampaignSource, CampaignSummary
 from sendwhen.v1.sender_service_pb2 import ReleaseHeldRequest
 from sendwhen.v1.trigger_service_pb2 import (
     ListCampaignsRequest,
@@ -25,7 +27,11 @@ from sendwhen.v1.trigger_service_pb2 import (
     SetCampaignPausedRequest,
 )
 
-app = typer.Typer(help="Check, put, list, pause and resume campaigns.", no_args_is_help=True)
+app = typer.Typer(help="Check, test, plan, put, list, pause, resume and archive campaigns.", no_args_is_help=True)
+app.command("test")(campaign_tests.play)
+app.command("plan")(campaign_edits.plan)
+app.command("archive")(campaign_edits.archive)
+app.command("history")(campaign_edits.history)
 
 Folder = Annotated[
     Path,
@@ -39,9 +45,10 @@ Folder = Annotated[
 def check(folder: Folder) -> None:
     """Say what is wrong with campaigns (file:line:column, the problem, what to write). Needs no running sendwhen."""
     lines, well = check_lines(folder)
-    for line in lines:
+    of_cases = [line for campaign in campaign_folders(folder) for line in case_problems(campaign)]
+    for line in [*lines, *of_cases]:
         out.print(line, markup=False)
-    if not well:
+    if not well or of_cases:
         raise typer.Exit(EXIT_REFUSED)
 
 
@@ -58,8 +65,15 @@ def schema(
 
 
 @app.command()
-def put(context: typer.Context, folder: Folder) -> None:
-    """Put campaigns into force; the same again changes nothing."""
+def put(
+    context: typer.Context,
+    folder: Folder,
+    migrate: Annotated[
+        Policy,
+        typer.Option(help="People who wait in earlier versions: finish there, move to this one, or leave (cancel)."),
+    ] = Policy.finish,
+) -> None:
+    """Put campaigns into force; the same again changes nothing. `sendwhen campaigns plan` shows what it would do."""
     targets = targets_of(context)
     refused = False
     # The policy first, so that no campaign acts without it.
@@ -67,7 +81,7 @@ def put(context: typer.Context, folder: Folder) -> None:
     for campaign in [*([policy] if policy else []), *campaign_folders(folder)]:
         place = campaign.parent if campaign is policy else campaign
         try:
-            answer = run(_put(targets, _source(campaign)), expected=Invalid)
+            answer = run(_put(targets, campaign, migrate), expected=Invalid)
         except Invalid as error:
             refused = True
             for violation in error.violations:
@@ -81,7 +95,7 @@ def put(context: typer.Context, folder: Folder) -> None:
         for warning in answer.warnings:
             at = f"{place}/{warning.file}:{warning.line}:{warning.column}"
             out.print(f"{at}: warning: {warning.problem}. {warning.remedy}", markup=False)
-        out.print(f"{_line(answer.campaign)}  {'put' if answer.changed else 'was in force already'}")
+        out.print(f"{campaign_line(answer.campaign)}  {'put' if answer.changed else 'was in force already'}")
     if refused:
         raise typer.Exit(EXIT_REFUSED)
 
@@ -97,7 +111,8 @@ def list_campaigns(context: typer.Context) -> None:
     for campaign in answer.campaigns:
         if campaign in policies:
             continue
-        state = "[yellow]paused[/]" if campaign.paused else "[green]active[/]"
+        state = "[dim]archived[/]" if campaign.archived else "[green]active[/]"
+        state = "[yellow]paused[/]" if campaign.paused else state
         reached = f"{campaign.partitions_reached}/{campaign.partitions}"
         table.add_row(
             escape(campaign.campaign_id),
@@ -109,7 +124,7 @@ def list_campaigns(context: typer.Context) -> None:
         )
     out.print(table)
     for policy in policies:
-        out.print(f"{_line(policy)}  since {instant(policy.put_at_ms)}")
+        out.print(f"{campaign_line(policy)}  since {instant(policy.put_at_ms)}")
 
 
 @app.command()
@@ -148,30 +163,10 @@ def _decide_held(targets: Targets, campaign: str, *, discard: bool) -> None:
 def _set_paused(targets: Targets, campaign: str, *, paused: bool) -> None:
     request = SetCampaignPausedRequest(campaign_id=campaign, paused=paused)
     answer = run(ask_trigger(targets, lambda trigger: trigger.SetCampaignPaused(request)))
-    out.print(_line(answer.campaign))
+    out.print(campaign_line(answer.campaign))
 
 
-def _line(campaign: CampaignSummary) -> str:
-    state = "paused" if campaign.paused else "active"
-    reached = f"{campaign.partitions_reached}/{campaign.partitions} partitions"
-    if campaign.campaign_id == SENDING_ID:
-        return f"sending policy  version {campaign.version}  {reached}"
-    return f"{escape(campaign.campaign_id)}  {state}  version {campaign.version}  {reached}"
-
-
-def _source(campaign: Path) -> CampaignSource:
-    if campaign.is_file():
-        return CampaignSource(files={campaign.name: campaign.read_bytes()})
-    found = read_folder(campaign)
-    errors = [str(problem) for problem in found.problems if not problem.warning]
-    if errors:
-        raise Invalid("\n".join(errors))
-    if not found.files:
-        raise Invalid("There is no campaign.yaml in the folder.", remedy="Write one; docs/campaigns.md shows how.")
-    return CampaignSource(files=found.together())
-
-
-async def _put(targets: Targets, source: CampaignSource) -> PutCampaignResponse:
-    request = PutCampaignRequest(source=source)
+async def _put(targets: Targets, campaign: Path, migrate: Policy) -> PutCampaignResponse:
+    request = PutCampaignRequest(source=source_of(campaign), migrate=MIGRATIONS[migrate])
     # It writes to every partition's log, and waits for templates to be durable at sender.
     return await ask_trigger(targets, lambda trigger: trigger.PutCampaign(request, timeout=60.0))

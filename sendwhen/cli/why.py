@@ -1,4 +1,4 @@
-"""`sendwhen why CUSTOMER CAMPAIGN`: what a campaign decided about a customer, and why."""
+"""`sendwhen why CUSTOMER CAMPAIGN` and `sendwhen timeline CUSTOMER`: what was decided about a customer, and why."""
 
 from __future__ import annotations
 
@@ -11,12 +11,21 @@ from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
 
 from sendwhen.cli.context import targets_of
+from sendwhen.cli.instants import instant_ms
 from sendwhen.cli.targets import Targets
-from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, instant, out, run
+from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, fail, instant, out, run
+from sendwhen.errors import NotFound
 from sendwhen.v1.decision_pb2 import Decision
 from sendwhen.v1.email_pb2 import Email, EmailState
 from sendwhen.v1.profile_service_pb2 import CustomerId
-from sendwhen.v1.trigger_service_pb2 import WhyRequest, WhyResponse
+from sendwhen.v1.trigger_service_pb2 import (
+    Clause,
+    GetTimelineRequest,
+    GetTimelineResponse,
+    Ground,
+    WhyRequest,
+    WhyResponse,
+)
 
 
 class Kind(StrEnum):
@@ -28,18 +37,27 @@ class Kind(StrEnum):
     uid = "uid"
 
 
+CustomerName = Annotated[str, typer.Argument(help="The customer's user_id, or an address, or another id with --by.")]
+By = Annotated[Kind | None, typer.Option(help="What CUSTOMER is (default: user_id, or email where it has an @).")]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+
+
 def why(
     context: typer.Context,
-    customer: Annotated[str, typer.Argument(help="The customer's user_id, or an address, or another id with --by.")],
+    customer: CustomerName,
     campaign: Annotated[str, typer.Argument(help="The campaign's id.")],
-    by: Annotated[
-        Kind | None, typer.Option(help="What CUSTOMER is (default: user_id, or email where it has an @).")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+    at: Annotated[
+        str, typer.Option(help="As of this instant (2026-03-02T09:00:00Z, or milliseconds since 1970); default: now.")
+    ] = "",
+    by: By = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Explain what a campaign decided about a customer: entered, waiting, sent, skipped, and why."""
+    """Explain what a campaign decided about a customer, clause by clause; and what was missing for an email."""
     targets = targets_of(context)
-    answer = run(_ask(targets, customer, campaign, by))
+    at_ms = instant_ms(at) if at else 0
+    if at_ms is None:
+        fail("--at is no instant. Write it as in 2026-03-02T09:00:00Z.", code=2)
+    answer = run(_ask(targets, customer, campaign, by, at_ms))
     if as_json:
         typer.echo(json.dumps(MessageToDict(answer, preserving_proto_field_name=True), indent=2))
     else:
@@ -48,11 +66,44 @@ def why(
         raise typer.Exit(EXIT_REFUSED)
 
 
-async def _ask(targets: Targets, customer: str, campaign: str, by: Kind | None) -> WhyResponse:
-    kinds = [by] if by else [Kind.user_id, *([Kind.email] if "@" in customer else []), Kind.anonymous_id]
+def timeline(context: typer.Context, customer: CustomerName, by: By = None, as_json: AsJson = False) -> None:
+    """Show a customer's events, decisions, waits and emails in one list by time."""
+    answer = run(_ask_timeline(targets_of(context), customer, by))
+    if as_json:
+        typer.echo(json.dumps(MessageToDict(answer, preserving_proto_field_name=True), indent=2))
+        return
+    for item in answer.items:
+        campaign = f"[bold]{escape(item.campaign_id)}[/] " if item.campaign_id else ""
+        out.print(f"{instant(item.at_ms)}  {item.kind:<8}  {campaign}{escape(item.text)}")
+    for sentence in answer.unknown:
+        out.print(f"[dim]{escape(sentence)}[/]")
+
+
+async def _ask_timeline(targets: Targets, customer: str, by: Kind | None) -> GetTimelineResponse:
+    kinds = _kinds(customer, by)
+    for number, kind in enumerate(kinds, start=1):
+        request = GetTimelineRequest(id=CustomerId(**{kind.value: customer}))
+        try:
+            return await _timeline(targets, request)
+        except NotFound:
+            if number == len(kinds):
+                raise
+    raise AssertionError("there is a kind at least")
+
+
+async def _timeline(targets: Targets, request: GetTimelineRequest) -> GetTimelineResponse:
+    return await ask_trigger(targets, lambda trigger: trigger.GetTimeline(request))
+
+
+def _kinds(customer: str, by: Kind | None) -> list[Kind]:
+    return [by] if by else [Kind.user_id, *([Kind.email] if "@" in customer else []), Kind.anonymous_id]
+
+
+async def _ask(targets: Targets, customer: str, campaign: str, by: Kind | None, at_ms: int) -> WhyResponse:
+    kinds = _kinds(customer, by)
     answer = WhyResponse()
     for kind in kinds:
-        request = WhyRequest(id=CustomerId(**{kind.value: customer}), campaign_id=campaign)
+        request = WhyRequest(id=CustomerId(**{kind.value: customer}), campaign_id=campaign, at_ms=at_ms)
         answer = await _why(targets, request)
         if answer.HasField("customer"):
             break
@@ -68,8 +119,11 @@ def _show(answer: WhyResponse) -> None:
         out.print(escape(sentence))
     if answer.decisions:
         out.print("\n[bold]decisions[/]")
-    for decision in answer.decisions:
+    for number, decision in enumerate(answer.decisions):
         out.print(_line(decision))
+        if number < len(answer.grounds):
+            for line in _ground(answer.grounds[number]):
+                out.print(f"      [dim]{escape(line)}[/]")
     if answer.waiting:
         out.print("\n[bold]waiting[/]")
     for decision in answer.waiting:
@@ -78,8 +132,24 @@ def _show(answer: WhyResponse) -> None:
         out.print("\n[bold]emails[/]")
     for email in answer.emails:
         out.print(_email(email))
+    if answer.unknown:
+        out.print("\n[bold]not known any more[/]")
+    for sentence in answer.unknown:
+        out.print(f"  {escape(sentence)}")
     if not answer.HasField("campaign"):
         err.print("`sendwhen campaigns list` shows which there are.")
+
+
+def _ground(ground: Ground) -> list[str]:
+    lines = [f"version {ground.version}" + (f", because of {ground.event}" if ground.event else "")]
+    if not ground.known:
+        lines[0] += "; its event or its version is not kept any more, so its clauses cannot be asked again"
+    return [*lines, *map(_clause, ground.clauses)]
+
+
+def _clause(clause: Clause) -> str:
+    values = ", ".join(f"{one.path} = {one.value_json}{f' ({one.age})' if one.age else ''}" for one in clause.values)
+    return f"{clause.part}: {clause.text} is {'true' if clause.holds else 'false'}{f'; {values}' if values else ''}"
 
 
 def _line(decision: Decision) -> str:

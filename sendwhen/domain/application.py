@@ -9,6 +9,7 @@ from sendwhen.domain.campaign_book import CampaignBook, Compile
 from sendwhen.domain.condition import Fuse
 from sendwhen.domain.customer import learn
 from sendwhen.domain.deadlines import FAILED, AlarmHandler, Deadlines
+from sendwhen.domain.edits import follow
 from sendwhen.domain.entry import CampaignPut, Delivered
 from sendwhen.domain.event import Event
 from sendwhen.domain.handover import Handover
@@ -120,8 +121,11 @@ class Application:
         mark = None
         try:
             overflows = learn(draft, event, seq=moment.seq, at_ms=now_ms, limits=self._limits)
-            if event.anonymous_id or event.previous_id or not draft.user_id:
+            if draft.edits_seen < self.book.last_edit_seq:
                 mark = out.mark()
+                follow(draft, self.book, self.book.last_edit_seq, moment, out)
+            if event.anonymous_id or event.previous_id or not draft.user_id:
+                mark = mark or out.mark()
                 self._handover.tie(draft, event, out)
                 self._visitors.met(draft, (moment.seq, now_ms, BY_EVENT, index, 0), now_ms, out)
             is_reachable = bool(draft.email and draft.runs and not resident.customer.email)
@@ -172,16 +176,28 @@ class Application:
 
     def transfer(self, resident: Resident, item: Delivered, index: int, moment: Moment, out: Round) -> bool:
         """Apply what another partition has for the customer; whether it changed the customer."""
+        followed = self._follow_edits(resident, moment, out)
         mark = out.mark()
         try:
-            return self._handover.apply(resident, item.transfer, index, moment, out)
+            return self._handover.apply(resident, item.transfer, index, moment, out) or followed
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - one bad transfer is set aside; its neighbours go on
             out.back_to(mark)
             detail = f"Applying the {type(item.transfer).__name__.lower()} raised {type(error).__name__}."
             out.set_aside(seq=moment.seq, index=index, reason=FAILED, detail=detail, at_ms=moment.at_ms, logged=True)
+            return followed
+
+    def _follow_edits(self, resident: Resident, moment: Moment, out: Round) -> bool:
+        """Let open runs follow edits before anything else happens to their customer; whether one was touched."""
+        if resident.customer.edits_seen >= self.book.last_edit_seq:
             return False
+        draft = replace(resident.customer)
+        resident.customer = draft
+        if draft.exists:
+            draft.seq, draft.changed_at_ms = moment.seq, moment.at_ms
+        follow(draft, self.book, self.book.last_edit_seq, moment, out)
+        return draft.exists
 
     def put(self, entry: CampaignPut, at_ms: int, out: Round) -> None:
         """Bring a version of a campaign into force; one that cannot be compiled leaves the running one in force."""
@@ -202,6 +218,11 @@ class Application:
 
     def deadline(self, resident: Resident, due: Run | Alarm, moment: Moment, out: Round) -> None:
         """Let a deadline come: that of an open run, or of an alarm."""
+        if self._follow_edits(resident, moment, out):
+            followed = resident.customer.due(due.due_at_ms, due.armed)
+            if followed is None:
+                return
+            due = followed
         self._deadlines.come(resident, due, moment, out)
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
+from msgspec.structs import replace
+
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import CampaignRow
 from sendwhen.domain.condition import Fuse
-from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Unreadable
+from sendwhen.domain.entry import CampaignArchived, CampaignPaused, CampaignPut, Entry, EventBatch, Unreadable
+from sendwhen.domain.migrate import EDITS_MAX, Edit, Migrate
 from sendwhen.domain.plan import Listeners, Plan
 from sendwhen.domain.predicate import History
 from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
@@ -35,6 +38,7 @@ class CampaignBook:
         tally_events: By event name, the counts of all versions kept that events of this name may add to.
         goal_events: Names of events that are the goal of any version kept.
         policy: The installation's rules about emails.
+        last_edit_seq: Entry of the latest edit that open runs must follow; 0 for none.
     """
 
     def __init__(self, *, compile_campaign: Compile, fuse: Fuse, limits: ShardLimits) -> None:
@@ -51,6 +55,9 @@ class CampaignBook:
         self._rows: dict[_Version, CampaignRow] = {(row.campaign_id, row.version): row for row in rows}
         self._plans: dict[_Version, Plan] = {version: self._plan(row.source) for version, row in self._rows.items()}
         self._current: dict[str, CampaignRow] = {row.campaign_id: row for row in rows if row.current}
+        self._edits: dict[str, tuple[Edit, ...]] = {}
+        for row in sorted((row for row in rows if row.edits), key=lambda row: row.edits[-1].seq):
+            self._edits[row.campaign_id] = row.edits
         self._prepare()
 
     def plan(self, campaign_id: str, version: str) -> Plan | None:
@@ -66,6 +73,20 @@ class CampaignBook:
         """The campaign starts nothing and sends nothing."""
         row = self._current.get(campaign_id)
         return row is not None and row.paused
+
+    def campaign(self, campaign_id: str, version: str) -> Campaign | None:
+        """A version that is kept."""
+        plan = self._plans.get((campaign_id, version))
+        return None if plan is None else plan.campaign
+
+    def edits(self, campaign_id: str) -> Sequence[Edit]:
+        """Edits that open runs must follow, oldest first."""
+        return self._edits.get(campaign_id, ())
+
+    def archived(self, campaign_id: str) -> bool:
+        """No version is in force any more."""
+        edits = self._edits.get(campaign_id)
+        return bool(edits) and campaign_id not in self._current
 
     def put_at_ms(self, campaign_id: str) -> int:
         """Since when the trigger in force has been: versions that only changed something else count together."""
@@ -100,6 +121,9 @@ class CampaignBook:
         if before is not None and before.version == entry.version:
             return (), 0
         plan = self._plan(entry.source)
+        edits_before = self._edits
+        if entry.migrate is not Migrate.FINISH:
+            self._note(Edit(entry.seq, at_ms, entry.migrate.value, entry.version), entry.campaign_id)
         changed = [
             CampaignRow(
                 campaign_id=entry.campaign_id,
@@ -108,10 +132,11 @@ class CampaignBook:
                 current=True,
                 paused=before is not None and before.paused,
                 put_at_ms=at_ms,
+                edits=self._edits.get(entry.campaign_id, ()),
             )
         ]
         if before is not None:
-            changed.insert(0, _row(before, current=False))
+            changed.insert(0, replace(before, current=False, edits=()))
         before_all = self._rows, self._plans, self._current
         version = entry.campaign_id, entry.version
         self._rows = {**self._rows, **{(row.campaign_id, row.version): row for row in changed}}
@@ -123,15 +148,20 @@ class CampaignBook:
         except Exception:
             # Filters that cannot be fused: what was in force stays so.
             self._rows, self._plans, self._current = before_all
+            self._edits = edits_before
             raise
         return (*changed, *forgotten), len(forgotten)
 
-    def pause(self, entry: CampaignPaused) -> Sequence[CampaignRow]:
-        """Pause a campaign or let it act again; rows that changed. Idempotent; unknown campaigns are left alone."""
+    def change(self, entry: CampaignPaused | CampaignArchived, at_ms: int) -> Sequence[CampaignRow]:
+        """Pause a campaign, let it act again, or end it; rows that changed. Idempotent; unknown ones are left alone."""
         row = self._current.get(entry.campaign_id)
-        if row is None or row.paused == entry.paused:
+        if row is None:
             return ()
-        changed = _row(row, paused=entry.paused)
+        if isinstance(entry, CampaignArchived):
+            return self._archive(row, Edit(entry.seq, at_ms, "archive", ""))
+        if row.paused == entry.paused:
+            return ()
+        changed = replace(row, paused=entry.paused)
         self._rows[row.campaign_id, row.version] = self._current[row.campaign_id] = changed
         return (changed,)
 
@@ -149,7 +179,7 @@ class CampaignBook:
             put_at_ms=at_ms,
         )
         # Nothing is pinned to the one before.
-        forgotten = () if before is None else (_row(before, source=b"", current=False),)
+        forgotten = () if before is None else (replace(before, source=b"", current=False),)
         return (*forgotten, self._policy_row)
 
     def _compiled_policy(self, source: bytes) -> SendingPolicy:
@@ -157,6 +187,18 @@ class CampaignBook:
         if not isinstance(compiled, SendingPolicy):
             raise Precondition("This is no sending policy.", remedy="Put sending.yaml again.")
         return compiled
+
+    def _archive(self, row: CampaignRow, edit: Edit) -> Sequence[CampaignRow]:
+        self._note(edit, row.campaign_id)
+        changed = replace(row, current=False, paused=False, edits=self._edits[row.campaign_id])
+        self._rows = {**self._rows, (row.campaign_id, row.version): changed}
+        self._current = {name: one for name, one in self._current.items() if name != row.campaign_id}
+        self._prepare()
+        return (changed,)
+
+    def _note(self, edit: Edit, campaign_id: str) -> None:
+        edits = (*self._edits.get(campaign_id, ()), edit)[-EDITS_MAX:]
+        self._edits = {**self._edits, campaign_id: edits}
 
     def _plan(self, source: bytes) -> Plan:
         compiled = self._compile(source)
@@ -173,7 +215,7 @@ class CampaignBook:
         for row in forgotten:
             del self._rows[row.campaign_id, row.version]
             del self._plans[row.campaign_id, row.version]
-        return [_row(row, source=b"") for row in forgotten]
+        return [replace(row, source=b"") for row in forgotten]
 
     def _prepare(self) -> None:
         # In the order of ids, so that what several campaigns decide about one event does not depend on when they were
@@ -200,21 +242,9 @@ class CampaignBook:
         self.watching = tuple((plan, plan.watch) for plan in current if plan.watch is not None)
         marks = " ".join(f"{plan.campaign.campaign_id}/{plan.campaign.version}" for plan, _ in self.watching)
         self.watch_mark = blake2b(marks.encode(), digest_size=6).hexdigest() if marks else ""
+        self.last_edit_seq = max((edits[-1].seq for edits in self._edits.values()), default=0)
         counts = {history.tally: history for plan in self._plans.values() for history in plan.histories()}
         self.tallies = frozenset(counts)
         self.tally_events: dict[str, list[History]] = {}
         for _, history in sorted(counts.items()):
             self.tally_events.setdefault(history.of.event, []).append(history)
-
-
-def _row(
-    row: CampaignRow, *, source: bytes | None = None, current: bool | None = None, paused: bool | None = None
-) -> CampaignRow:
-    return CampaignRow(
-        campaign_id=row.campaign_id,
-        version=row.version,
-        source=row.source if source is None else source,
-        current=row.current if current is None else current,
-        paused=row.paused if paused is None else paused,
-        put_at_ms=row.put_at_ms,
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sendwhen.domain.decision import Decision, Send
+from sendwhen.domain.migrate import Edit
 from sendwhen.domain.transfer import Transfer
 
 
@@ -59,6 +60,7 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         current: New runs start on it. source: as in CampaignPut; b"" means forget this version.
+        edits: Edits of the campaign that open runs must follow, oldest first; kept with the version put last.
     """
 
     campaign_id: str
@@ -67,6 +69,7 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     current: bool
     paused: bool
     put_at_ms: int
+    edits: tuple[Edit, ...] = ()
 
 
 class ReceivedRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -87,6 +87,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
         decisions: The latest, packed, oldest first.
         alarms: Deadlines that are no run's.
         tallies: Counts of what conditions ask for, by name (``sendwhen.domain.tally``).
+        edits_seen: Entry of the latest edit of a campaign that the runs have followed (``sendwhen.domain.edits``).
         looked: Mark of the watching triggers by which the customer was last looked at (``CampaignBook.watch_mark``).
         past_chunks: How many chunks of older events were cut off (``sendwhen.domain.past``).
         born_seq: Entry that created the customer (0: before that was noted); tells one life from the next.
@@ -117,6 +118,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     past_chunks: int = 0
     born_seq: int = 0
     ties: Ties | None = None
+    edits_seen: int = 0
     sent: Mapping[str, bytes] = {}
     goals: Mapping[str, AwaitedGoal] = {}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from sendwhen.domain.event import Event
+from sendwhen.domain.migrate import Migrate
 from sendwhen.domain.transfer import Export, Import, Transfer
 
 
@@ -45,6 +46,7 @@ class CampaignPut(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         source: What the injected compiler makes a ``Campaign`` of: a serialised sendwhen.v1.CampaignVersion.
+        migrate: What becomes of open runs of earlier versions.
     """
 
     seq: int
@@ -52,6 +54,7 @@ class CampaignPut(msgspec.Struct, frozen=True, kw_only=True):
     campaign_id: str
     version: str
     source: bytes
+    migrate: Migrate = Migrate.FINISH
 
 
 class CampaignPaused(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +64,14 @@ class CampaignPaused(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     campaign_id: str
     paused: bool
+
+
+class CampaignArchived(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign ends: nothing starts, open runs exit; it may be put again later."""
+
+    seq: int
+    at_ms: int
+    campaign_id: str
 
 
 class Skip(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +106,7 @@ class Transfers(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[Delivered | Unreadable, ...]
 
 
-Entry = EventBatch | Tick | CampaignPut | CampaignPaused | Skip | Transfers
+Entry = EventBatch | Tick | CampaignPut | CampaignPaused | CampaignArchived | Skip | Transfers
 
 
 def uids_of(entry: Transfers) -> Iterable[str]:

@@ -114,7 +114,10 @@ class JoinedRuns:
         if plan is not None and plan.logic.on_restart is OnRestart.PARALLEL:
             return None
         for one in runs:
-            if one.phase == TRIGGER_PHASE and (one.campaign_id, one.key) == (run.campaign_id, run.key):
+            # One whose deadline came before the other began is over, whether it has fired yet or not.
+            at_once = one.start_at_ms < run.due_at_ms and run.start_at_ms < one.due_at_ms
+            alike = (one.campaign_id, one.key) == (run.campaign_id, run.key)
+            if one.phase == TRIGGER_PHASE and alike and at_once:
                 return one
         return None
 

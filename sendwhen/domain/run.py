@@ -138,6 +138,11 @@ def next_run_id(run: str) -> str:
     return _digest(b"", (run, "again"))
 
 
+def moved_run_id(run: str, version: str) -> str:
+    """The name of a run from its move to another version on."""
+    return _digest(b"", (run, "moved", version))
+
+
 def send_id(send_key: bytes, *, run: str, step: int, occurrence: int = 0) -> str:
     """The name of one email, the same after every failure: 32 hexadecimal digits."""
     return _digest(send_key, (run, str(step), str(occurrence)))

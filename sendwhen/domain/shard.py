@@ -277,13 +277,13 @@ class Shard:
             self._wakes.arm(uid, armed)
             armed.clear()
 
-    def _apply_change(self, entry: Tick | CampaignPut | CampaignPaused | Skip) -> None:
+    def _apply_change(self, entry: Tick | CampaignPut | CampaignPaused | entries.CampaignArchived | Skip) -> None:
         match entry:
             case CampaignPut():
                 if not self._skips.whole(entry.seq):
                     self._application.put(entry, self.clock_ms, self._round)
-            case CampaignPaused():
-                self._round.rows(self._application.book.pause(entry))
+            case CampaignPaused() | entries.CampaignArchived():
+                self._round.rows(self._application.book.change(entry, self.clock_ms))
             case Tick() | Skip():
                 pass
             case _:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asendwhen/v1/campaign.proto\x12\x0bsendwhen.v1\"u\n\x0e\x43\x61mpaignSource\x12\x35\n\x05\x66iles\x18\x01 \x03(\x0b\x32&.sendwhen.v1.CampaignSource.FilesEntry\x1a,\n\nFilesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"o\n\x0f\x43\x61mpaignProblem\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\x05\x12\x0e\n\x06\x63olumn\x18\x03 \x01(\x05\x12\x0f\n\x07problem\x18\x04 \x01(\t\x12\x0e\n\x06remedy\x18\x05 \x01(\t\x12\x0f\n\x07warning\x18\x06 \x01(\x08\"\x9b\x01\n\x0f\x43\x61mpaignSummary\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07trigger\x18\x03 \x01(\t\x12\x0e\n\x06paused\x18\x04 \x01(\x08\x12\x1a\n\x12partitions_reached\x18\x05 \x01(\x05\x12\x12\n\npartitions\x18\x06 \x01(\x05\x12\x11\n\tput_at_ms\x18\x07 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asendwhen/v1/campaign.proto\x12\x0bsendwhen.v1\"u\n\x0e\x43\x61mpaignSource\x12\x35\n\x05\x66iles\x18\x01 \x03(\x0b\x32&.sendwhen.v1.CampaignSource.FilesEntry\x1a,\n\nFilesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"o\n\x0f\x43\x61mpaignProblem\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\x05\x12\x0e\n\x06\x63olumn\x18\x03 \x01(\x05\x12\x0f\n\x07problem\x18\x04 \x01(\t\x12\x0e\n\x06remedy\x18\x05 \x01(\t\x12\x0f\n\x07warning\x18\x06 \x01(\x08\"\xad\x01\n\x0f\x43\x61mpaignSummary\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07trigger\x18\x03 \x01(\t\x12\x0e\n\x06paused\x18\x04 \x01(\x08\x12\x1a\n\x12partitions_reached\x18\x05 \x01(\x05\x12\x12\n\npartitions\x18\x06 \x01(\x05\x12\x11\n\tput_at_ms\x18\x07 \x01(\x03\x12\x10\n\x08\x61rchived\x18\x08 \x01(\x08\"e\n\x0c\x43\x61mpaignEdit\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x0c\n\x04what\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\'\n\x07migrate\x18\x04 \x01(\x0e\x32\x16.sendwhen.v1.Migration\"k\n\x0cWaitingPlace\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\r\n\x05place\x18\x02 \x01(\t\x12\x0c\n\x04runs\x18\x03 \x01(\x03\x12\x1c\n\x14place_in_new_version\x18\x04 \x01(\t\x12\x0f\n\x07\x64\x65\x63ided\x18\x05 \x01(\t*f\n\tMigration\x12\x19\n\x15MIGRATION_UNSPECIFIED\x10\x00\x12\x14\n\x10MIGRATION_FINISH\x10\x01\x12\x12\n\x0eMIGRATION_MOVE\x10\x02\x12\x14\n\x10MIGRATION_CANCEL\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,6 +33,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CAMPAIGNSOURCE_FILESENTRY']._loaded_options = None
   _globals['_CAMPAIGNSOURCE_FILESENTRY']._serialized_options = b'8\001'
+  _globals['_MIGRATION']._serialized_start=663
+  _globals['_MIGRATION']._serialized_end=765
   _globals['_CAMPAIGNSOURCE']._serialized_start=43
   _globals['_CAMPAIGNSOURCE']._serialized_end=160
   _globals['_CAMPAIGNSOURCE_FILESENTRY']._serialized_start=116
@@ -40,5 +42,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CAMPAIGNPROBLEM']._serialized_start=162
   _globals['_CAMPAIGNPROBLEM']._serialized_end=273
   _globals['_CAMPAIGNSUMMARY']._serialized_start=276
-  _globals['_CAMPAIGNSUMMARY']._serialized_end=431
+  _globals['_CAMPAIGNSUMMARY']._serialized_end=449
+  _globals['_CAMPAIGNEDIT']._serialized_start=451
+  _globals['_CAMPAIGNEDIT']._serialized_end=552
+  _globals['_WAITINGPLACE']._serialized_start=554
+  _globals['_WAITINGPLACE']._serialized_end=661
 # @@protoc_insertion_point(module_scope)

@@ -22,9 +22,10 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from sendwhen.v1 import campaign_pb2 as sendwhen_dot_v1_dot_campaign__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sendwhen/v1/log.proto\x12\x0bsendwhen.v1\"\xee\x01\n\x08LogEntry\x12)\n\x06\x65vents\x18\x01 \x01(\x0b\x32\x17.sendwhen.v1.EventEntryH\x00\x12&\n\x04tick\x18\x02 \x01(\x0b\x32\x16.sendwhen.v1.TickEntryH\x00\x12.\n\x08\x63\x61mpaign\x18\x03 \x01(\x0b\x32\x1a.sendwhen.v1.CampaignEntryH\x00\x12&\n\x04skip\x18\x04 \x01(\x0b\x32\x16.sendwhen.v1.SkipEntryH\x00\x12/\n\ttransfers\x18\x05 \x01(\x0b\x32\x1a.sendwhen.v1.TransferEntryH\x00\x42\x06\n\x04\x62ody\":\n\nEventEntry\x12\x0e\n\x06\x65vents\x18\x01 \x03(\x0c\x12\x1c\n\x14\x66ront_received_at_us\x18\x02 \x01(\x03\"\x0b\n\tTickEntry\"m\n\rCampaignEntry\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12+\n\x03put\x18\x02 \x01(\x0b\x32\x1c.sendwhen.v1.CampaignVersionH\x00\x12\x10\n\x06paused\x18\x03 \x01(\x08H\x00\x42\x08\n\x06\x63hange\"\xd1\x01\n\x0f\x43\x61mpaignVersion\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x13\n\x0bsource_yaml\x18\x02 \x01(\x0c\x12I\n\x0ftemplate_hashes\x18\x03 \x03(\x0b\x32\x30.sendwhen.v1.CampaignVersion.TemplateHashesEntry\x12\x16\n\x0esending_policy\x18\x04 \x01(\x08\x1a\x35\n\x13TemplateHashesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"9\n\rTransferEntry\x12(\n\ttransfers\x18\x01 \x03(\x0b\x32\x15.sendwhen.v1.Transfer\"T\n\x08Transfer\x12\x18\n\x10source_partition\x18\x01 \x01(\x05\x12\x0f\n\x07lineage\x18\x02 \x01(\t\x12\x0f\n\x07ordinal\x18\x03 \x01(\x03\x12\x0c\n\x04\x62ody\x18\x04 \x01(\x0c\"7\n\tSkipEntry\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x0e\n\x06reason\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sendwhen/v1/log.proto\x12\x0bsendwhen.v1\x1a\x1asendwhen/v1/campaign.proto\"\xee\x01\n\x08LogEntry\x12)\n\x06\x65vents\x18\x01 \x01(\x0b\x32\x17.sendwhen.v1.EventEntryH\x00\x12&\n\x04tick\x18\x02 \x01(\x0b\x32\x16.sendwhen.v1.TickEntryH\x00\x12.\n\x08\x63\x61mpaign\x18\x03 \x01(\x0b\x32\x1a.sendwhen.v1.CampaignEntryH\x00\x12&\n\x04skip\x18\x04 \x01(\x0b\x32\x16.sendwhen.v1.SkipEntryH\x00\x12/\n\ttransfers\x18\x05 \x01(\x0b\x32\x1a.sendwhen.v1.TransferEntryH\x00\x42\x06\n\x04\x62ody\":\n\nEventEntry\x12\x0e\n\x06\x65vents\x18\x01 \x03(\x0c\x12\x1c\n\x14\x66ront_received_at_us\x18\x02 \x01(\x03\"\x0b\n\tTickEntry\"\xaa\x01\n\rCampaignEntry\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12+\n\x03put\x18\x02 \x01(\x0b\x32\x1c.sendwhen.v1.CampaignVersionH\x00\x12\x10\n\x06paused\x18\x03 \x01(\x08H\x00\x12\x12\n\x08\x61rchived\x18\x05 \x01(\x08H\x00\x12\'\n\x07migrate\x18\x04 \x01(\x0e\x32\x16.sendwhen.v1.MigrationB\x08\n\x06\x63hange\"\xd1\x01\n\x0f\x43\x61mpaignVersion\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x13\n\x0bsource_yaml\x18\x02 \x01(\x0c\x12I\n\x0ftemplate_hashes\x18\x03 \x03(\x0b\x32\x30.sendwhen.v1.CampaignVersion.TemplateHashesEntry\x12\x16\n\x0esending_policy\x18\x04 \x01(\x08\x1a\x35\n\x13TemplateHashesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"9\n\rTransferEntry\x12(\n\ttransfers\x18\x01 \x03(\x0b\x32\x15.sendwhen.v1.Transfer\"T\n\x08Transfer\x12\x18\n\x10source_partition\x18\x01 \x01(\x05\x12\x0f\n\x07lineage\x18\x02 \x01(\t\x12\x0f\n\x07ordinal\x18\x03 \x01(\x03\x12\x0c\n\x04\x62ody\x18\x04 \x01(\x0c\"7\n\tSkipEntry\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x0e\n\x06reason\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,22 +34,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CAMPAIGNVERSION_TEMPLATEHASHESENTRY']._loaded_options = None
   _globals['_CAMPAIGNVERSION_TEMPLATEHASHESENTRY']._serialized_options = b'8\001'
-  _globals['_LOGENTRY']._serialized_start=39
-  _globals['_LOGENTRY']._serialized_end=277
-  _globals['_EVENTENTRY']._serialized_start=279
-  _globals['_EVENTENTRY']._serialized_end=337
-  _globals['_TICKENTRY']._serialized_start=339
-  _globals['_TICKENTRY']._serialized_end=350
-  _globals['_CAMPAIGNENTRY']._serialized_start=352
-  _globals['_CAMPAIGNENTRY']._serialized_end=461
-  _globals['_CAMPAIGNVERSION']._serialized_start=464
-  _globals['_CAMPAIGNVERSION']._serialized_end=673
-  _globals['_CAMPAIGNVERSION_TEMPLATEHASHESENTRY']._serialized_start=620
-  _globals['_CAMPAIGNVERSION_TEMPLATEHASHESENTRY']._serialized_end=673
-  _globals['_TRANSFERENTRY']._serialized_start=675
-  _globals['_TRANSFERENTRY']._serialized_end=732
-  _globals['_TRANSFER']._serialized_start=734
-  _globals['_TRANSFER']._serialized_end=818
-  _globals['_SKIPENTRY']._serialized_start=820
-  _globals['_SKIPENTRY']._serialized_end=875
+  _globals['_LOGENTRY']._serialized_start=67
+  _globals['_LOGENTRY']._serialized_end=305
+  _globals['_EVENTENTRY']._serialized_start=307
+  _globals['_EVENTENTRY']._serialized_end=365
+  _globals['_TICKENTRY']._serialized_start=367
+  _globals['_TICKENTRY']._serialized_end=378
+  _globals['_CAMPAIGNENTRY']._serialized_start=381
+  _globals['_CAMPAIGNENTRY']._serialized_end=551
+  _globals['_CAMPAIGNVERSION']._serialized_start=554
+  _globals['_CAMPAIGNVERSION']._serialized_end=763
+  _globals['_CAMPAIGNVERSION_TEMPLATEHASHESENTRY']._serialized_start=710
+  _globals['_CAMPAIGNVERSION_TEMPLATEHASHESENTRY']._serialized_end=763
+  _globals['_TRANSFERENTRY']._serialized_start=765
+  _globals['_TRANSFERENTRY']._serialized_end=822
+  _globals['_TRANSFER']._serialized_start=824
+  _globals['_TRANSFER']._serialized_end=908
+  _globals['_SKIPENTRY']._serialized_start=910
+  _globals['_SKIPENTRY']._serialized_end=965
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,4 @@
+from sendwhen.v1 import campaign_pb2 as _campaign_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -33,14 +34,18 @@ class TickEntry(_message.Message):
     def __init__(self) -> None: ...
 
 class CampaignEntry(_message.Message):
-    __slots__ = ("campaign_id", "put", "paused")
+    __slots__ = ("campaign_id", "put", "paused", "archived", "migrate")
     CAMPAIGN_ID_FIELD_NUMBER: _ClassVar[int]
     PUT_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
+    ARCHIVED_FIELD_NUMBER: _ClassVar[int]
+    MIGRATE_FIELD_NUMBER: _ClassVar[int]
     campaign_id: str
     put: CampaignVersion
     paused: bool
-    def __init__(self, campaign_id: _Optional[str] = ..., put: _Optional[_Union[CampaignVersion, _Mapping]] = ..., paused: _Optional[bool] = ...) -> None: ...
+    archived: bool
+    migrate: _campaign_pb2.Migration
+    def __init__(self, campaign_id: _Optional[str] = ..., put: _Optional[_Union[CampaignVersion, _Mapping]] = ..., paused: _Optional[bool] = ..., archived: _Optional[bool] = ..., migrate: _Optional[_Union[_campaign_pb2.Migration, str]] = ...) -> None: ...
 
 class CampaignVersion(_message.Message):
     __slots__ = ("version", "source_yaml", "template_hashes", "sending_policy")

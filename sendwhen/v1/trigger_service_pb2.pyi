@@ -55,10 +55,12 @@ class CheckCampaignResponse(_message.Message):
     def __init__(self, problems: _Optional[_Iterable[_Union[_campaign_pb2.CampaignProblem, _Mapping]]] = ..., version: _Optional[str] = ...) -> None: ...
 
 class PutCampaignRequest(_message.Message):
-    __slots__ = ("source",)
+    __slots__ = ("source", "migrate")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    MIGRATE_FIELD_NUMBER: _ClassVar[int]
     source: _campaign_pb2.CampaignSource
-    def __init__(self, source: _Optional[_Union[_campaign_pb2.CampaignSource, _Mapping]] = ...) -> None: ...
+    migrate: _campaign_pb2.Migration
+    def __init__(self, source: _Optional[_Union[_campaign_pb2.CampaignSource, _Mapping]] = ..., migrate: _Optional[_Union[_campaign_pb2.Migration, str]] = ...) -> None: ...
 
 class PutCampaignResponse(_message.Message):
     __slots__ = ("campaign", "warnings", "changed")
@@ -69,6 +71,56 @@ class PutCampaignResponse(_message.Message):
     warnings: _containers.RepeatedCompositeFieldContainer[_campaign_pb2.CampaignProblem]
     changed: bool
     def __init__(self, campaign: _Optional[_Union[_campaign_pb2.CampaignSummary, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[_campaign_pb2.CampaignProblem, _Mapping]]] = ..., changed: _Optional[bool] = ...) -> None: ...
+
+class PlanCampaignRequest(_message.Message):
+    __slots__ = ("source",)
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    source: _campaign_pb2.CampaignSource
+    def __init__(self, source: _Optional[_Union[_campaign_pb2.CampaignSource, _Mapping]] = ...) -> None: ...
+
+class PlanCampaignResponse(_message.Message):
+    __slots__ = ("problems", "campaign_id", "version", "version_in_force", "changes", "waiting", "estimated")
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    CAMPAIGN_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    VERSION_IN_FORCE_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_FIELD_NUMBER: _ClassVar[int]
+    problems: _containers.RepeatedCompositeFieldContainer[_campaign_pb2.CampaignProblem]
+    campaign_id: str
+    version: str
+    version_in_force: str
+    changes: _containers.RepeatedScalarFieldContainer[str]
+    waiting: _containers.RepeatedCompositeFieldContainer[_campaign_pb2.WaitingPlace]
+    estimated: bool
+    def __init__(self, problems: _Optional[_Iterable[_Union[_campaign_pb2.CampaignProblem, _Mapping]]] = ..., campaign_id: _Optional[str] = ..., version: _Optional[str] = ..., version_in_force: _Optional[str] = ..., changes: _Optional[_Iterable[str]] = ..., waiting: _Optional[_Iterable[_Union[_campaign_pb2.WaitingPlace, _Mapping]]] = ..., estimated: _Optional[bool] = ...) -> None: ...
+
+class ArchiveCampaignRequest(_message.Message):
+    __slots__ = ("campaign_id",)
+    CAMPAIGN_ID_FIELD_NUMBER: _ClassVar[int]
+    campaign_id: str
+    def __init__(self, campaign_id: _Optional[str] = ...) -> None: ...
+
+class ArchiveCampaignResponse(_message.Message):
+    __slots__ = ("campaign",)
+    CAMPAIGN_FIELD_NUMBER: _ClassVar[int]
+    campaign: _campaign_pb2.CampaignSummary
+    def __init__(self, campaign: _Optional[_Union[_campaign_pb2.CampaignSummary, _Mapping]] = ...) -> None: ...
+
+class GetCampaignHistoryRequest(_message.Message):
+    __slots__ = ("campaign_id",)
+    CAMPAIGN_ID_FIELD_NUMBER: _ClassVar[int]
+    campaign_id: str
+    def __init__(self, campaign_id: _Optional[str] = ...) -> None: ...
+
+class GetCampaignHistoryResponse(_message.Message):
+    __slots__ = ("edits", "campaign")
+    EDITS_FIELD_NUMBER: _ClassVar[int]
+    CAMPAIGN_FIELD_NUMBER: _ClassVar[int]
+    edits: _containers.RepeatedCompositeFieldContainer[_campaign_pb2.CampaignEdit]
+    campaign: _campaign_pb2.CampaignSummary
+    def __init__(self, edits: _Optional[_Iterable[_Union[_campaign_pb2.CampaignEdit, _Mapping]]] = ..., campaign: _Optional[_Union[_campaign_pb2.CampaignSummary, _Mapping]] = ...) -> None: ...
 
 class ListCampaignsRequest(_message.Message):
     __slots__ = ()
@@ -95,28 +147,114 @@ class SetCampaignPausedResponse(_message.Message):
     def __init__(self, campaign: _Optional[_Union[_campaign_pb2.CampaignSummary, _Mapping]] = ...) -> None: ...
 
 class WhyRequest(_message.Message):
-    __slots__ = ("id", "campaign_id")
+    __slots__ = ("id", "campaign_id", "at_ms")
     ID_FIELD_NUMBER: _ClassVar[int]
     CAMPAIGN_ID_FIELD_NUMBER: _ClassVar[int]
+    AT_MS_FIELD_NUMBER: _ClassVar[int]
     id: _profile_service_pb2.CustomerId
     campaign_id: str
-    def __init__(self, id: _Optional[_Union[_profile_service_pb2.CustomerId, _Mapping]] = ..., campaign_id: _Optional[str] = ...) -> None: ...
+    at_ms: int
+    def __init__(self, id: _Optional[_Union[_profile_service_pb2.CustomerId, _Mapping]] = ..., campaign_id: _Optional[str] = ..., at_ms: _Optional[int] = ...) -> None: ...
 
 class WhyResponse(_message.Message):
-    __slots__ = ("customer", "campaign", "decisions", "waiting", "emails", "explanation")
+    __slots__ = ("customer", "campaign", "decisions", "waiting", "emails", "explanation", "grounds", "unmet", "near_misses", "unknown")
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     CAMPAIGN_FIELD_NUMBER: _ClassVar[int]
     DECISIONS_FIELD_NUMBER: _ClassVar[int]
     WAITING_FIELD_NUMBER: _ClassVar[int]
     EMAILS_FIELD_NUMBER: _ClassVar[int]
     EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    GROUNDS_FIELD_NUMBER: _ClassVar[int]
+    UNMET_FIELD_NUMBER: _ClassVar[int]
+    NEAR_MISSES_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     customer: _customer_pb2.Customer
     campaign: _campaign_pb2.CampaignSummary
     decisions: _containers.RepeatedCompositeFieldContainer[_decision_pb2.Decision]
     waiting: _containers.RepeatedCompositeFieldContainer[_decision_pb2.Decision]
     emails: _containers.RepeatedCompositeFieldContainer[_email_pb2.Email]
     explanation: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, customer: _Optional[_Union[_customer_pb2.Customer, _Mapping]] = ..., campaign: _Optional[_Union[_campaign_pb2.CampaignSummary, _Mapping]] = ..., decisions: _Optional[_Iterable[_Union[_decision_pb2.Decision, _Mapping]]] = ..., waiting: _Optional[_Iterable[_Union[_decision_pb2.Decision, _Mapping]]] = ..., emails: _Optional[_Iterable[_Union[_email_pb2.Email, _Mapping]]] = ..., explanation: _Optional[_Iterable[str]] = ...) -> None: ...
+    grounds: _containers.RepeatedCompositeFieldContainer[Ground]
+    unmet: _containers.RepeatedCompositeFieldContainer[Clause]
+    near_misses: _containers.RepeatedCompositeFieldContainer[NearMiss]
+    unknown: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, customer: _Optional[_Union[_customer_pb2.Customer, _Mapping]] = ..., campaign: _Optional[_Union[_campaign_pb2.CampaignSummary, _Mapping]] = ..., decisions: _Optional[_Iterable[_Union[_decision_pb2.Decision, _Mapping]]] = ..., waiting: _Optional[_Iterable[_Union[_decision_pb2.Decision, _Mapping]]] = ..., emails: _Optional[_Iterable[_Union[_email_pb2.Email, _Mapping]]] = ..., explanation: _Optional[_Iterable[str]] = ..., grounds: _Optional[_Iterable[_Union[Ground, _Mapping]]] = ..., unmet: _Optional[_Iterable[_Union[Clause, _Mapping]]] = ..., near_misses: _Optional[_Iterable[_Union[NearMiss, _Mapping]]] = ..., unknown: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Ground(_message.Message):
+    __slots__ = ("version", "event", "clauses", "known")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    CLAUSES_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    event: str
+    clauses: _containers.RepeatedCompositeFieldContainer[Clause]
+    known: bool
+    def __init__(self, version: _Optional[str] = ..., event: _Optional[str] = ..., clauses: _Optional[_Iterable[_Union[Clause, _Mapping]]] = ..., known: _Optional[bool] = ...) -> None: ...
+
+class Clause(_message.Message):
+    __slots__ = ("part", "text", "holds", "values")
+    PART_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    HOLDS_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    part: str
+    text: str
+    holds: bool
+    values: _containers.RepeatedCompositeFieldContainer[ClauseValue]
+    def __init__(self, part: _Optional[str] = ..., text: _Optional[str] = ..., holds: _Optional[bool] = ..., values: _Optional[_Iterable[_Union[ClauseValue, _Mapping]]] = ...) -> None: ...
+
+class ClauseValue(_message.Message):
+    __slots__ = ("path", "value_json", "age")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    VALUE_JSON_FIELD_NUMBER: _ClassVar[int]
+    AGE_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    value_json: str
+    age: str
+    def __init__(self, path: _Optional[str] = ..., value_json: _Optional[str] = ..., age: _Optional[str] = ...) -> None: ...
+
+class NearMiss(_message.Message):
+    __slots__ = ("kind", "sentence", "event_id", "shift_ms")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    SHIFT_MS_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    sentence: str
+    event_id: str
+    shift_ms: int
+    def __init__(self, kind: _Optional[str] = ..., sentence: _Optional[str] = ..., event_id: _Optional[str] = ..., shift_ms: _Optional[int] = ...) -> None: ...
+
+class GetTimelineRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: _profile_service_pb2.CustomerId
+    def __init__(self, id: _Optional[_Union[_profile_service_pb2.CustomerId, _Mapping]] = ...) -> None: ...
+
+class GetTimelineResponse(_message.Message):
+    __slots__ = ("customer", "items", "unknown")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    customer: _customer_pb2.Customer
+    items: _containers.RepeatedCompositeFieldContainer[TimelineItem]
+    unknown: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, customer: _Optional[_Union[_customer_pb2.Customer, _Mapping]] = ..., items: _Optional[_Iterable[_Union[TimelineItem, _Mapping]]] = ..., unknown: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class TimelineItem(_message.Message):
+    __slots__ = ("at_ms", "kind", "text", "campaign_id", "reference")
+    AT_MS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    CAMPAIGN_ID_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    at_ms: int
+    kind: str
+    text: str
+    campaign_id: str
+    reference: str
+    def __init__(self, at_ms: _Optional[int] = ..., kind: _Optional[str] = ..., text: _Optional[str] = ..., campaign_id: _Optional[str] = ..., reference: _Optional[str] = ...) -> None: ...
 
 class ShowCustomerRequest(_message.Message):
     __slots__ = ("id",)

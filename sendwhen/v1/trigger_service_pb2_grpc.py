@@ -60,6 +60,21 @@ class TriggerStub:
                 request_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.PutCampaignRequest.SerializeToString,
                 response_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.PutCampaignResponse.FromString,
                 _registered_method=True)
+        self.PlanCampaign = channel.unary_unary(
+                '/sendwhen.v1.Trigger/PlanCampaign',
+                request_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.PlanCampaignRequest.SerializeToString,
+                response_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.PlanCampaignResponse.FromString,
+                _registered_method=True)
+        self.ArchiveCampaign = channel.unary_unary(
+                '/sendwhen.v1.Trigger/ArchiveCampaign',
+                request_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.ArchiveCampaignRequest.SerializeToString,
+                response_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.ArchiveCampaignResponse.FromString,
+                _registered_method=True)
+        self.GetCampaignHistory = channel.unary_unary(
+                '/sendwhen.v1.Trigger/GetCampaignHistory',
+                request_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.GetCampaignHistoryRequest.SerializeToString,
+                response_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.GetCampaignHistoryResponse.FromString,
+                _registered_method=True)
         self.ListCampaigns = channel.unary_unary(
                 '/sendwhen.v1.Trigger/ListCampaigns',
                 request_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.ListCampaignsRequest.SerializeToString,
@@ -74,6 +89,11 @@ class TriggerStub:
                 '/sendwhen.v1.Trigger/Why',
                 request_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.WhyRequest.SerializeToString,
                 response_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.WhyResponse.FromString,
+                _registered_method=True)
+        self.GetTimeline = channel.unary_unary(
+                '/sendwhen.v1.Trigger/GetTimeline',
+                request_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.GetTimelineRequest.SerializeToString,
+                response_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.GetTimelineResponse.FromString,
                 _registered_method=True)
         self.ListDeadLetters = channel.unary_unary(
                 '/sendwhen.v1.Trigger/ListDeadLetters',
@@ -147,8 +167,31 @@ class TriggerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PlanCampaign(self, request, context):
+        """What putting a campaign would change, and who waits in it now. Changes nothing. A campaign with errors is an answer, not
+        a failed call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ArchiveCampaign(self, request, context):
+        """Ends a campaign in every partition: nothing starts, open runs exit when their customer is next heard of or their
+        deadline comes. Idempotent. NOT_FOUND where there is none of that id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCampaignHistory(self, request, context):
+        """The latest changes of a campaign. NOT_FOUND where there is none of that id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListCampaigns(self, request, context):
-        """All campaigns, those paused among them.
+        """All campaigns, those paused or archived among them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,6 +207,13 @@ class TriggerServicer:
     def Why(self, request, context):
         """What a campaign decided about a customer, waits that are open, and what became of the emails. NOT_FOUND where neither
         the customer nor the campaign is known.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTimeline(self, request, context):
+        """Events, decisions, waits and emails of a customer in one list by time. NOT_FOUND where nobody is known by that id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -239,6 +289,21 @@ def add_TriggerServicer_to_server(servicer, server):
                     request_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.PutCampaignRequest.FromString,
                     response_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.PutCampaignResponse.SerializeToString,
             ),
+            'PlanCampaign': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanCampaign,
+                    request_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.PlanCampaignRequest.FromString,
+                    response_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.PlanCampaignResponse.SerializeToString,
+            ),
+            'ArchiveCampaign': grpc.unary_unary_rpc_method_handler(
+                    servicer.ArchiveCampaign,
+                    request_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.ArchiveCampaignRequest.FromString,
+                    response_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.ArchiveCampaignResponse.SerializeToString,
+            ),
+            'GetCampaignHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCampaignHistory,
+                    request_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.GetCampaignHistoryRequest.FromString,
+                    response_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.GetCampaignHistoryResponse.SerializeToString,
+            ),
             'ListCampaigns': grpc.unary_unary_rpc_method_handler(
                     servicer.ListCampaigns,
                     request_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.ListCampaignsRequest.FromString,
@@ -253,6 +318,11 @@ def add_TriggerServicer_to_server(servicer, server):
                     servicer.Why,
                     request_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.WhyRequest.FromString,
                     response_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.WhyResponse.SerializeToString,
+            ),
+            'GetTimeline': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTimeline,
+                    request_deserializer=sendwhen_dot_v1_dot_trigger__service__pb2.GetTimelineRequest.FromString,
+                    response_serializer=sendwhen_dot_v1_dot_trigger__service__pb2.GetTimelineResponse.SerializeToString,
             ),
             'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDeadLetters,
@@ -410,6 +480,87 @@ class Trigger:
             _registered_method=True)
 
     @staticmethod
+    def PlanCampaign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sendwhen.v1.Trigger/PlanCampaign',
+            sendwhen_dot_v1_dot_trigger__service__pb2.PlanCampaignRequest.SerializeToString,
+            sendwhen_dot_v1_dot_trigger__service__pb2.PlanCampaignResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ArchiveCampaign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sendwhen.v1.Trigger/ArchiveCampaign',
+            sendwhen_dot_v1_dot_trigger__service__pb2.ArchiveCampaignRequest.SerializeToString,
+            sendwhen_dot_v1_dot_trigger__service__pb2.ArchiveCampaignResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCampaignHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sendwhen.v1.Trigger/GetCampaignHistory',
+            sendwhen_dot_v1_dot_trigger__service__pb2.GetCampaignHistoryRequest.SerializeToString,
+            sendwhen_dot_v1_dot_trigger__service__pb2.GetCampaignHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListCampaigns(request,
             target,
             options=(),
@@ -480,6 +631,33 @@ class Trigger:
             '/sendwhen.v1.Trigger/Why',
             sendwhen_dot_v1_dot_trigger__service__pb2.WhyRequest.SerializeToString,
             sendwhen_dot_v1_dot_trigger__service__pb2.WhyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTimeline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sendwhen.v1.Trigger/GetTimeline',
+            sendwhen_dot_v1_dot_trigger__service__pb2.GetTimelineRequest.SerializeToString,
+            sendwhen_dot_v1_dot_trigger__service__pb2.GetTimelineResponse.FromString,
             options,
             channel_credentials,
             insecure,

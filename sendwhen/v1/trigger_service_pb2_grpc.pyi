@@ -53,14 +53,26 @@ class TriggerStub:
     """Puts a campaign into force: templates to sender first, then one entry in every partition's log. Idempotent by
     content. INVALID_ARGUMENT with the problems as field violations when it does not validate; the running version stays.
     """
+    PlanCampaign: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.PlanCampaignRequest, _trigger_service_pb2.PlanCampaignResponse]
+    """What putting a campaign would change, and who waits in it now. Changes nothing. A campaign with errors is an answer, not
+    a failed call.
+    """
+    ArchiveCampaign: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.ArchiveCampaignRequest, _trigger_service_pb2.ArchiveCampaignResponse]
+    """Ends a campaign in every partition: nothing starts, open runs exit when their customer is next heard of or their
+    deadline comes. Idempotent. NOT_FOUND where there is none of that id.
+    """
+    GetCampaignHistory: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.GetCampaignHistoryRequest, _trigger_service_pb2.GetCampaignHistoryResponse]
+    """The latest changes of a campaign. NOT_FOUND where there is none of that id."""
     ListCampaigns: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.ListCampaignsRequest, _trigger_service_pb2.ListCampaignsResponse]
-    """All campaigns, those paused among them."""
+    """All campaigns, those paused or archived among them."""
     SetCampaignPaused: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.SetCampaignPausedRequest, _trigger_service_pb2.SetCampaignPausedResponse]
     """Pauses or resumes a campaign in every partition. Idempotent. NOT_FOUND where there is none of that id."""
     Why: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.WhyRequest, _trigger_service_pb2.WhyResponse]
     """What a campaign decided about a customer, waits that are open, and what became of the emails. NOT_FOUND where neither
     the customer nor the campaign is known.
     """
+    GetTimeline: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.GetTimelineRequest, _trigger_service_pb2.GetTimelineResponse]
+    """Events, decisions, waits and emails of a customer in one list by time. NOT_FOUND where nobody is known by that id."""
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.ListDeadLettersRequest, _trigger_service_pb2.ListDeadLettersResponse]
     """Events that could not be applied, latest first."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.GetStatusRequest, _trigger_service_pb2.GetStatusResponse]
@@ -108,14 +120,26 @@ class TriggerAsyncStub(TriggerStub):
     """Puts a campaign into force: templates to sender first, then one entry in every partition's log. Idempotent by
     content. INVALID_ARGUMENT with the problems as field violations when it does not validate; the running version stays.
     """
+    PlanCampaign: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.PlanCampaignRequest, _trigger_service_pb2.PlanCampaignResponse]  # type: ignore[assignment]
+    """What putting a campaign would change, and who waits in it now. Changes nothing. A campaign with errors is an answer, not
+    a failed call.
+    """
+    ArchiveCampaign: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.ArchiveCampaignRequest, _trigger_service_pb2.ArchiveCampaignResponse]  # type: ignore[assignment]
+    """Ends a campaign in every partition: nothing starts, open runs exit when their customer is next heard of or their
+    deadline comes. Idempotent. NOT_FOUND where there is none of that id.
+    """
+    GetCampaignHistory: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.GetCampaignHistoryRequest, _trigger_service_pb2.GetCampaignHistoryResponse]  # type: ignore[assignment]
+    """The latest changes of a campaign. NOT_FOUND where there is none of that id."""
     ListCampaigns: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.ListCampaignsRequest, _trigger_service_pb2.ListCampaignsResponse]  # type: ignore[assignment]
-    """All campaigns, those paused among them."""
+    """All campaigns, those paused or archived among them."""
     SetCampaignPaused: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.SetCampaignPausedRequest, _trigger_service_pb2.SetCampaignPausedResponse]  # type: ignore[assignment]
     """Pauses or resumes a campaign in every partition. Idempotent. NOT_FOUND where there is none of that id."""
     Why: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.WhyRequest, _trigger_service_pb2.WhyResponse]  # type: ignore[assignment]
     """What a campaign decided about a customer, waits that are open, and what became of the emails. NOT_FOUND where neither
     the customer nor the campaign is known.
     """
+    GetTimeline: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.GetTimelineRequest, _trigger_service_pb2.GetTimelineResponse]  # type: ignore[assignment]
+    """Events, decisions, waits and emails of a customer in one list by time. NOT_FOUND where nobody is known by that id."""
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.ListDeadLettersRequest, _trigger_service_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
     """Events that could not be applied, latest first."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.GetStatusRequest, _trigger_service_pb2.GetStatusResponse]  # type: ignore[assignment]
@@ -186,12 +210,40 @@ class TriggerServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def PlanCampaign(
+        self,
+        request: _trigger_service_pb2.PlanCampaignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trigger_service_pb2.PlanCampaignResponse, _abc.Awaitable[_trigger_service_pb2.PlanCampaignResponse]]:
+        """What putting a campaign would change, and who waits in it now. Changes nothing. A campaign with errors is an answer, not
+        a failed call.
+        """
+
+    @_abc_1.abstractmethod
+    def ArchiveCampaign(
+        self,
+        request: _trigger_service_pb2.ArchiveCampaignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trigger_service_pb2.ArchiveCampaignResponse, _abc.Awaitable[_trigger_service_pb2.ArchiveCampaignResponse]]:
+        """Ends a campaign in every partition: nothing starts, open runs exit when their customer is next heard of or their
+        deadline comes. Idempotent. NOT_FOUND where there is none of that id.
+        """
+
+    @_abc_1.abstractmethod
+    def GetCampaignHistory(
+        self,
+        request: _trigger_service_pb2.GetCampaignHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trigger_service_pb2.GetCampaignHistoryResponse, _abc.Awaitable[_trigger_service_pb2.GetCampaignHistoryResponse]]:
+        """The latest changes of a campaign. NOT_FOUND where there is none of that id."""
+
+    @_abc_1.abstractmethod
     def ListCampaigns(
         self,
         request: _trigger_service_pb2.ListCampaignsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_trigger_service_pb2.ListCampaignsResponse, _abc.Awaitable[_trigger_service_pb2.ListCampaignsResponse]]:
-        """All campaigns, those paused among them."""
+        """All campaigns, those paused or archived among them."""
 
     @_abc_1.abstractmethod
     def SetCampaignPaused(
@@ -210,6 +262,14 @@ class TriggerServicer(metaclass=_abc_1.ABCMeta):
         """What a campaign decided about a customer, waits that are open, and what became of the emails. NOT_FOUND where neither
         the customer nor the campaign is known.
         """
+
+    @_abc_1.abstractmethod
+    def GetTimeline(
+        self,
+        request: _trigger_service_pb2.GetTimelineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trigger_service_pb2.GetTimelineResponse, _abc.Awaitable[_trigger_service_pb2.GetTimelineResponse]]:
+        """Events, decisions, waits and emails of a customer in one list by time. NOT_FOUND where nobody is known by that id."""
 
     @_abc_1.abstractmethod
     def ListDeadLetters(

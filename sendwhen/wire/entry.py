@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 from google.protobuf.message import DecodeError
 
 from sendwhen.domain.entry import (
+    CampaignArchived,
     CampaignPaused,
     CampaignPut,
     Delivered,
@@ -17,9 +20,18 @@ from sendwhen.domain.entry import (
     Transfers,
     Unreadable,
 )
+from sendwhen.domain.migrate import Migrate
 from sendwhen.domain.transfer import read_transfer
-from sendwhen.v1 import log_pb2
+from sendwhen.v1 import campaign_pb2, log_pb2
 from sendwhen.wire.event import events_of
+
+_MIGRATIONS: Final[Mapping[Migrate, campaign_pb2.Migration]] = MappingProxyType(
+    {
+        Migrate.FINISH: campaign_pb2.MIGRATION_FINISH,
+        Migrate.MOVE: campaign_pb2.MIGRATION_MOVE,
+        Migrate.CANCEL: campaign_pb2.MIGRATION_CANCEL,
+    }
+)
 
 
 def entry_of(seq: int, at_ms: int, appended_at_us: int, body: bytes) -> Entry:
@@ -72,9 +84,12 @@ def _campaign_of(seq: int, at_ms: int, change: log_pb2.CampaignEntry) -> Entry |
                 campaign_id=change.campaign_id,
                 version=change.put.version,
                 source=change.put.SerializeToString(deterministic=True),
+                migrate=migrate_of(change.migrate),
             )
         case "paused":
             return CampaignPaused(seq=seq, at_ms=at_ms, campaign_id=change.campaign_id, paused=change.paused)
+        case "archived":
+            return CampaignArchived(seq=seq, at_ms=at_ms, campaign_id=change.campaign_id)
         case _:
             return None
 
@@ -115,10 +130,12 @@ def policy_source(*, version: str, source_yaml: bytes) -> bytes:
     return message.SerializeToString(deterministic=True)
 
 
-def campaign_put_entry(campaign_id: str, source: bytes) -> bytes:
+def campaign_put_entry(campaign_id: str, source: bytes, migrate: Migrate = Migrate.FINISH) -> bytes:
     """The body of an entry that puts a version (made by ``campaign_source``) into force."""
     version = log_pb2.CampaignVersion.FromString(source)
-    entry = log_pb2.CampaignEntry(campaign_id=campaign_id, put=version)
+    # Not written where it is the default, so that such an entry is read by those who do not know the field.
+    said = campaign_pb2.MIGRATION_UNSPECIFIED if migrate is Migrate.FINISH else _MIGRATIONS[migrate]
+    entry = log_pb2.CampaignEntry(campaign_id=campaign_id, put=version, migrate=said)
     return log_pb2.LogEntry(campaign=entry).SerializeToString(deterministic=True)
 
 
@@ -126,6 +143,22 @@ def campaign_paused_entry(campaign_id: str, *, paused: bool) -> bytes:
     """The body of an entry that pauses a campaign or lets it act again."""
     entry = log_pb2.CampaignEntry(campaign_id=campaign_id, paused=paused)
     return log_pb2.LogEntry(campaign=entry).SerializeToString()
+
+
+def campaign_archived_entry(campaign_id: str) -> bytes:
+    """The body of an entry that ends a campaign."""
+    entry = log_pb2.CampaignEntry(campaign_id=campaign_id, archived=True)
+    return log_pb2.LogEntry(campaign=entry).SerializeToString()
+
+
+def migrate_of(message: campaign_pb2.Migration) -> Migrate:
+    """A policy as the domain has it; one of a newer version lets runs finish, which is what edits do by themselves."""
+    return next((one for one, number in _MIGRATIONS.items() if number == message), Migrate.FINISH)
+
+
+def migration_message(migrate: Migrate) -> campaign_pb2.Migration:
+    """A policy on the wire."""
+    return _MIGRATIONS[migrate]
 
 
 def skip_entry(*, skipped_seq: int, index: int, reason: str) -> bytes:

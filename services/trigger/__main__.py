@@ -37,6 +37,7 @@ from services.trigger.valkey_installation import check_installation
 from services.trigger.valkey_lease import ValkeyLease
 from services.trigger.valkey_log import ValkeyLog
 from services.trigger.valkey_shelf import ValkeyShelf
+from services.trigger.valkey_waiting import ValkeyWaiting
 from services.trigger.yaml_checker import YamlChecker
 
 log = structlog.get_logger()
@@ -101,17 +102,21 @@ async def serve(
     admission = _admission(settings, client, folder)
     metrics = Metrics()
     event_log = _log(settings, client, clock)
+    archive = _archive(settings)
     front = Front(
         settings=settings,
         event_log=event_log,
         checker=YamlChecker(),
         emails=emails,
         shelf=ValkeyShelf(client),
+        waiting=ValkeyWaiting(client),
+        tail=event_log,
         watch=AdmissionWatch(durability, admission),
         shards=shards(assignment.generation),
         meter=metrics,
         clock=clock,
-        archiver=_archiver(settings, client, event_log, clock=clock, meter=metrics),
+        archiver=_archiver(settings, client, event_log, archive, clock=clock, meter=metrics),
+        archived_past=archive,
     )
     gauges = StoreGauges(
         client,
@@ -141,14 +146,26 @@ async def serve(
         scrape.close()
 
 
-def _archiver(
-    settings: Settings, client: Redis, event_log: ValkeyLog, *, clock: Clock, meter: Metrics
-) -> Archiver | None:
+def _archive(settings: Settings) -> ParquetArchive | None:
     if not settings.archive:
+        return None
+    return ParquetArchive(settings.archive, partitions=settings.partitions, clock=settings.clock)
+
+
+def _archiver(
+    settings: Settings,
+    client: Redis,
+    event_log: ValkeyLog,
+    archive: ParquetArchive | None,
+    *,
+    clock: Clock,
+    meter: Metrics,
+) -> Archiver | None:
+    if archive is None:
         return None
     return Archiver(
         event_log,
-        ParquetArchive(settings.archive, partitions=settings.partitions, clock=settings.clock),
+        archive,
         ValkeyLease(client),
         partitions=settings.partitions,
         clock=clock,

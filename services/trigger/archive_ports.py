@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from sendwhen.domain.event import Event
 from services.trigger.ports import RawEntry
 
 
@@ -59,6 +60,27 @@ class Tidied(msgspec.Struct, frozen=True, kw_only=True):
     files_before: int
     files_after: int
     rows_removed: int
+
+
+class Archived(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer's events in the archive.
+
+    Attributes:
+        events: (log time, event), in the order of the log.
+        first_seq, last_seq: The range that was looked through; 0: nothing is archived.
+    """
+
+    events: tuple[tuple[int, Event], ...] = ()
+    first_seq: int = 0
+    last_seq: int = 0
+
+
+class ArchivedPast(Protocol):
+    """The archive, asked for one customer. Raises Unavailable where it is away, Precondition where it is another's."""
+
+    async def customer(self, partition: int, uid: str) -> Archived:
+        """The customer's events, of the latest files."""
+        ...
 
 
 class LogArchive(Protocol):

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from sendwhen.chassis.clock import Clock
+from sendwhen.domain.migrate import Migrate
 from sendwhen.domain.sending_rules import SENDING_ID
-from sendwhen.errors import Invalid, NotFound, Violation
-from sendwhen.wire.entry import campaign_paused_entry, campaign_put_entry
+from sendwhen.errors import Invalid, NotFound, Precondition, Violation
+from sendwhen.wire.entry import campaign_archived_entry, campaign_paused_entry, campaign_put_entry
 from services.trigger.front_ports import (
     CampaignChecker,
+    CampaignEdit,
     CampaignShelf,
     CheckedCampaign,
     DesiredCampaign,
@@ -27,6 +30,8 @@ log = structlog.get_logger()
 
 FILES_MAX: Final = 64
 FILES_BYTES_MAX: Final = 1_000_000
+EDITS_KEPT: Final = 200
+"""Changes of one campaign that its history shows; the oldest goes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +60,7 @@ class _Logged:
 
 
 class Campaigns:
-    """Check, put, pause, list; ``reconcile`` finishes what a crash interrupted."""
+    """Check, put, pause, archive, list; ``reconcile`` finishes what a crash interrupted."""
 
     def __init__(
         self,
@@ -97,7 +102,9 @@ class Campaigns:
             )
         return await asyncio.to_thread(self._checker.check, files)
 
-    async def put(self, files: Mapping[str, bytes]) -> tuple[Standing, Sequence[Problem], bool]:
+    async def put(
+        self, files: Mapping[str, bytes], migrate: Migrate = Migrate.FINISH
+    ) -> tuple[Standing, Sequence[Problem], bool]:
         """Bring a campaign into force; how it stands, warnings, and whether anything changed.
 
         Raises:
@@ -107,11 +114,11 @@ class Campaigns:
         if not checked.acceptable:
             raise Invalid.of([_violation(problem) for problem in checked.problems if not problem.warning])
         async with self._changing:
-            before = {campaign.campaign_id: campaign for campaign in await self._shelf.all()}.get(checked.campaign_id)
+            before = await self.desired(checked.campaign_id)
             # Templates first: no shard may decide on one that sender does not have.
             if checked.templates:
                 await self._emails.put_templates(checked.templates)
-            changed = before is None or before.version != checked.version
+            changed = before is None or before.archived or before.version != checked.version
             if before is None or changed:
                 before = DesiredCampaign(
                     campaign_id=checked.campaign_id,
@@ -120,8 +127,10 @@ class Campaigns:
                     source=checked.source,
                     paused=before.paused if before else False,
                     put_at_ms=self._clock.now_ms(),
+                    migrate=migrate.value,
+                    edits=before.edits if before else (),
                 )
-                await self._shelf.put(before)
+                await self._shelf.put(self._noted(before, "put"))
                 log.info("campaign.put", campaign=before.campaign_id, version=before.version)
             [standing] = await self._bring([before])
         return standing, checked.problems, changed
@@ -133,24 +142,49 @@ class Campaigns:
             NotFound: There is none of that id.
         """
         async with self._changing:
-            for campaign in await self._shelf.all():
-                if campaign.campaign_id == campaign_id != SENDING_ID:
-                    break
-            else:
-                raise NotFound("There is no campaign of that id.", remedy="List the campaigns to see which there are.")
+            campaign = await self._known(campaign_id)
+            if campaign.archived:
+                raise Precondition("The campaign is archived.", remedy="Put it again to let it act.")
             if campaign.paused != paused:
-                campaign = DesiredCampaign(
-                    campaign_id=campaign_id,
-                    version=campaign.version,
-                    trigger=campaign.trigger,
-                    source=campaign.source,
-                    paused=paused,
-                    put_at_ms=campaign.put_at_ms,
-                )
+                campaign = self._noted(replace(campaign, paused=paused), "paused" if paused else "resumed")
                 await self._shelf.put(campaign)
                 log.info("campaign.paused" if paused else "campaign.resumed", campaign=campaign_id)
             [standing] = await self._bring([campaign])
         return standing
+
+    async def archive(self, campaign_id: str) -> Standing:
+        """End a campaign; it may be put again.
+
+        Raises:
+            NotFound: There is none of that id.
+        """
+        async with self._changing:
+            campaign = await self._known(campaign_id)
+            if not campaign.archived:
+                campaign = self._noted(replace(campaign, archived=True, paused=False), "archived")
+                await self._shelf.put(campaign)
+                log.info("campaign.archived", campaign=campaign_id)
+            [standing] = await self._bring([campaign])
+        return standing
+
+    async def desired(self, campaign_id: str) -> DesiredCampaign | None:
+        """What is desired of a campaign; None where there is none of that id."""
+        return next((one for one in await self._shelf.all() if one.campaign_id == campaign_id), None)
+
+    async def _known(self, campaign_id: str) -> DesiredCampaign:
+        campaign = await self.desired(campaign_id)
+        if campaign is None or campaign_id == SENDING_ID:
+            raise NotFound("There is no campaign of that id.", remedy="List the campaigns to see which there are.")
+        return campaign
+
+    def _noted(self, campaign: DesiredCampaign, what: str) -> DesiredCampaign:
+        edit = CampaignEdit(
+            at_ms=self._clock.now_ms(),
+            what=what,
+            version=campaign.version,
+            migrate=campaign.migrate if what == "put" else "",
+        )
+        return replace(campaign, edits=(*campaign.edits, edit)[-EDITS_KEPT:])
 
     async def standings(self) -> Sequence[Standing]:
         """All campaigns, by id; the sending policy among them."""
@@ -173,14 +207,17 @@ class Campaigns:
     async def _bring(self, campaigns: Sequence[DesiredCampaign]) -> Sequence[Standing]:
         states = await self._states()
         for campaign in campaigns:
-            for wanted in ("put", "paused"):
+            for wanted in ("archive",) if campaign.archived else ("put", "paused"):
                 await self._append(campaign, wanted, states)
         return [self._standing(campaign, states) for campaign in campaigns]
 
     async def _append(self, campaign: DesiredCampaign, wanted: str, states: dict[int, dict[str, _State]]) -> None:
         campaign_id = campaign.campaign_id
-        if wanted == "put":
-            body = campaign_put_entry(campaign_id, campaign.source)
+        if wanted == "archive":
+            body = campaign_archived_entry(campaign_id)
+            lacking = [p for p in self._partitions if _of(states, p, campaign_id).version]
+        elif wanted == "put":
+            body = campaign_put_entry(campaign_id, campaign.source, Migrate(campaign.migrate))
             lacking = [p for p in self._partitions if _of(states, p, campaign_id).version != campaign.version]
         else:
             body = campaign_paused_entry(campaign_id, paused=campaign.paused)
@@ -192,10 +229,7 @@ class Campaigns:
         appends = [Append(partition=partition, body=body, events=0, at_ms=at_ms) for partition in lacking]
         for partition, outcome in zip(lacking, await self._log.append(appends), strict=True):
             if isinstance(outcome, Appended):
-                version, paused = _of(states, partition, campaign_id).version, campaign.paused
-                if wanted == "put":
-                    version, paused = campaign.version, _of(states, partition, campaign_id).paused
-                state = _State(version, paused)
+                state = _after(_of(states, partition, campaign_id), campaign, wanted)
                 states[partition][campaign_id] = state
                 self._logged[partition, campaign_id] = _Logged(outcome.seq, state)
 
@@ -219,9 +253,15 @@ class Campaigns:
         return states
 
     def _standing(self, campaign: DesiredCampaign, states: Mapping[int, Mapping[str, _State]]) -> Standing:
-        wanted = _State(campaign.version, campaign.paused)
+        wanted = _State() if campaign.archived else _State(campaign.version, campaign.paused)
         reached = sum(_of(states, partition, campaign.campaign_id) == wanted for partition in self._partitions)
         return Standing(campaign=campaign, partitions_reached=reached, partitions=len(self._partitions))
+
+
+def _after(state: _State, campaign: DesiredCampaign, wanted: str) -> _State:
+    if wanted == "archive":
+        return _State()
+    return _State(campaign.version, state.paused) if wanted == "put" else _State(state.version, campaign.paused)
 
 
 def _of(states: Mapping[int, Mapping[str, _State]], partition: int, campaign_id: str) -> _State:

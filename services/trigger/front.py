@@ -10,15 +10,20 @@ from sendwhen.chassis.metrics import Meter
 from sendwhen.v1 import trigger_service_pb2_grpc
 from services.trigger.append import Appender
 from services.trigger.applied import AppliedWatch
+from services.trigger.archive_ports import ArchivedPast, LogTail
 from services.trigger.archiver import Archiver
 from services.trigger.campaigns import Campaigns
 from services.trigger.customers import CustomerDesk
+from services.trigger.edit_desk import EditDesk
 from services.trigger.front_ports import CampaignChecker, CampaignShelf, Emails, Shards, StoreWatch
 from services.trigger.housekeeping import Housekeeping
+from services.trigger.log_past import LogPast
 from services.trigger.log_port import Log
 from services.trigger.lookup import Lookup
 from services.trigger.servicer import SERVICE, TriggerServicer
 from services.trigger.settings import Settings
+from services.trigger.waiting_count import WaitingCount
+from services.trigger.waiting_port import WaitingRecords
 from services.trigger.why import WhyDesk
 
 SERVICES_METHODS: Final = ("Append", "WaitApplied")
@@ -44,11 +49,14 @@ class Front:
         checker: CampaignChecker,
         emails: Emails,
         shelf: CampaignShelf,
+        waiting: WaitingRecords,
+        tail: LogTail,
         watch: StoreWatch,
         shards: Shards,
         meter: Meter,
         clock: Clock,
         archiver: Archiver | None = None,
+        archived_past: ArchivedPast | None = None,
     ) -> None:
         partitions, event_clock = settings.partitions, settings.clock == "events"
         self.campaigns = campaigns = Campaigns(
@@ -57,12 +65,23 @@ class Front:
         self.appender = Appender(event_log, clock, watch, meter, partitions=partitions, event_clock=event_clock)
         lookup = Lookup(event_log, partitions=partitions)
         self.applied = AppliedWatch(event_log)
+        count = WaitingCount(waiting, event_log, checker.campaign, partitions=partitions)
         servicer = TriggerServicer(
             event_log=event_log,
             appender=self.appender,
             applied=self.applied,
             campaigns=campaigns,
-            why=WhyDesk(lookup, campaigns, checker, emails),
+            edits=EditDesk(campaigns, checker, count),
+            why=WhyDesk(
+                lookup=lookup,
+                campaigns=campaigns,
+                checker=checker,
+                emails=emails,
+                event_log=event_log,
+                log_past=LogPast(tail, event_clock=event_clock, archive=archived_past),
+                clock=clock,
+                event_clock=event_clock,
+            ),
             customers=CustomerDesk(lookup, event_log, clock, event_clock=event_clock, archived=bool(settings.archive)),
             watch=watch,
             shards=shards,

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from sendwhen.chassis.grpc_status import code_of
 from sendwhen.domain.changes import DeadLetter
+from sendwhen.domain.migrate import Migrate
 from sendwhen.errors import Invalid, Overloaded, SendwhenError
 from sendwhen.v1 import campaign_pb2
 from sendwhen.v1 import ingest_service_pb2 as ingest_pb
 from sendwhen.v1 import trigger_service_pb2 as pb
+from sendwhen.wire.entry import migration_message
 from services.trigger.campaigns import Standing
-from services.trigger.front_ports import Problem, ShardStatus
+from services.trigger.edit_desk import EditPlan
+from services.trigger.front_ports import CampaignEdit, Problem, ShardStatus
 from services.trigger.log_port import Appended, PartitionHead
 
 
@@ -73,6 +76,35 @@ def summary_message(standing: Standing) -> campaign_pb2.CampaignSummary:
         partitions_reached=standing.partitions_reached,
         partitions=standing.partitions,
         put_at_ms=campaign.put_at_ms,
+        archived=campaign.archived,
+    )
+
+
+def edit_message(edit: CampaignEdit) -> campaign_pb2.CampaignEdit:
+    """One change of a campaign."""
+    migrate = migration_message(Migrate(edit.migrate)) if edit.migrate else campaign_pb2.MIGRATION_UNSPECIFIED
+    return campaign_pb2.CampaignEdit(at_ms=edit.at_ms, what=edit.what, version=edit.version, migrate=migrate)
+
+
+def plan_message(plan: EditPlan) -> pb.PlanCampaignResponse:
+    """What an edit would do."""
+    return pb.PlanCampaignResponse(
+        problems=problem_messages(plan.checked.problems),
+        campaign_id=plan.checked.campaign_id,
+        version=plan.checked.version,
+        version_in_force=plan.in_force,
+        changes=plan.changes,
+        waiting=[
+            campaign_pb2.WaitingPlace(
+                version=one.version,
+                place=one.place.text(),
+                runs=one.runs,
+                place_in_new_version=one.place.text() if exists else "",
+                decided=one.decided,
+            )
+            for one, exists in plan.waiting
+        ],
+        estimated=plan.estimated,
     )
 
 

@@ -63,9 +63,33 @@ class CampaignChecker(Protocol):
         """The campaign that a source, once accepted, stands for."""
         ...
 
+    def changes(self, before: bytes, after: bytes) -> Sequence[str]:
+        """What differs between two sources, a sentence for each field."""
+        ...
+
+
+class CampaignEdit(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of a campaign.
+
+    Attributes:
+        what: "put", "paused", "resumed", "archived".
+        migrate: With "put": "finish", "move", "cancel".
+    """
+
+    at_ms: int
+    what: str
+    version: str
+    migrate: str = ""
+
 
 class DesiredCampaign(msgspec.Struct, frozen=True, kw_only=True):
-    """What should be in force in every partition."""
+    """What should be in force in every partition.
+
+    Attributes:
+        archived: Nothing should be.
+        migrate: What was to become of runs of earlier versions when this one was put: "finish", "move", "cancel".
+        edits: The latest changes, oldest first.
+    """
 
     campaign_id: str
     version: str
@@ -73,6 +97,9 @@ class DesiredCampaign(msgspec.Struct, frozen=True, kw_only=True):
     source: bytes
     paused: bool
     put_at_ms: int
+    archived: bool = False
+    migrate: str = "finish"
+    edits: tuple[CampaignEdit, ...] = ()
 
 
 class CampaignShelf(Protocol):

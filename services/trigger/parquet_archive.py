@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from services.trigger.archive_ports import Mark, Tidied
+from sendwhen.domain.event import Event
+from services.trigger.archive_ports import Archived, Mark, Tidied
 from services.trigger.ports import RawEntry
 
 if TYPE_CHECKING:
     from sendwhen.archive.archive import Archive
 
 T = TypeVar("T")
+SEGMENTS_MAX: Final = 200
+"""Files of a partition that are looked through for one customer's past, the latest ones."""
 
 
 class ParquetArchive:
@@ -54,6 +57,10 @@ class ParquetArchive:
         """See the port."""
         return await self._do(lambda archive: _tidy(archive, partition, before_day))
 
+    async def customer(self, partition: int, uid: str) -> Archived:
+        """See the port ArchivedPast."""
+        return await self._do(lambda archive: _customer(archive, partition, uid))
+
     async def _do(self, work: Callable[[Archive], T]) -> T:
         async with self._one:
             return await asyncio.to_thread(lambda: work(self._opened()))
@@ -83,3 +90,20 @@ def _tidy(archive: Archive, partition: int, before_day: str) -> Tidied:
 
     done = compact_before(archive, partition, before_day)
     return Tidied(files_before=done.files_before, files_after=done.files_after, rows_removed=done.rows_removed)
+
+
+def _customer(archive: Archive, partition: int, uid: str) -> Archived:
+    import pyarrow.compute as pc
+
+    from sendwhen.archive.columns import read_rows
+
+    segments = archive.segments(partition)[-SEGMENTS_MAX:]
+    found: list[tuple[int, int, Event]] = []
+    for day, segment in segments:
+        for table in archive.customers(partition, day, segment, low=uid, high=uid + "0", columns=None):
+            rows = read_rows(table.filter(pc.equal(table.column("uid"), uid)))
+            found += [(row.seq, row.at_ms, row.event) for row in rows if row.event is not None]
+    if not segments:
+        return Archived()
+    events = tuple((at_ms, event) for _, at_ms, event in sorted(found, key=lambda one: one[0]))
+    return Archived(events=events, first_seq=segments[0][1].first_seq, last_seq=segments[-1][1].last_seq)

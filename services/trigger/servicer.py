@@ -8,17 +8,21 @@ from typing import Any, Final, TypeAlias
 
 import grpc
 
-from sendwhen.errors import Invalid, Violation
+from sendwhen.errors import Invalid, NotFound, Violation
 from sendwhen.v1 import trigger_service_pb2 as pb
 from sendwhen.v1 import trigger_service_pb2_grpc
+from sendwhen.wire.entry import migrate_of
 from services.trigger.advance import LATEST_MS, advance_clock
 from services.trigger.append import Appender
 from services.trigger.applied import AppliedWatch
 from services.trigger.campaigns import Campaigns
 from services.trigger.customers import CustomerDesk
+from services.trigger.edit_desk import EditDesk
 from services.trigger.front_messages import (
     dead_letter_message,
+    edit_message,
     partition_message,
+    plan_message,
     position_message,
     problem_messages,
     result_messages,
@@ -52,6 +56,7 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
         appender: Appender,
         applied: AppliedWatch,
         campaigns: Campaigns,
+        edits: EditDesk,
         why: WhyDesk,
         customers: CustomerDesk,
         watch: StoreWatch,
@@ -62,6 +67,7 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
         self._appender = appender
         self._applied = applied
         self._campaigns = campaigns
+        self._edits = edits
         self._why = why
         self._customers = customers
         self._watch = watch
@@ -98,9 +104,31 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
 
     async def PutCampaign(self, request: pb.PutCampaignRequest, _context: Context) -> pb.PutCampaignResponse:
         """Bring a campaign into force."""
-        standing, problems, changed = await self._campaigns.put(dict(request.source.files))
+        migrate = migrate_of(request.migrate)
+        standing, problems, changed = await self._edits.put(dict(request.source.files), migrate)
         return pb.PutCampaignResponse(
             campaign=summary_message(standing), warnings=problem_messages(problems), changed=changed
+        )
+
+    async def PlanCampaign(self, request: pb.PlanCampaignRequest, _context: Context) -> pb.PlanCampaignResponse:
+        """What putting a campaign would do."""
+        return plan_message(await self._edits.plan(dict(request.source.files)))
+
+    async def ArchiveCampaign(
+        self, request: pb.ArchiveCampaignRequest, _context: Context
+    ) -> pb.ArchiveCampaignResponse:
+        """End a campaign."""
+        return pb.ArchiveCampaignResponse(campaign=summary_message(await self._campaigns.archive(request.campaign_id)))
+
+    async def GetCampaignHistory(
+        self, request: pb.GetCampaignHistoryRequest, _context: Context
+    ) -> pb.GetCampaignHistoryResponse:
+        """What was changed."""
+        standing = await self._campaigns.standing(request.campaign_id)
+        if standing is None:
+            raise NotFound("There is no campaign of that id.", remedy="List the campaigns to see which there are.")
+        return pb.GetCampaignHistoryResponse(
+            edits=map(edit_message, standing.campaign.edits), campaign=summary_message(standing)
         )
 
     async def ListCampaigns(self, _request: pb.ListCampaignsRequest, _context: Context) -> pb.ListCampaignsResponse:
@@ -117,6 +145,10 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
     async def Why(self, request: pb.WhyRequest, _context: Context) -> pb.WhyResponse:
         """Explain."""
         return await self._why.answer(request)
+
+    async def GetTimeline(self, request: pb.GetTimelineRequest, _context: Context) -> pb.GetTimelineResponse:
+        """A customer by time."""
+        return await self._why.timeline(request)
 
     async def ShowCustomer(self, request: pb.ShowCustomerRequest, _context: Context) -> pb.ShowCustomerResponse:
         """Show one."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from google.protobuf.message import DecodeError
 
 from sendwhen.campaigns import POLICY_NAME, check, check_policy, compile_campaign
+from sendwhen.campaigns.difference import differences, template_differences
 from sendwhen.campaigns.problem import Problem as Flaw
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.sending_rules import SENDING_ID
@@ -71,6 +72,14 @@ class YamlChecker:
         except DecodeError:
             raise Invalid("The stored campaign cannot be read.", remedy="Put it again.") from None
         return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)
+
+    def changes(self, before: bytes, after: bytes) -> Sequence[str]:
+        """What differs between two sources."""
+        old, new = log_pb2.CampaignVersion.FromString(before), log_pb2.CampaignVersion.FromString(after)
+        return [
+            *differences(old.source_yaml, new.source_yaml),
+            *template_differences(dict(old.template_hashes), dict(new.template_hashes)),
+        ]
 
 
 def _problems(found: Sequence[Flaw]) -> tuple[Problem, ...]:

@@ -85,7 +85,10 @@ def a_variant(*texts: str, hashes: str = "h") -> Variant:
 
 
 def a_past(*, seed: int, entries: int = 400, customers: int = 12) -> Sequence[LoggedEntry]:
-    """Entries of a partition: events with repetitions, late ones, changing addresses and attributes, and ticks."""
+    """Entries of a partition: events with repetitions, late ones, changing addresses and attributes, and ticks.
+
+    Nobody has a second identity; ``test_identities`` is about those.
+    """
     chance = random.Random(seed)
     at_ms, made, given = T0_MS, [], []
     for seq in range(1, entries + 1):
@@ -102,7 +105,6 @@ def a_past(*, seed: int, entries: int = 400, customers: int = 12) -> Sequence[Lo
                 properties={"price": chance.randrange(30)},
                 attributes=chance.choice((None, None, {"consent": True}, {"plan": chance.choice(("pro", "free"))})),
                 email=f"other@{who}.invalid" if other else chance.choice((None, None, "")),
-                anonymous_id=chance.choice(("", "", f"anon-{chance.randrange(3)}")),
             )
             batch.append(given[-1] if given and chance.random() < 0.03 else event)
             given.append(event)

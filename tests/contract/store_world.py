@@ -20,6 +20,7 @@ from services.trigger.ports import (
     Refusal,
 )
 from services.trigger.store_port import ShardStore
+from services.trigger.waiting_port import WaitingRecords
 
 T = TypeVar("T")
 ChangeTuple = tuple[int, int, str, int, tuple[str, ...]]
@@ -29,6 +30,7 @@ class World(ABC):
     """One store with three partitions (0, 1, 2), freshly empty."""
 
     log: Log
+    waiting: WaitingRecords
 
     @abstractmethod
     def connect(self) -> ShardStore:

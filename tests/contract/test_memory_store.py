@@ -11,9 +11,11 @@ from tests.contract.commit_contract import CommitContract
 from tests.contract.identity_contract import IdentityContract
 from tests.contract.log_contract import LogContract
 from tests.contract.store_world import ChangeTuple, Owner, World, customer
+from tests.contract.waiting_contract import WaitingContract
 from tests.fakes.fixed_clock import FixedClock
 from tests.fakes.memory_shards import MemoryShards
 from tests.fakes.memory_store import MemoryStore
+from tests.fakes.memory_waiting import MemoryWaiting
 
 T = TypeVar("T")
 
@@ -23,6 +25,7 @@ class MemoryWorld(World):
         self.clock = FixedClock()
         self.store = MemoryStore(partitions=3, clock=self.clock, **options)
         self.log = self.store
+        self.waiting = MemoryWaiting(self.store)
 
     def connect(self) -> MemoryShards:
         return self.store.connect()
@@ -41,7 +44,7 @@ class MemoryWorld(World):
         return [(row.number, row.epoch, row.owner, row.position, row.uids) for row in rows]
 
 
-class TestMemoryStore(LogContract, CommitContract, IdentityContract):
+class TestMemoryStore(LogContract, CommitContract, IdentityContract, WaitingContract):
     def open(self, **options: Any) -> World:
         return MemoryWorld(**options)
 

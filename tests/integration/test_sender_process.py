@@ -107,6 +107,34 @@ def test_a_decision_becomes_one_file_however_often_it_is_submitted(valkey: Valke
     tell(story)
 
 
+def test_what_exceeds_a_campaigns_volume_waits_until_it_is_released_or_discarded(
+    valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    async def decide(sender: Running, *, discard: bool) -> int:
+        request = sender_service_pb2.ReleaseHeldRequest(campaign_id="abandoned-cart", discard=discard)
+        return (await sender.stub.ReleaseHeld(request)).emails
+
+    async def story() -> None:
+        async with running(valkey, tmp_path) as sender:
+            many = [intent(f"e{n}", address=f"u{n}@example.invalid", volume_per_day=2) for n in range(5)]
+            assert await sender.submit(*many[:4]) == (4, 0)
+            assert await sender.submit(*many[:4], lineage="other") == (0, 4)
+            for one in many[:2]:
+                await sender.reaches(one, email_pb2.EMAIL_STATE_ACCEPTED)
+            for one in many[2:4]:
+                await sender.reaches(one, email_pb2.EMAIL_STATE_HELD)
+            assert len(list(sender.folder.glob("*.eml"))) == 2
+
+            assert await decide(sender, discard=False) == 2
+            for one in many[2:4]:
+                await sender.reaches(one, email_pb2.EMAIL_STATE_ACCEPTED)
+            await sender.submit(many[4], first=5)
+            await sender.reaches(many[4], email_pb2.EMAIL_STATE_ACCEPTED)
+            assert await decide(sender, discard=True) == 0
+
+    tell(story)
+
+
 def test_a_suppressed_address_gets_nothing_and_says_so(valkey: ValkeyServer, tmp_path: Path) -> None:
     async def story() -> None:
         async with running(valkey, tmp_path) as sender:

@@ -13,10 +13,12 @@ from sendwhen.chassis.store_pool import open_async_store
 from services.trigger import store_keys
 from services.trigger.valkey_log import ValkeyLog
 from services.trigger.valkey_shards import ValkeyShards
+from services.trigger.valkey_waiting import ValkeyWaiting
 from tests.contract.commit_contract import CommitContract
 from tests.contract.identity_contract import IdentityContract
 from tests.contract.log_contract import LogContract
 from tests.contract.store_world import ChangeTuple, World
+from tests.contract.waiting_contract import WaitingContract
 from tests.integration.valkey_process import ValkeyServer
 
 pytestmark = pytest.mark.integration
@@ -31,6 +33,7 @@ class ValkeyWorld(World):
         self._client = open_async_store(server.url)
         self._shards: list[ValkeyShards] = []
         self.log = ValkeyLog(self._client, clock=SystemClock(), partitions=3, events_clock=events_clock, **options)
+        self.waiting = ValkeyWaiting(self._client)
 
     def connect(self) -> ValkeyShards:
         shards = ValkeyShards(self._server.url, clock=SystemClock(), events_clock=self._events_clock)
@@ -68,7 +71,7 @@ class ValkeyWorld(World):
         self._runner.close()
 
 
-class TestValkeyStore(LogContract, CommitContract, IdentityContract):
+class TestValkeyStore(LogContract, CommitContract, IdentityContract, WaitingContract):
     @pytest.fixture(autouse=True)
     def _worlds(self, valkey: ValkeyServer) -> Iterator[None]:
         self._server = valkey

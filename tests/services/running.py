@@ -23,6 +23,7 @@ from services.trigger.yaml_checker import YamlChecker
 from tests.fakes.fixed_clock import FixedClock
 from tests.fakes.front import MemoryEmails, MemoryShelf, NoShards, SettableWatch
 from tests.fakes.memory_store import MemoryStore
+from tests.fakes.memory_waiting import MemoryWaiting
 
 WRITE_KEY, TOKEN, ADMIN = "write", "token", "admin"
 
@@ -87,6 +88,8 @@ class Running:
             checker=YamlChecker(),
             emails=self.emails,
             shelf=self.shelf,
+            waiting=MemoryWaiting(self.store),
+            tail=self.store,
             watch=self.watch,
             shards=NoShards(),
             meter=self.metrics,

@@ -185,7 +185,8 @@ class Oracle:
 
         kept = [wait for wait in own.waits if stays(wait, other.recent)]
         for wait in [wait for wait in other.waits if stays(wait, own.recent)]:
-            rival = next((one for one in kept if one.email[0] == wait.email[0] == "cart"), None)
+            carts = [one for one in kept if one.email[0] == wait.email[0] == "cart"]
+            rival = next((one for one in carts if one.began_ms < wait.due_ms and wait.began_ms < one.due_ms), None)
             if rival is None or wait.began_ms >= rival.began_ms:
                 kept = [one for one in kept if one is not rival]
                 kept.append(wait)

@@ -35,7 +35,7 @@ def test_whatever_breaks_every_invariant_holds(chunk: int) -> None:
 
         assert not outcome.problem, f"{outcome.problem}\nRepeat: make simulate SEED={seed} RUNS=1"
         assert outcome.events >= 300
-        assert sum(outcome.faults[kind] for kind in KINDS) >= 4
+        assert sum(outcome.faults.get(kind, 0) for kind in KINDS) >= 4
         faults.update(outcome.faults)
         fates.update(outcome.fates)
         identities.update(outcome.identities)

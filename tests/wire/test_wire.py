@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sendwhen.domain.decision import Decision, Kind, Send
-from sendwhen.domain.entry import CampaignPaused, CampaignPut, EventBatch, Skip, Tick, Unreadable
+from sendwhen.domain.entry import CampaignArchived, CampaignPaused, CampaignPut, EventBatch, Skip, Tick, Unreadable
 from sendwhen.domain.event import Event
+from sendwhen.domain.migrate import Migrate
 from sendwhen.domain.partition import customer_uid, routing_key
 from sendwhen.domain.sending_rules import Category, InDoubt
 from sendwhen.v1 import event_pb2, log_pb2
 from sendwhen.wire.decision import decision_message, decision_of
 from sendwhen.wire.email import intent_of, send_of
 from sendwhen.wire.entry import (
+    campaign_archived_entry,
     campaign_paused_entry,
     campaign_put_entry,
     campaign_source,
@@ -190,3 +193,18 @@ def test_a_decision_comes_back(kind: Kind, word: str, number: int) -> None:
     )
     message = decision_message(decision)
     assert decision_of(type(message).FromString(message.SerializeToString())) == decision
+
+
+@pytest.mark.parametrize("migrate", list(Migrate))
+def test_what_becomes_of_open_runs_travels_with_a_put_and_nothing_where_they_finish(migrate: Migrate) -> None:
+    source = campaign_source(version="v", source_yaml=b"campaign: x", template_hashes={})
+    body = campaign_put_entry("x", source, migrate)
+    entry = entry_of(1, 2, 3, body)
+
+    assert isinstance(entry, CampaignPut)
+    assert (entry.migrate, entry.source) == (migrate, source)
+    assert (body == campaign_put_entry("x", source)) == (migrate is Migrate.FINISH)
+
+
+def test_an_archived_campaign_is_an_entry() -> None:
+    assert entry_of(1, 2, 3, campaign_archived_entry("x")) == CampaignArchived(seq=1, at_ms=2, campaign_id="x")

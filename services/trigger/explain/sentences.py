@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
 from sendwhen.domain import triggers
 from sendwhen.domain.campaign import Campaign
-from sendwhen.domain.condition import EventScope
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.held_events import KIND
-from sendwhen.domain.properties import read_object
 from sendwhen.domain.record import recent_events
 from sendwhen.domain.run import Run
 from sendwhen.domain.trigger_kinds import Absence
+from services.trigger.explain.grounds import listens_to, unmet
+from services.trigger.explain.past import FOR_EVER_MS
+from services.trigger.explain.words import at
 from services.trigger.front_ports import SentEmail
 
 NAMES_MAX: Final = 8
@@ -52,6 +52,9 @@ _REASON: Final = MappingProxyType(
         "outranked": "a campaign of higher priority wanted the customer too",
         "version_gone": "the version that started it is not kept",
         "failed": "deciding failed",
+        "edited": "the campaign was edited, and its open runs cancelled",
+        "archived": "the campaign was archived",
+        "moved": "the campaign was edited, and its open runs moved to the new version",
     }
 )
 _HELD: Final = MappingProxyType(
@@ -88,6 +91,7 @@ def explain(
     emails: Mapping[str, SentEmail],
     *,
     paused: bool,
+    until_ms: int = FOR_EVER_MS,
 ) -> list[str]:
     """Sentences for a person, in the order of what happened."""
     if campaign is None:
@@ -99,23 +103,23 @@ def explain(
         ]
     told = [_sentence(decision, emails) for decision in decisions]
     told += [
-        f"Waits{_held(run)} until {_at(run.due_at_ms)}{_key(run.key)}; started at {_at(run.start_at_ms)}."
+        f"Waits{_held(run)} until {at(run.due_at_ms)}{_key(run.key)}; started at {at(run.start_at_ms)}."
         for run in waiting
     ]
     told += _remembered(campaign, customer)
     if not decisions and not waiting:
-        told += _never_entered(campaign, customer)
+        told += _never_entered(campaign, customer, until_ms)
     if paused:
         told.append("The campaign is paused: nothing starts, and what falls due is skipped.")
     return told
 
 
-def _sentence(decision: Decision, emails: Mapping[str, SentEmail]) -> str:
-    at, key = _at(decision.at_ms), _key(decision.key)
+def did(decision: Decision) -> str:
+    """What was decided, and why, without its time."""
     why = decision.detail or _REASON.get(decision.reason, decision.reason)
     because = f": {why}".rstrip(".") if why else ""
-    due = _at(decision.due_at_ms)
-    did = {
+    due = at(decision.due_at_ms)
+    said = {
         Kind.ENTERED: "entered",
         Kind.WAITING: f"waits until {due}",
         Kind.CANCELLED: "the wait ended without an email",
@@ -128,12 +132,18 @@ def _sentence(decision: Decision, emails: Mapping[str, SentEmail]) -> str:
         Kind.TOOK: "went on",
         Kind.GOAL: "reached the goal",
     }[decision.kind]
-    became = ""
-    if decision.kind is Kind.SEND:
-        email = emails.get(decision.send_id)
-        became = "; " + (_STATE.get(email.state, email.state) if email else "sender does not know it yet")
-        became += f" ({email.detail.rstrip('.')})" if email and email.detail else ""
-    return f"{at}: {did}{key}{because}{became}."
+    return f"{said}{_key(decision.key)}{because}"
+
+
+def state_said(email: SentEmail | None) -> str:
+    """What became of an email."""
+    said = _STATE.get(email.state, email.state) if email else "sender does not know it yet"
+    return said + (f" ({email.detail.rstrip('.')})" if email and email.detail else "")
+
+
+def _sentence(decision: Decision, emails: Mapping[str, SentEmail]) -> str:
+    became = f"; {state_said(emails.get(decision.send_id))}" if decision.kind is Kind.SEND else ""
+    return f"{at(decision.at_ms)}: {did(decision)}{became}."
 
 
 def _held(run: Run) -> str:
@@ -148,56 +158,38 @@ def _remembered(campaign: Campaign, customer: Customer) -> list[str]:
     if memory.trigger and memory.trigger_version == campaign.version:
         standings = triggers.of(campaign.trigger).standings(memory.trigger)
         for one in standings[-STANDINGS_MAX:]:
-            since = f", since {_at(one.since_ms)}" if one.since_ms else ""
+            since = f", since {at(one.since_ms)}" if one.since_ms else ""
             told.append(f"Remembered{_key(one.key)}: {one.text}{since}.")
     held = [one.due_at_ms for one in customer.alarms if (one.kind, one.campaign_id) == (KIND, campaign.campaign_id)]
     if held:
-        told.append(f"{len(held)} events wait until their time is past by the grace, the next until {_at(min(held))}.")
+        told.append(f"{len(held)} events wait until their time is past by the grace, the next until {at(min(held))}.")
     return told
 
 
-def _never_entered(campaign: Campaign, customer: Customer) -> list[str]:
-    filters = _starts(campaign)
+def _never_entered(campaign: Campaign, customer: Customer, until_ms: int) -> list[str]:
+    filters = listens_to(campaign)
     joint = ", then " if isinstance(campaign.trigger, Absence) else ", "
-    told = [f"Never entered. The campaign listens to {joint.join(_filter(one) for one in filters)}."]
-    recent = recent_events(customer)
+    said = joint.join(_filter(one) for one in filters) if filters else "changes of the customer"
+    told = [f"Never entered. The campaign listens to {said}."]
+    recent = [event for event in recent_events(customer) if event.logged_at_ms <= until_ms]
     counts = Counter(event.name for event in recent)
     for one in filters:
         if not counts[one.event]:
             told.append(f"Of the latest {len(recent)} events of the customer none is “{one.event}”.")
-            continue
-        if one.where is None:
+        elif one.where is None:
             told.append(
                 f"“{one.event}” came {counts[one.event]} times, as far as is remembered, perhaps before this campaign "
                 "was put."
             )
-            continue
-        if one.where.needs_start:
+        elif one.where.needs_start:
             told.append(
                 f"“{one.event}” came {counts[one.event]} times, as far as is remembered; {one.where.source} compares "
                 "it with what came before."
             )
-            continue
-        latest = [event for event in recent if event.name == one.event][-1]
-        scope = EventScope(
-            name=latest.name,
-            id=latest.event_id,
-            occurred_at_ms=latest.occurred_at_ms,
-            properties=read_object(latest.properties),
-        )
-        holds = one.where.test(scope, customer.scope(), None, latest.logged_at_ms)
-        shown = latest.properties.decode(errors="replace") or "{}"
-        told.append(
-            f"The latest “{one.event}” came at {_at(latest.logged_at_ms)} with {shown}; "
-            f"{one.where.source} is {'true' if holds else 'false'} of it."
-        )
-    did = [f"“{name}” ({count})" for name, count in counts.most_common(NAMES_MAX)]
-    told.append(f"The customer did: {', '.join(did)}." if did else "No event of the customer is remembered.")
+    told += [f"{judged.text()}." for judged in unmet(campaign, customer, until_ms=until_ms)]
+    what = [f"“{name}” ({count})" for name, count in counts.most_common(NAMES_MAX)]
+    told.append(f"The customer did: {', '.join(what)}." if what else "No event of the customer is remembered.")
     return told
-
-
-def _starts(campaign: Campaign) -> Sequence[EventFilter]:
-    return triggers.of(campaign.trigger).starts
 
 
 def _filter(one: EventFilter) -> str:
@@ -206,10 +198,3 @@ def _filter(one: EventFilter) -> str:
 
 def _key(key: str) -> str:
     return f" for {key}" if key else ""
-
-
-def _at(ms: int) -> str:
-    try:
-        return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except (OverflowError, ValueError, OSError):
-        return f"{ms} ms"

@@ -1,0 +1,154 @@
+"""`sendwhen campaigns plan, archive, history`: what an edit would do, ending a campaign, and what was changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Final
+
+import typer
+from rich.markup import escape
+
+from sendwhen.campaigns import campaign_folders, read_folder
+from sendwhen.campaigns.folder import CASES_NAME
+from sendwhen.cli.context import targets_of
+from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, instant, out, run
+from sendwhen.domain.sending_rules import SENDING_ID
+from sendwhen.errors import Invalid
+from sendwhen.v1 import campaign_pb2
+from sendwhen.v1.campaign_pb2 import CampaignSource, CampaignSummary, WaitingPlace
+from sendwhen.v1.trigger_service_pb2 import (
+    ArchiveCampaignRequest,
+    GetCampaignHistoryRequest,
+    PlanCampaignRequest,
+    PlanCampaignResponse,
+)
+
+Id = Annotated[str, typer.Argument(help="The campaign's id.")]
+COUNT_S: Final = 120.0
+"""How long counting who waits may take."""
+
+
+class Policy(StrEnum):
+    """What becomes of people who wait in earlier versions."""
+
+    finish = "finish"
+    move = "move"
+    cancel = "cancel"
+
+
+MIGRATIONS: Final = MappingProxyType(
+    {
+        Policy.finish: campaign_pb2.MIGRATION_FINISH,
+        Policy.move: campaign_pb2.MIGRATION_MOVE,
+        Policy.cancel: campaign_pb2.MIGRATION_CANCEL,
+    }
+)
+_POLICY_OF: Final = MappingProxyType({number: policy.value for policy, number in MIGRATIONS.items()})
+
+
+def plan(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="As for put.")],
+) -> None:
+    """Show what putting campaigns would change, and what would become of the people who wait. Changes nothing."""
+    targets = targets_of(context)
+    refused = False
+    for campaign in campaign_folders(folder):
+        request = PlanCampaignRequest(source=source_of(campaign))
+        answer = run(ask_trigger(targets, lambda trigger: trigger.PlanCampaign(request, timeout=COUNT_S)))  # noqa: B023 - asked at once
+        for problem in answer.problems:
+            mark = "warning: " if problem.warning else ""
+            place = f"{campaign}/{problem.file}:{problem.line}:{problem.column}"
+            err.print(f"{place}: {mark}{problem.problem}. {problem.remedy}", markup=False)
+        if any(not problem.warning for problem in answer.problems):
+            refused = True
+        else:
+            _show(answer)
+    if refused:
+        raise typer.Exit(EXIT_REFUSED)
+
+
+def archive(context: typer.Context, campaign: Id) -> None:
+    """End a campaign: nothing starts, and who waits leaves with the reason "archived". Putting it again revives it."""
+    targets = targets_of(context)
+    request = ArchiveCampaignRequest(campaign_id=campaign)
+    answer = run(ask_trigger(targets, lambda trigger: trigger.ArchiveCampaign(request)))
+    out.print(campaign_line(answer.campaign))
+
+
+def history(context: typer.Context, campaign: Id) -> None:
+    """Show what was changed of a campaign: versions put, paused, resumed, archived."""
+    targets = targets_of(context)
+    request = GetCampaignHistoryRequest(campaign_id=campaign)
+    answer = run(ask_trigger(targets, lambda trigger: trigger.GetCampaignHistory(request)))
+    for edit in answer.edits:
+        policy = f"  people who waited: {_POLICY_OF[edit.migrate]}" if edit.migrate in _POLICY_OF else ""
+        out.print(f"{instant(edit.at_ms)}  {edit.what:<8}  version {edit.version}{policy}")
+    out.print(f"now: {campaign_line(answer.campaign)}")
+
+
+def campaign_line(campaign: CampaignSummary) -> str:
+    """A campaign in a line."""
+    state = "archived" if campaign.archived else "paused" if campaign.paused else "active"
+    reached = f"{campaign.partitions_reached}/{campaign.partitions} partitions"
+    if campaign.campaign_id == SENDING_ID:
+        return f"sending policy  version {campaign.version}  {reached}"
+    return f"{escape(campaign.campaign_id)}  {state}  version {campaign.version}  {reached}"
+
+
+def source_of(campaign: Path) -> CampaignSource:
+    """A campaign's files, but for its cases; or the file of the sending policy.
+
+    Raises:
+        Invalid: They cannot be read.
+    """
+    if campaign.is_file():
+        return CampaignSource(files={campaign.name: campaign.read_bytes()})
+    found = read_folder(campaign)
+    errors = [str(problem) for problem in found.problems if not problem.warning]
+    if errors:
+        raise Invalid("\n".join(errors))
+    if not found.files:
+        raise Invalid("There is no campaign.yaml in the folder.", remedy="Write one; docs/campaigns.md shows how.")
+    return CampaignSource(files={name: content for name, content in found.together().items() if name != CASES_NAME})
+
+
+def _show(answer: PlanCampaignResponse) -> None:
+    name = escape(answer.campaign_id)
+    if not answer.version_in_force:
+        out.print(f"[bold]{name}[/]  none is in force; version {answer.version} would be new")
+    elif answer.version_in_force == answer.version:
+        out.print(f"[bold]{name}[/]  version {answer.version} is in force already")
+    else:
+        out.print(f"[bold]{name}[/]  version {answer.version_in_force} becomes {answer.version}")
+    for change in answer.changes:
+        out.print(f"  {change}", markup=False)
+    if answer.version_in_force not in ("", answer.version) and not answer.changes:
+        out.print("  Only layout or comments differ.")
+    if not answer.waiting:
+        out.print("  Nobody waits.")
+        return
+    out.print(f"  {sum(one.runs for one in answer.waiting):,} waiting{' (estimated)' if answer.estimated else ''}:")
+    for line in _waiting_lines(answer.waiting):
+        out.print(f"  {line}", markup=False)
+
+
+def _waiting_lines(waiting: Iterable[WaitingPlace]) -> list[str]:
+    """A table that no terminal folds, so that it can be read from a file too."""
+    rows = [("runs", "wait in", "of version", "finish", "move", "cancel")]
+    for one in waiting:
+        fates = ("goes on as it is", "goes on in the new version", "leaves")
+        if one.decided:
+            fates = (f"decided already: {one.decided}", "", "")
+        elif not one.place_in_new_version:
+            fates = (fates[0], "refused: no such place", fates[2])
+        rows.append((f"{one.runs:,}", one.place, one.version, *fates))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for runs, *cells in rows:
+        padded = [f"{cell:<{width}}" for cell, width in zip(cells, widths[1:], strict=True)]
+        lines.append("  ".join([f"{runs:>{widths[0]}}", *padded]).rstrip())
+    return lines
