@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.oracle.asking import changes, holds
+from tests.oracle.joining import join, told
 from tests.oracle.neutral import Rule, alike, filters, key_of, later, length, passes
 from tests.oracle.people import Done, Person, Version, Wait
-from tests.oracle.triggers import answers, completes, uses_up, wait_ends
+from tests.oracle.rules import EMAIL, awaited_by, ended_by, in_event_time, restart, steps_after, trigger_of
+from tests.oracle.triggers import completes, uses_up, wait_ends
 
-EMAIL = "hello"
 LONGEST_WAIT = "400d"
 Line = Mapping[str, Any]
 
@@ -75,7 +76,7 @@ class Oracle:
     def put(self, rule: Rule) -> None:
         """A version comes into force."""
         self._order += 1
-        same = self._versions and _trigger(self._version.rule) == _trigger(rule)
+        same = self._versions and trigger_of(self._version.rule) == trigger_of(rule)
         order, at = (self._version.trigger_order, self._version.trigger_at) if same else (self._order, self._clock)
         self._versions.append(Version(rule=rule, order=self._order, trigger_order=order, trigger_at=at))
 
@@ -145,8 +146,8 @@ class Oracle:
     # ---------------------------------------------------------------- events
     def _event(self, line: Line, at: int) -> None:
         clock = max(self._clock, at)
-        in_event_time = _in_event_time(self._versions[-1] if self._versions else None)
-        if not in_event_time:
+        held_back = in_event_time(self._versions[-1] if self._versions else None)
+        if not held_back:
             self.tick(at)
         name = self._name(line["who"])
         person = self._people.setdefault(name, Person(name=name))
@@ -155,7 +156,7 @@ class Oracle:
             happened = self._t0 + length(line.get("happened_at", line["at"]))
             event = Done(
                 order=self._order,
-                at=happened if in_event_time else clock,
+                at=happened if held_back else clock,
                 arrived=clock,
                 happened=happened,
                 name=line.get("event", "attributes set"),
@@ -166,9 +167,9 @@ class Oracle:
             person.ids[event_id] = clock
             if person.first is None:
                 person.first = clock
-            if in_event_time:
+            if held_back:
                 self._learn(person, event)
-            if not in_event_time:
+            if not held_back:
                 self._happens(person, event)
             elif happened >= self._watermark():
                 self._held.append((happened, self._order, person, event))
@@ -176,7 +177,7 @@ class Oracle:
 
     def _happens(self, person: Person, event: Done) -> None:
         before = person.attributes()
-        if not _in_event_time(event.version):
+        if not in_event_time(event.version):
             self._learn(person, event)
         person.done.append(event)
         if event.version is None:
@@ -210,30 +211,13 @@ class Oracle:
             if any(passes(one, event.name, event.props, {}) for one in filters(wait.version.rule.get("stop_after"))):
                 person.stopped = True
                 person.waits.remove(wait)
-            elif self._ended_by(wait, event):
+            elif ended_by(wait, event):
                 person.waits.remove(wait)
-            elif not wait.trigger and self._awaited_by(wait, event):
+            elif not wait.trigger and awaited_by(wait, event):
                 person.waits.remove(wait)
                 going_on.append(wait)
         for wait in going_on:
             self._walk(person, wait, wait.rest, event.at)
-
-    @staticmethod
-    def _awaited_by(wait: Wait, event: Done) -> bool:
-        # An event without a key may be awaited, too: a click, say, knows of no order.
-        if key_of(wait.version.rule, event.props) not in (wait.key, None):
-            return False
-        return "event" in wait.step and _passes(wait.step, event, wait)
-
-    @staticmethod
-    def _ended_by(wait: Wait, event: Done) -> bool:
-        rule = wait.version.rule
-        if key_of(rule, event.props) != wait.key:
-            return False
-        if wait.trigger:
-            return any(_passes(one, event, wait) for one in answers(rule))
-        exits = (*filters(wait.step.get("exit_on")), *filters(rule.get("exit_on")))
-        return any(_passes(one, event, wait) for one in exits)
 
     def _start(self, person: Person, event: Done, version: Version, key: str) -> None:
         rule = version.rule
@@ -267,16 +251,16 @@ class Oracle:
             self._fire(person, wait, event.at)
             return
         same = [one for one in person.waits if one.trigger and one.key == key]
-        restart = _restart(rule)
-        if same and restart == "keep":
+        again = restart(rule)
+        if same and again == "keep":
             return
-        if same and restart == "extend":
+        if same and again == "extend":
             wait.start, wait.begun, wait.seen = same[0].start, same[0].begun, same[0].seen
-        if same and restart == "reset":
+        if same and again == "reset":
             wait.first = same[0].first
         if "at_latest" in rule:
             wait.due = min(wait.due, later(wait.first, rule["at_latest"]))
-        if restart in ("reset", "extend"):
+        if again in ("reset", "extend"):
             person.waits = [one for one in person.waits if one not in same]
         person.waits.append(wait)
 
@@ -316,7 +300,7 @@ class Oracle:
         silent = self._silent(wait, now) or not self._again(person, rule, wait.key, now)
         if not silent and (guard is None or self._holds(wait, person, guard, now)):
             person.fired.append((wait.key, now))
-            self._walk(person, wait, _steps(rule), now)
+            self._walk(person, wait, steps_after(rule), now)
         self._repeat(person, wait, now)
 
     def _repeat(self, person: Person, wait: Wait, now: int) -> None:
@@ -393,7 +377,7 @@ class Oracle:
         was = person.inside.get(version.trigger_order)
         if was is None:
             earlier = [one for one in person.done if one is not event]
-            past = replace(person, done=earlier, told=_told(earlier))
+            past = replace(person, done=earlier, told=told(earlier))
             was = bool(earlier) and holds(rule["when"], past, now, since)
         inside = person.inside[version.trigger_order] = holds(rule["when"], person, now, since)
         if inside != was and inside == (rule["edge"] == "enter"):
@@ -429,21 +413,8 @@ class Oracle:
         self._merged[gone] = into
         other = self._people.pop(gone, None) or Person(name=gone)
         person = self._people.setdefault(into, Person(name=into))
-        events = sorted((*person.done, *other.done), key=lambda one: (one.at, one.order))
-        person.waits = sorted((*person.waits, *other.waits), key=lambda one: one.armed)
-        person.done = events
-        person.ids = {**other.ids, **person.ids}
-        person.told = _told(events)
-        person.fired = sorted((*person.fired, *other.fired), key=lambda one: one[1])
-        person.completed += other.completed
-        person.stopped = person.stopped or other.stopped
-        person.first = min((one for one in (person.first, other.first) if one is not None), default=None)
-        for event in events:
-            person.waits = [wait for wait in person.waits if not (_behind(wait, event) and self._ended_by(wait, event))]
-        if person.stopped:
-            person.waits = []
+        join(person, other)
         self._see_again(person)
-        self._one_wait_for_each_key(person)
 
     def _see_again(self, person: Person) -> None:
         """Whom the customer has become is no event."""
@@ -451,56 +422,6 @@ class Oracle:
         if self._version.rule["kind"] == "segment" and person.done:
             inside = holds(self._version.rule["when"], person, self._clock, self._asked_since(self._version))
             person.inside = {self._version.trigger_order: inside}
-
-    @staticmethod
-    def _one_wait_for_each_key(person: Person) -> None:
-        for wait in list(person.waits):
-            rule = wait.version.rule
-            restart = _restart(rule)
-            same = [one for one in person.waits if wait.trigger and one.trigger and one.key == wait.key]
-            if wait in same and same[1:] and restart != "parallel":
-                left = same[0] if restart == "keep" else same[-1]
-                if restart == "extend":
-                    left.start = min(one.start for one in same)
-                person.waits = [one for one in person.waits if one not in same or one is left]
-
-
-def _behind(wait: Wait, event: Done) -> bool:
-    """The event came while the run waited as it does."""
-    return event.order > wait.order and (wait.trigger or event.at >= wait.since)
-
-
-def _restart(rule: Rule) -> str:
-    """What a further start does to a wait of its key."""
-    words = {"session_end": "extend", "absence": rule.get("on_restart", "reset"), "recency": "reset"}
-    restart: str = words.get(rule["kind"], "parallel")
-    return restart
-
-
-def _in_event_time(version: Version | None) -> bool:
-    return version is not None and version.rule.get("clock") == "event"
-
-
-def _passes(wanted: Mapping[str, Any], event: Done, wait: Wait) -> bool:
-    return passes(wanted, event.name, event.props, wait.seen)
-
-
-def _steps(rule: Rule) -> Sequence[Mapping[str, Any]]:
-    """What follows a firing; a delay asks its guard behind its wait."""
-    course: Sequence[Mapping[str, Any]] = rule.get("course", ({"send": EMAIL},))
-    if rule["kind"] == "delay":
-        guarded = ({"branch": [{"if": rule["guard_at_fire"], "then": course}]},) if "guard_at_fire" in rule else course
-        return ({"wait": rule["for"]}, *guarded)
-    if rule["kind"] == "wait_until":
-        asked = rule["until"] if set(rule["until"]) <= {"event", "where"} else {"until": rule["until"]}
-        return ({**asked, **{name: rule[name] for name in ("max", "at_max") if name in rule}}, *course)
-    return course
-
-
-def _trigger(rule: Rule) -> Rule:
-    """What makes two versions' triggers the same."""
-    others = ("reentry", "guard_at_fire", "stop_after", "exit_on", "course", "max_lateness", "max_event_age")
-    return {name: value for name, value in rule.items() if name not in others}
 
 
 def _changed(rule: Rule, before: Mapping[str, Any], person: Person) -> bool:
@@ -510,12 +431,3 @@ def _changed(rule: Rule, before: Mapping[str, Any], person: Person) -> bool:
         and ("from" not in rule or alike(was, rule["from"]))
         and ("to" not in rule or alike(now, rule["to"]))
     )
-
-
-def _told(events: Sequence[Done]) -> dict[str, tuple[int, int, Any]]:
-    told: dict[str, tuple[int, int, Any]] = {}
-    for event in events:
-        for name, value in event.attrs.items():
-            if name not in told or told[name][:2] <= (event.happened, event.order):
-                told[name] = (event.happened, event.order, value)
-    return told
