@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,13 @@ OWN = sorted((Path(__file__).parents[1] / "semantics").glob("*cases.yaml"))
 )
 def test_the_oracle_agrees_with_a_case_of_our_own(family) -> None:
     assert list(disagreements(family)) == []
+
+
+def test_the_oracle_shares_no_code_with_the_domain() -> None:
+    for name in ("neutral", "people", "asking", "triggers", "rules", "joining", "evaluator"):
+        text = (Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8")
+        imported = re.findall(r"^(?:from|import) ([\w.]+)", text, flags=re.MULTILINE)
+        assert not [one for one in imported if one.startswith(("sendwhen", "services"))], name
 
 
 @pytest.mark.external_data
