@@ -10,6 +10,7 @@ from typing import Protocol
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from sendwhen.campaigns.filter_reader import AT_FIRE_TIME
+from sendwhen.campaigns.language_table import MAPS
 from sendwhen.campaigns.problem import shortened
 from sendwhen.campaigns.when_reader import WhenReader
 from sendwhen.campaigns.words import Reader
@@ -73,11 +74,11 @@ class BranchReader:
 
     def _way(self, node: Node, number: int, ways: int) -> Mapping[str, Node]:
         if isinstance(node, MappingNode) and any(key.value == "else" for key, _ in node.value):
-            entries = self.words.map(node, ("else",), what="The way 'else'")
+            entries = self.words.words_of(node, MAPS["way_else"])
             if number != ways - 1 or number == 0:
                 self.words.refuse(node, "'else' comes after the ways with 'if'", "Make it the last of at least two.")
             return entries
-        return self.words.map(node, ("if", "then"), required=("if", "then"), what="A way of a branch")
+        return self.words.words_of(node, MAPS["way"])
 
     def split(self, node: Node, depth: int) -> None:
         """Add the split and the steps of its shares."""
@@ -86,7 +87,7 @@ class BranchReader:
         flat.append(GoToStep(go_to=0))
         shares: list[Share] = []
         for number, way in enumerate(ways):
-            entries = self.words.map(way, ("share", "name", "then"), required=("share", "name"), what="A share")
+            entries = self.words.words_of(way, MAPS["share"])
             percent = self.words.percent(entries.get("share"), "share")
             name = self.words.text(entries.get("name"), "name", "a")
             if name is not None and any(name == share.name for share in shares):

@@ -9,6 +9,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from sendwhen.campaigns.durations import duration_ms
 from sendwhen.campaigns.filter_reader import AT_FIRE_TIME, EVENT, EVENT_AND_START, FilterReader
+from sendwhen.campaigns.language_table import CAMPAIGN, MAPS
 from sendwhen.campaigns.local_time_reader import LocalTimeReader
 from sendwhen.campaigns.problem import Flaw, shortened
 from sendwhen.campaigns.rule_reader import RuleReader
@@ -25,23 +26,6 @@ from sendwhen.domain.campaign import Campaign, Goal, Reentry
 from sendwhen.domain.predicate import When
 from sendwhen.domain.trigger_kinds import DAY_MS, Absence, AttributeChange, DateOf, Segment, Trigger
 
-_WORDS = (
-    "campaign",
-    "trigger",
-    "event_time",
-    "per",
-    "guard",
-    "stop_after",
-    "steps",
-    "exit_on",
-    "goal",
-    "holdout",
-    "reentry",
-    "send",
-    "max_event_age",
-    "max_lateness",
-)
-
 
 @dataclass(slots=True)
 class CampaignReader:
@@ -53,6 +37,7 @@ class CampaignReader:
         segments: Definitions that there are.
         words: Collects the problems.
         used: Templates that steps name, with the node that does.
+        used_segments: Segments that the text names.
         uses: What the text refers to, for the catalogue.
     """
 
@@ -61,16 +46,15 @@ class CampaignReader:
     segments: Mapping[str, When] = field(default_factory=dict)
     words: Reader = field(default_factory=Reader)
     used: dict[str, Node] = field(default_factory=dict)
+    used_segments: set[str] = field(default_factory=set)
     uses: Uses = field(default_factory=Uses)
 
     def read(self) -> Campaign | None:
         """The campaign, still without its version; None where something is wrong."""
         assert self.document.root is not None
         filters = FilterReader(self.document, self.words, self.uses)
-        entries = self.words.map(
-            self.document.root, _WORDS, required=("campaign", "trigger", "steps"), what="A campaign"
-        )
-        whens = WhenReader(filters, self.words, self.segments)
+        entries = self.words.words_of(self.document.root, CAMPAIGN)
+        whens = WhenReader(filters, self.words, self.segments, self.used_segments)
         watches = WatchTriggerReader(whens, self.words)
         trigger = TriggerReader(filters, watches, self.words).read(entries.get("trigger"))
         watches.refuse_key(entries.get("per"), trigger)
@@ -111,7 +95,7 @@ class CampaignReader:
         if not isinstance(node, MappingNode):
             choices = {"always": Reentry.ALWAYS, "once": Reentry.ONCE}
             return self.words.choice(node, "reentry", choices, Reentry.ALWAYS), 0
-        entries = self.words.map(node, ("cooldown",), required=("cooldown",), what="'reentry'")
+        entries = self.words.words_of(node, MAPS["reentry"])
         return Reentry.COOLDOWN, self.words.duration(entries.get("cooldown"), "cooldown") or 0
 
     def _grace(self, node: Node | None, trigger: Trigger | None) -> int | None:
@@ -129,7 +113,7 @@ class CampaignReader:
     def _goal(self, node: Node | None, filters: FilterReader) -> Goal | None:
         if node is None:
             return None
-        entries = self.words.map(node, ("event", "where", "within"), required=("event", "within"), what="'goal'")
+        entries = self.words.words_of(node, MAPS["goal"])
         if not isinstance(node, MappingNode) or "event" not in entries:
             return None
         of = filters.filter(only(node, ("event", "where")), EVENT)

@@ -27,6 +27,7 @@ from sendwhen.campaigns.cel_refusals import (
 from sendwhen.campaigns.cel_runtime import ARITHMETIC, FUNCTIONS, ORDERINGS
 from sendwhen.campaigns.cel_tree import Node, flattened, macro_of
 from sendwhen.campaigns.problem import Flaw
+from sendwhen.domain.facts import NAMES as FACTS
 
 DEPTH_LIMIT = 32
 """Nesting of a condition."""
@@ -113,7 +114,8 @@ class Writer:
 
     def _read(self, operand: Node, name: str) -> Code:
         if root := self._root(operand):
-            return Code(f"{root}.get({name!r})")
+            # What follows from events is worked out by the customer's ``[]``.
+            return Code(f"{root}[{name!r}]" if root == "customer" and name in FACTS else f"{root}.get({name!r})")
         inner = self.write(operand)
         return Code(f"_s({inner.text}, {name!r})", inner.safe)
 
@@ -122,7 +124,8 @@ class Writer:
 
     def _has(self, node: Node) -> Code:
         if root := self._root(node.children[0]):
-            return Code(f"({node.value!r} in {root})", truth=True)
+            known = root == "customer" and node.value in FACTS
+            return Code("True" if known else f"({node.value!r} in {root})", truth=True)
         inner = self.write(node.children[0])
         return Code(f"_h({inner.text}, {node.value!r})", inner.safe, True)
 

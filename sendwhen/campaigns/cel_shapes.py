@@ -13,6 +13,7 @@ from sendwhen.campaigns.catalogue import CATALOGUE_NAME, Catalogue
 from sendwhen.campaigns.cel_library import operator_word
 from sendwhen.campaigns.cel_tree import Node, macro_of
 from sendwhen.campaigns.cel_wording import end_of, mended, other, path_of, said
+from sendwhen.campaigns.customer_schema import LISTS
 from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
 from sendwhen.campaigns.shapes import (
     ANY,
@@ -103,6 +104,8 @@ class ShapeCheck:
         assert outer.fields is not None
         if name in outer.fields:
             return outer.fields[name]
+        if whose == "customer" and name.startswith(LISTS):
+            return BOOL
         problem, home = self._missing(operand, whose, name)
         self._note(self.catalogue.unknown(offset, problem, name, outer.fields, home))
         return ANY

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -25,8 +25,9 @@ from sendwhen.campaigns.folder import (
     too_large,
 )
 from sendwhen.campaigns.policy import check_policy
-from sendwhen.campaigns.problem import Problem
+from sendwhen.campaigns.problem import Flaw, Problem
 from sendwhen.campaigns.root_events import RootEvents, root_events
+from sendwhen.campaigns.segments import SEGMENTS_NAME, Segments, read_segments
 from sendwhen.campaigns.template_files import TemplateFiles, placed
 from sendwhen.campaigns.templates import Template, template_hash
 from sendwhen.campaigns.traps import trap_flaws
@@ -49,6 +50,7 @@ class Checked:
         template_hashes: The templates that it uses, by name.
         templates: The same templates by hash.
         source_yaml: campaign.yaml as it was.
+        segments_yaml: Definitions of the segments that it uses; b"" for none.
     """
 
     problems: tuple[Problem, ...] = ()
@@ -57,6 +59,7 @@ class Checked:
     template_hashes: Mapping[str, str] = field(default_factory=dict)
     templates: Mapping[str, Template] = field(default_factory=dict)
     source_yaml: bytes = b""
+    segments_yaml: bytes = b""
 
 
 def check(files: CampaignFiles | Mapping[str, bytes]) -> Checked:
@@ -85,14 +88,18 @@ def check(files: CampaignFiles | Mapping[str, bytes]) -> Checked:
         return _refused(problems)
     hashes = {name: template_hash(template) for name, template in templates.items()}
     catalogue = _catalogue(files.beside, problems)
-    campaign, used, flaws = _read(source, hashes, catalogue)
+    segments = read_segments(files.beside.get(SEGMENTS_NAME, b""))
+    problems += placed(f"../{SEGMENTS_NAME}", segments.text, _segment_flaws(segments, catalogue))
+    campaign, reader, flaws = _read(source, hashes, segments, catalogue)
+    used = set(reader.used) if reader else set()
     problems += flaws
     problems += emails.check_names(root_events(campaign) if campaign else RootEvents(), catalogue)
     problems += _unused(templates.keys() - used if campaign else ())
     if campaign is None or any(not p.warning for p in problems):
         return _refused(problems)
     kept = {name: hashes[name] for name in sorted(used)}
-    version = _version(source, kept)
+    segments_yaml = segments.source(reader.used_segments) if reader else b""
+    version = _version(source, kept, segments_yaml)
     return Checked(
         problems=_sorted(problems),
         campaign=replace(campaign, version=version),
@@ -100,21 +107,25 @@ def check(files: CampaignFiles | Mapping[str, bytes]) -> Checked:
         template_hashes=kept,
         templates={hashes[name]: templates[name] for name in kept},
         source_yaml=source,
+        segments_yaml=segments_yaml,
     )
 
 
-def compile_campaign(source_yaml: bytes, template_hashes: Mapping[str, str], *, version: str = "") -> Campaign:
+def compile_campaign(
+    source_yaml: bytes, template_hashes: Mapping[str, str], *, version: str = "", segments_yaml: bytes = b""
+) -> Campaign:
     """The campaign of a text that ``check`` passed; raises Invalid for any other.
 
-    ``version`` is computed from the text and the templates that it uses where it is not given.
+    ``version`` is computed from the text and what it uses where it is not given.
     """
-    campaign, used, problems = _read(source_yaml, template_hashes)
-    if campaign is None:
+    campaign, reader, problems = _read(source_yaml, template_hashes, read_segments(segments_yaml))
+    if campaign is None or reader is None:
         errors = [p for p in problems if not p.warning]
         raise Invalid.of(
             [Violation(field=f"{p.file}:{p.line}:{p.column}", description=f"{p.problem}. {p.remedy}") for p in errors]
         )
-    computed = version or _version(source_yaml, {name: template_hashes[name] for name in sorted(used)})
+    used = {name: template_hashes[name] for name in sorted(reader.used)}
+    computed = version or _version(source_yaml, used, segments_yaml)
     return replace(campaign, version=computed)
 
 
@@ -155,13 +166,13 @@ def _line(folder: Path, problem: Problem) -> str:
 
 
 def _read(
-    source: bytes, hashes: Mapping[str, str], catalogue: Catalogue | None = None
-) -> tuple[Campaign | None, set[str], list[Problem]]:
+    source: bytes, hashes: Mapping[str, str], segments: Segments, catalogue: Catalogue | None = None
+) -> tuple[Campaign | None, CampaignReader | None, list[Problem]]:
     """``catalogue``: what to hold the campaign against; None where it was checked before."""
     document = read_document(source)
     if document.root is None or document.flaws:
-        return None, set(), placed(YAML_NAME, document.text, document.flaws)
-    reader = CampaignReader(document, hashes)
+        return None, None, placed(YAML_NAME, document.text, document.flaws)
+    reader = CampaignReader(document, hashes, segments.definitions)
     campaign = reader.read()
     flaws = list(reader.words.flaws)
     if catalogue is not None:
@@ -170,7 +181,12 @@ def _read(
         flaws += attribute_flaws(document.root, catalogue)
         if campaign is not None:
             flaws += trap_flaws(document.text, document.root, campaign, reader.uses, catalogue)
-    return campaign, set(reader.used), placed(YAML_NAME, document.text, flaws)
+    return campaign, reader, placed(YAML_NAME, document.text, flaws)
+
+
+def _segment_flaws(segments: Segments, catalogue: Catalogue) -> Iterator[Flaw]:
+    yield from segments.flaws
+    yield from catalogue_flaws(segments.text, segments.uses, RootEvents(), catalogue)
 
 
 def _catalogue(beside: Mapping[str, bytes], problems: list[Problem]) -> Catalogue:
@@ -196,10 +212,12 @@ def _unused(names: Iterable[str]) -> list[Problem]:
     ]
 
 
-def _version(source: bytes, hashes: Mapping[str, str]) -> str:
+def _version(source: bytes, hashes: Mapping[str, str], segments: bytes) -> str:
     digest = blake2b(digest_size=12, person=b"sendwhen-version"[:16])
     for part in (source, *(word.encode() for name in sorted(hashes) for word in (name, hashes[name]))):
         digest.update(len(part).to_bytes(8, "big") + part)
+    if segments:
+        digest.update(b"segments" + segments)
     return digest.hexdigest()
 
 

@@ -46,3 +46,5 @@ DERIVED: Mapping[str, Shape] = shapes_of(
 """What follows from the customer's events. Times are text, as everywhere in JSON: compare ``timestamp(…)`` of them."""
 CUSTOMER_SCHEMA: Mapping[str, Shape] = {**CONVENTIONS, **DERIVED, **IDENTITY}
 """All of it. An attribute of the same name that somebody sets does not hide what is derived."""
+LISTS = "list."
+"""Beginning of the attributes that say on which lists a customer is."""

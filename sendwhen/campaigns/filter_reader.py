@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ruamel.yaml.nodes import Node, ScalarNode
 
 from sendwhen.campaigns.conditions import read_condition, read_expression
+from sendwhen.campaigns.language_table import FILTER_WORDS
 from sendwhen.campaigns.problem import Flaw
 from sendwhen.campaigns.uses import CelUse, EventUse, Uses
 from sendwhen.campaigns.words import Reader
@@ -21,6 +22,8 @@ EVENT = ("event", "customer", "now")
 """Roots where an event comes and nothing was before."""
 EVENT_AND_START = ("event", "start", "customer", "now")
 """Roots where an event comes while a run is open."""
+OF_CUSTOMER = ("customer",)
+"""Roots where nothing but the customer is known: what holds then changes only with the customer."""
 AT_FIRE_TIME = ("start", "customer", "now")
 """Roots where time has passed."""
 OF_CUSTOMER = ("customer",)
@@ -52,7 +55,7 @@ class FilterReader:
 
     def filter(self, node: Node, roots: tuple[str, ...]) -> EventFilter | None:
         """A filter; None (noted) where it is wrong."""
-        return self.filter_of(self.words.map(node, ("event", "where"), required=("event",), what="An event"), roots)
+        return self.filter_of(self.words.words_of(node, FILTER_WORDS), roots)
 
     def filter_of(self, entries: Mapping[str, Node], roots: tuple[str, ...]) -> EventFilter | None:
         """A filter whose words are read already."""

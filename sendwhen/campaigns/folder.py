@@ -17,7 +17,7 @@ FILES_LIMIT = 64
 """Files of a campaign."""
 BYTES_LIMIT = 1_000_000
 """Size of all files of a campaign."""
-BESIDE_NAMES = ("events.yaml",)
+BESIDE_NAMES = ("events.yaml", "segments.yaml")
 """Files that stand beside the campaigns' folders and belong to all of them."""
 BESIDE_BYTES_LIMIT = 512 * 1024
 """Size of each of them."""

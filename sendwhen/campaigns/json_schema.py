@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sendwhen.campaigns.language import MapWords, Schema
-from sendwhen.campaigns.language_table import MAPS, POLICY, POLICY_MAPS
+from sendwhen.campaigns.language import WHEN, MapWords, Schema
+from sendwhen.campaigns.language_table import CONDITIONS, MAPS, POLICY, POLICY_MAPS
 from sendwhen.campaigns.shapes import WORDS
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -15,11 +15,20 @@ _DRAFT = "http://json-schema.org/draft-07/schema#"
 
 def campaign_schema() -> dict[str, Any]:
     """Of campaign.yaml."""
+    return _document("campaign.yaml", "campaign", MAPS)
+
+
+def policy_schema() -> dict[str, Any]:
+    """Of sending.yaml."""
+    return _document("sending.yaml", "policy", {"policy": POLICY, **POLICY_MAPS})
+
+
+def _document(file: str, root: str, maps: Mapping[str, MapWords]) -> dict[str, Any]:
     return {
         "$schema": _DRAFT,
-        "title": "sendwhen: campaign.yaml",
-        **_map(MAPS["campaign"]),
-        "definitions": {name: _map(words) for name, words in MAPS.items() if name != "campaign"},
+        "title": f"sendwhen: {file}",
+        **_map(maps[root]),
+        "definitions": {name: _map(words) for name, words in maps.items() if name != root},
     }
 
 
@@ -59,19 +68,29 @@ def catalogue_schema() -> dict[str, Any]:
     }
 
 
-def policy_schema() -> dict[str, Any]:
-    """Of sending.yaml."""
+def segments_schema() -> dict[str, Any]:
+    """Of segments.yaml."""
+    about = "What must hold of the customer, or list: steps put customers on it and take them off."
+    named = {"type": "object", "additionalProperties": {**_resolved(WHEN), "description": about}}
     return {
         "$schema": _DRAFT,
-        "title": "sendwhen: sending.yaml",
-        **_map(POLICY),
-        "definitions": {name: _map(words) for name, words in POLICY_MAPS.items()},
+        "title": "sendwhen: segments.yaml",
+        "type": "object",
+        "properties": {"segments": {**named, "description": "Definitions by name, which campaigns use."}},
+        "required": ["segments"],
+        "additionalProperties": False,
+        "definitions": {name: _map(words) for name, words in CONDITIONS.items()},
     }
 
 
 def schemas() -> Mapping[str, dict[str, Any]]:
     """All of them, by what they are of."""
-    return {"campaign": campaign_schema(), "events": catalogue_schema(), "sending": policy_schema()}
+    return {
+        "campaign": campaign_schema(),
+        "events": catalogue_schema(),
+        "segments": segments_schema(),
+        "sending": policy_schema(),
+    }
 
 
 def schema_text(schema: Mapping[str, Any]) -> str:

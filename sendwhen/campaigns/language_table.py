@@ -48,7 +48,7 @@ CAMPAIGN = MapWords(
         stop_after=(FILTERS, "Once one of these was seen, the campaign is over for this customer."),
         steps=(list_of(to("step"), at_least=1), "What is done, in order."),
         exit_on=(FILTERS, "Events that end the run while it waits."),
-        goal=(to("goal"), "The event that the campaign is for."),
+        goal=(to("goal"), "What the campaign is for: ends the run, and counts within a time of an email."),
         holdout=(PERCENT, "A share of the customers who go through it and get nothing, to be compared."),
         reentry=(either(choice("always", "once"), to("reentry")), "How often a customer may go through it."),
         send=(to("send"), "Rules about its emails."),

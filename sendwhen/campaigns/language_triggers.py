@@ -147,23 +147,23 @@ SEGMENT = MapWords(
     ),
     one_of=("enter", "exit"),
 )
-DATE = MapWords(
-    what="'date'",
-    words=words_of(
-        attribute=(TEXT, "An attribute that holds a date or a time."),
-        offset=({"type": "string", "pattern": "^[+-]?[0-9]{1,3}d$"}, "So many days before (-7d) or after it."),
-        at=(CLOCK, "The time of the day."),
-        zone=(CEL, "An expression that gives a time zone, or the name of one."),
-        repeat=(choice("yearly", "never"), "On its anniversaries too."),
-    ),
-    required=("attribute",),
-)
 ATTRIBUTE_CHANGE = MapWords(
     what="'attribute_change'",
     words=words_of(
         attribute=(TEXT, "Its name."),
         from_=(SCALAR, "Only from this value."),
         to=(SCALAR, "Only to this value."),
+    ),
+    required=("attribute",),
+)
+DATE = MapWords(
+    what="'date'",
+    words=words_of(
+        attribute=(TEXT, "The attribute that holds the date."),
+        offset=({"type": "string", "pattern": "^[+-]?[0-9]{1,3}d$"}, "So many days later, or (-7d) earlier."),
+        at=(CLOCK, "The local time of the day; 09:00 where nothing is written."),
+        zone=(TEXT, "The zone in which it is that time: Europe/Berlin, or customer.time_zone."),
+        repeat=(choice("yearly", "never"), "On every anniversary, or on the date alone."),
     ),
     required=("attribute",),
 )

@@ -37,6 +37,7 @@ from liquid.builtin.tags.unless_tag import UnlessNode
 from liquid.expression import Expression
 
 from sendwhen.campaigns.catalogue import CATALOGUE_NAME, Catalogue
+from sendwhen.campaigns.customer_schema import LISTS
 from sendwhen.campaigns.liquid_filters import filtered
 from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
 from sendwhen.campaigns.root_events import RootEvents
@@ -45,6 +46,7 @@ from sendwhen.campaigns.shapes import ANY, INTEGER, NUMBER, TEXT, TIME, Kind, Sh
 _ORDERINGS = (GeExpression, GtExpression, LeExpression, LtExpression)
 _EQUALITIES = (EqExpression, NeExpression)
 _CONDITIONS = (IfNode, UnlessNode, ConditionalBlockNode, CaseNode)
+OPTIONAL_BOOL = Shape(kind=Kind.BOOL, optional=True)
 _OF_ANY = ("size", "first", "last")
 """What Liquid has of lists and texts without being asked."""
 
@@ -198,6 +200,8 @@ class _Walk:
             ours = is_root and whose in ("steps", "trigger")
             if segment in _OF_ANY and not ours:
                 return INTEGER if segment == "size" else ANY
+            if whose == "customer" and segment.startswith(LISTS):
+                return OPTIONAL_BOOL
             if ours and whose == "trigger":
                 self._no_measure(offset, segment, measured="value" in shape.fields)
             elif is_root and (whose in ("event", "start") or whose.rpartition(".")[0] == "steps"):

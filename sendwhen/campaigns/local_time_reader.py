@@ -31,14 +31,8 @@ class LocalTimeReader:
     filters: FilterReader
     words: Reader
 
-    def read(self, at: Node | None, zone: Node | None, what: str, *, default: str, roots: tuple[str, ...]) -> LocalTime:
-        """``at: "09:00"`` in ``zone: Europe/Berlin`` or ``zone: customer.time_zone``; what is wrong is noted."""
-        expression, name = self._zone(zone, roots) if zone is not None else (None, "UTC")
-        minute = _minutes(default) if at is None else self.minute(at, what)
-        return LocalTime(minute=minute or 0, zone=expression, fallback_zone=name)
-
     def of_customer(self, at: Node | None, zone: Node | None, what: str) -> LocalTime | None:
-        """The same; the customer's zone where none is written, and None where no time is."""
+        """``at: "09:00"`` in ``zone: Europe/Berlin`` or ``zone: customer.…``, else the customer's; None: no time."""
         expression, name = self.zone(zone)
         minute = self.minute(at, what)
         return None if minute is None else LocalTime(minute=minute, zone=expression, fallback_zone=name)

@@ -9,10 +9,10 @@ not know; here that is refused, with its place.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 
+from sendwhen.campaigns.mjml_words import ATTRIBUTES, CONTENT, INSIDE, WITHOUT_RAW
 from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
 
 _LIQUID = re.compile(
@@ -20,54 +20,7 @@ _LIQUID = re.compile(
 )
 _TAG = re.compile(r"\{%-?\s*(\w+)")
 _BLOCKS = ("if", "unless", "case", "for", "tablerow", "capture", "ifchanged")
-_CONTENT = [
-    "mj-text",
-    "mj-button",
-    "mj-table",
-    "mj-raw",
-    "mj-style",
-    "mj-title",
-    "mj-preview",
-    "mj-navbar-link",
-    "mj-social-element",
-    "mj-accordion-title",
-    "mj-accordion-text",
-]
-"""Elements with HTML or text inside, which is left alone."""
-_IN_COLUMN = [
-    "mj-text",
-    "mj-button",
-    "mj-image",
-    "mj-table",
-    "mj-divider",
-    "mj-spacer",
-    "mj-social",
-    "mj-navbar",
-    "mj-accordion",
-    "mj-carousel",
-    "mj-raw",
-]
-_INSIDE: Mapping[str, tuple[str, ...]] = {
-    "": ("mjml",),
-    "mjml": ("mj-head", "mj-body"),
-    "mj-head": (
-        "mj-attributes", "mj-breakpoint", "mj-font", "mj-html-attributes", "mj-preview", "mj-raw", "mj-style",
-        "mj-title",
-    ),
-    "mj-body": ("mj-section", "mj-wrapper", "mj-hero", "mj-raw"),
-    "mj-wrapper": ("mj-section", "mj-hero", "mj-raw"),
-    "mj-section": ("mj-column", "mj-group", "mj-raw"),
-    "mj-group": ("mj-column", "mj-raw"),
-    "mj-column": tuple(_IN_COLUMN),
-    "mj-hero": tuple(_IN_COLUMN),
-    "mj-social": ("mj-social-element", "mj-raw"),
-    "mj-navbar": ("mj-navbar-link", "mj-raw"),
-    "mj-accordion": ("mj-accordion-element", "mj-raw"),
-    "mj-accordion-element": ("mj-accordion-title", "mj-accordion-text"),
-    "mj-carousel": ("mj-carousel-image",),
-}  # fmt: skip
-"""Elements by the element that they may stand in."""
-_ALL = tuple(dict.fromkeys(name for names in _INSIDE.values() for name in names))
+_ALL = tuple(dict.fromkeys(name for names in INSIDE.values() for name in names))
 
 
 def compile_mjml(source: str) -> tuple[str, list[Flaw]]:
@@ -200,11 +153,13 @@ class _Scan(HTMLParser):
         if rest.strip():
             at = start + len(rest) - len(rest.lstrip())
             self._note(at, "Text stands between elements, where nobody would see it", "Put it into <mj-text>.")
-        elif self._open and self._open[-1].name not in _WITHOUT_RAW:
+        elif self._open and self._open[-1].name not in WITHOUT_RAW:
             self._between += [(start + word.start(), start + word.end()) for word in self._word.finditer(data)]
         else:
             where = f"in <{self._open[-1].name}>" if self._open else "outside <mjml>"
-            self._note(start, f"Liquid cannot stand {where}", "Put it into an element that is inside.")
+            first = next(self._word.finditer(data))
+            remedy = "Put it into an element that is inside, or around the whole."
+            self._note(start + first.start(), f"Liquid cannot stand {where}", remedy)
 
     def handle_decl(self, decl: str) -> None:  # noqa: ARG002  HTMLParser's own
         """No document type: it could define entities."""
@@ -213,20 +168,32 @@ class _Scan(HTMLParser):
     def _know(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         parent = self._open[-1].name if self._open else ""
         self._roots += tag == "mjml"
-        inside = _INSIDE.get(parent)
+        inside = INSIDE.get(parent)
         if tag == "mj-social-element" and parent != "mj-attributes" and "src" not in dict(attrs):
             remedy = 'Give it an icon of your own: src="https://…".'
             self._note(self._offset(), "The icon of <mj-social-element> comes from mailjet.com", remedy, warning=True)
+        for name, _ in attrs:
+            self._attribute(tag, name)
         # mj-attributes and mj-html-attributes hold the names of others.
         if inside is not None and tag not in inside:
             self._unknown(tag, parent, inside)
+
+    def _attribute(self, tag: str, name: str) -> None:
+        """The compiler passes over attributes that it does not know, and colour stays what it was."""
+        if name in ATTRIBUTES or self._word.search(name):
+            return
+        source = self.get_starttag_text() or ""
+        offset = self._offset() + max(0, source.lower().find(name, len(tag)))
+        close = nearest(name, ATTRIBUTES)
+        remedy = f"Write {close}." if close else "Remove it."
+        self._note(offset, f"MJML knows no attribute '{shortened(name)}'", remedy, warning=True)
 
     def _unknown(self, tag: str, parent: str, inside: tuple[str, ...]) -> None:
         at = self._offset()
         if tag == "mj-include":
             self._note(at, "MJML cannot include other files", "Write the content out here.")
         elif tag in _ALL:
-            homes = [f"<{name}>" for name, names in _INSIDE.items() if tag in names and name]
+            homes = [f"<{name}>" for name, names in INSIDE.items() if tag in names and name]
             where = f"<{parent}>" if parent else "a file"
             remedy = f"Put it into {listed(homes)}." if homes else "Write it once, around everything."
             self._note(at, f"<{tag}> does not stand in {where}", remedy)
@@ -236,7 +203,7 @@ class _Scan(HTMLParser):
             self._note(at, f"There is no element <{shortened(tag)}> in MJML", remedy)
 
     def _structural(self) -> bool:
-        return not self._open or self._open[-1].name not in _CONTENT
+        return not self._open or self._open[-1].name not in CONTENT
 
     def _offset(self) -> int:
         line, column = self.getpos()
@@ -248,4 +215,3 @@ class _Scan(HTMLParser):
 
 
 _FLAWS_LIMIT = 10
-_WITHOUT_RAW = ("mjml", "mj-attributes", "mj-html-attributes", "mj-carousel", "mj-accordion-element")

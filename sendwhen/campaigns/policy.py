@@ -10,6 +10,7 @@ from ruamel.yaml.nodes import Node
 
 from sendwhen.campaigns.filter_reader import FilterReader
 from sendwhen.campaigns.folder import POLICY_NAME
+from sendwhen.campaigns.language_table import POLICY
 from sendwhen.campaigns.local_time_reader import LocalTimeReader
 from sendwhen.campaigns.problem import Flaw, Problem, place
 from sendwhen.campaigns.rule_reader import RuleReader
@@ -17,8 +18,6 @@ from sendwhen.campaigns.words import Reader
 from sendwhen.campaigns.yaml_document import read_document
 from sendwhen.domain.sending_rules import Cap, Category, SendingPolicy
 from sendwhen.errors import Invalid, Violation
-
-POLICY_WORDS = ("caps", "quiet_hours", "time_zone", "holdout", "priority_window")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,7 @@ def check_policy(source: bytes) -> CheckedPolicy:
         return CheckedPolicy(problems=_placed(document.text, document.flaws), policy=None, version="")
     words = Reader()
     times = LocalTimeReader(FilterReader(document, words), words)
-    entries = words.map(document.root, POLICY_WORDS, what="The sending policy")
+    entries = words.words_of(document.root, POLICY)
     rules = RuleReader(times, words)
     everything, by_category = _caps(entries.get("caps"), rules, words)
     policy = SendingPolicy(

@@ -47,7 +47,7 @@ def _starts(campaign: Campaign) -> tuple[tuple[str, ...], tuple[str, ...]]:
         names = [step.of.event for step in trigger.sequence.steps]
         return tuple(dict.fromkeys((names[0], names[-1]))), tuple(dict.fromkeys(names))
     if isinstance(trigger, Absence):
-        return (trigger.start[-1].event,), tuple(dict.fromkeys(each.event for each in trigger.start))
+        return tuple(each.event for each in trigger.start[-1:]), tuple(dict.fromkeys(e.event for e in trigger.start))
     found: tuple[str, ...] = ()
     if isinstance(trigger, Match):
         found = (trigger.match.event,)

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from ruamel.yaml.nodes import Node
 
+from sendwhen.campaigns.language_table import MAPS
 from sendwhen.campaigns.local_time_reader import LocalTimeReader
 from sendwhen.campaigns.words import Reader
 from sendwhen.domain.sending_rules import AtQuiet, Cap, QuietHours
 
+CAP = MAPS["cap"]
 CAP_LIMIT = 100
 """The highest ``at_most`` of a cap; a customer's record holds as many instants."""
 
@@ -29,7 +31,7 @@ class RuleReader:
         """``{at_most: 1, per: 1d}``."""
         if node is None:
             return None
-        entries = self.words.map(node, ("at_most", "per"), required=("at_most", "per"), what=f"'{what}'")
+        entries = self.words.map(node, CAP.known, required=CAP.required, what=f"'{what}'")
         at_most = self.words.whole(entries.get("at_most"), "at_most", 1, CAP_LIMIT)
         per = self.words.span(entries.get("per"), "per")
         return None if at_most is None or per is None else Cap(at_most=at_most, per=per)
@@ -38,7 +40,7 @@ class RuleReader:
         """``{from: "22:00", to: "08:00", zone: customer.time_zone, then: defer}``."""
         if node is None:
             return None
-        entries = self.words.map(node, ("from", "to", "zone", "then"), required=("from", "to"), what="'quiet_hours'")
+        entries = self.words.words_of(node, MAPS["quiet_hours"])
         begin = self.times.of_customer(entries.get("from"), entries.get("zone"), "from")
         minute = self.times.minute(entries.get("to"), "to")
         then = self.words.choice(entries.get("then"), "then", {one.value: one for one in AtQuiet}, AtQuiet.DEFER)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ruamel.yaml.nodes import MappingNode, Node
 
+from sendwhen.campaigns.language_table import MAPS
 from sendwhen.campaigns.rule_reader import RuleReader
 from sendwhen.campaigns.words import Reader
 from sendwhen.domain.sending_rules import Category, InDoubt, Sending
@@ -15,7 +16,6 @@ PRIORITY_LIMIT = 1_000
 """The highest priority."""
 VOLUME_LIMIT = 1_000_000_000
 """The highest volume of a day."""
-_WORDS = ("category", "in_doubt", "cap", "quiet_hours", "priority", "no_address", "volume")
 _MARKETING_ONLY = ("cap", "quiet_hours", "priority")
 
 
@@ -32,7 +32,7 @@ class SendingReader:
 
     def read(self, node: Node | None, holdout: Node | None = None) -> Sending:
         """The rules; defaults where there are none. ``holdout`` is refused where the emails pass by it."""
-        entries = {} if node is None else self.words.map(node, _WORDS, what="'send'")
+        entries = {} if node is None else self.words.words_of(node, MAPS["send"])
         category = self.words.choice(
             entries.get("category"), "category", {c.value: c for c in Category}, Category.MARKETING
         )
@@ -61,12 +61,12 @@ class SendingReader:
         if not isinstance(node, MappingNode):
             self.words.choice(node, "no_address", {"skip": None}, None)
             return None
-        entries = self.words.map(node, ("wait",), required=("wait",), what="'no_address'")
+        entries = self.words.words_of(node, MAPS["no_address"])
         return self.words.span(entries.get("wait"), "wait")
 
     def _volume(self, node: Node | None) -> int | None:
         if node is None:
             return None
-        entries = self.words.map(node, ("at_most", "per"), required=("at_most", "per"), what="'volume'")
+        entries = self.words.words_of(node, MAPS["volume"])
         self.words.choice(entries.get("per"), "per", {"day": None}, None)
         return self.words.whole(entries.get("at_most"), "at_most", 1, VOLUME_LIMIT)

@@ -12,6 +12,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from sendwhen.campaigns.branch_reader import BranchReader
 from sendwhen.campaigns.filter_reader import AT_FIRE_TIME, FilterReader
+from sendwhen.campaigns.language_table import MAPS, STEP
 from sendwhen.campaigns.local_time_reader import LocalTimeReader
 from sendwhen.campaigns.problem import nearest, shortened
 from sendwhen.campaigns.wait_reader import WaitReader
@@ -25,7 +26,6 @@ STEPS_LIMIT = 200
 """Steps of a campaign, those of all branches and their ends included."""
 TEXT_LIMIT = 200
 """Characters of an attribute's name, a list's name, or a reason."""
-_KINDS = ("send", "wait", "wait_until", "branch", "split", "set", "add_to", "remove_from", "exit")
 _BESIDE = {"exit_on": ("wait", "wait_until"), "at_most": ("wait_until",), "otherwise": ("wait_until",)}
 _IDENTITIES = ("email", "user_id", "anonymous_id")
 
@@ -67,8 +67,8 @@ class StepReader:
             self._step(entry, depth)
 
     def _step(self, node: Node, depth: int) -> None:
-        entries = self.words.map(node, (*_KINDS, *_BESIDE), what="A step")
-        kinds = [kind for kind in _KINDS if kind in entries]
+        entries = self.words.words_of(node, STEP)
+        kinds = [kind for kind in STEP.one_of if kind in entries]
         if len(kinds) != 1:
             if entries or (isinstance(node, MappingNode) and not node.value):
                 self.words.refuse(
@@ -143,7 +143,7 @@ class StepReader:
 
     def _value(self, name: str, node: Node) -> SetStep | None:
         if isinstance(node, MappingNode):
-            entries = self.words.map(node, ("value",), required=("value",), what="A computed attribute")
+            entries = self.words.words_of(node, MAPS["computed"])
             expression = self.filters.expression(entries.get("value"), AT_FIRE_TIME)
             return None if expression is None else replace(SetStep(attribute=name), expression=expression)
         if isinstance(node, ScalarNode):

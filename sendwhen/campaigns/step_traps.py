@@ -23,6 +23,7 @@ def step_traps(root: Node, delay_ms: int, answered: frozenset[str]) -> Iterator[
     yield from _recent(entry(root, "guard"), delay_ms, answered)
     yield from _behind(steps, delay_ms, answered)
     yield from _cap(root, steps)
+    yield from _awaited(root, steps)
     yield from _goal(root, steps)
 
 
@@ -34,6 +35,9 @@ def _list_traps(steps: Node | None, *, outermost: bool = False) -> Iterator[Flaw
             problem = f"This is never reached: the step before it {why}"
             yield Flaw(offset(listed[number + 1]), problem, "Move it before the exit, or remove it.", True)
             break
+        sent = text(entry(step, "send"))
+        if sent and number and sent == text(entry(listed[number - 1], "send")):
+            yield Flaw(offset(step), "The same email goes out twice at once", "Wait in between, or remove one.", True)
         yield from _arms(entry(step, "branch"))
         for arm in (*elements(entry(step, "branch")), *elements(entry(step, "split"))):
             yield from _list_traps(entry(arm, "then"))
@@ -143,6 +147,19 @@ def _cap(root: Node, steps: Node | None) -> Iterator[Flaw]:
         if apart < per_ms:
             problem = f"The campaign's own cap ({at_most} per {duration_text(per_ms)}) always skips this email"
             yield Flaw(offset(sends[number][0]), problem, "Wait longer before it, or allow more.", True)
+
+
+def _awaited(root: Node, steps: Node | None) -> Iterator[Flaw]:
+    """Waits for an event that ends the run instead."""
+    ends = [*elements(entry(root, "exit_on")), *elements(entry(root, "stop_after"))]
+    ends += [goal] if (goal := entry(root, "goal")) is not None else []
+    for step in maps(steps):
+        awaited = at(step, "wait_until", "event")
+        everywhere = [*ends, *elements(entry(step, "exit_on"))]
+        enders = {text(entry(each, "event")) for each in everywhere if entry(each, "where") is None}
+        if awaited is not None and text(awaited) in enders:
+            problem = f"'{shortened(text(awaited))}' ends the run, so that this wait never passes by it"
+            yield Flaw(offset(awaited), problem, "Wait for another event, or add a 'where' to one of them.", True)
 
 
 def _goal(root: Node, steps: Node | None) -> Iterator[Flaw]:

@@ -13,13 +13,14 @@ from ruamel.yaml.nodes import Node
 from sendwhen.campaigns.catalogue import Catalogue
 from sendwhen.campaigns.cel_contradictions import contradiction
 from sendwhen.campaigns.cel_library import check_text
+from sendwhen.campaigns.cel_recency import looks_back_ms
 from sendwhen.campaigns.cel_tree import Node as Cel
 from sendwhen.campaigns.durations import duration_ms, duration_text
 from sendwhen.campaigns.problem import Flaw, shortened
 from sendwhen.campaigns.step_traps import step_traps
 from sendwhen.campaigns.uses import Uses
 from sendwhen.campaigns.yaml_document import offset_within
-from sendwhen.campaigns.yaml_places import at, elements, entry, maps, offset, text
+from sendwhen.campaigns.yaml_places import at, elements, entry, maps, nodes, offset, text
 from sendwhen.domain.campaign import Campaign, Reentry
 from sendwhen.domain.sending_rules import Category
 from sendwhen.domain.trigger_kinds import DAY_MS, Absence, AttributeChange, DateOf, Match, Recency, SessionEnd, Trigger
@@ -45,6 +46,7 @@ def trap_flaws(document_text: str, root: Node, campaign: Campaign, uses: Uses, c
     yield from _loops(root, campaign)
     yield from _keys(root, catalogue)
     yield from _category(root, campaign)
+    yield from _looks_back(document_text, root, campaign, uses)
     yield from step_traps(root, _delay_ms(campaign.trigger), _answered(root))
 
 
@@ -54,6 +56,22 @@ def _contradictions(document_text: str, uses: Uses) -> Iterator[Flaw]:
         if use.condition and isinstance(tree, Cel) and (flaw := contradiction(tree)):
             place = offset_within(document_text, use.node, flaw.offset)
             yield Flaw(place, flaw.problem, flaw.remedy, True)
+
+
+def _looks_back(document_text: str, root: Node, campaign: Campaign, uses: Uses) -> Iterator[Flaw]:
+    """A guard in CEL that asks about less time than has passed when it is asked."""
+    delay_ms, guard = _delay_ms(campaign.trigger), entry(root, "guard")
+    inside = {id(node) for node in nodes(guard)}
+    for use in uses.cel:
+        tree = check_text(use.text, use.roots) if id(use.node) in inside else None
+        for at_offset, length_ms in looks_back_ms(tree) if isinstance(tree, Cel) else ():
+            if length_ms < delay_ms:
+                problem = (
+                    f"This is asked only after {duration_text(delay_ms)}, so that what came since the start, but more "
+                    f"than {duration_text(length_ms)} before, counts as old"
+                )
+                remedy = "Write events that shall stop the email under 'unless', or a longer time."
+                yield Flaw(offset_within(document_text, use.node, at_offset), problem, remedy, True)
 
 
 def _delay_ms(trigger: Trigger) -> int:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from sendwhen.campaigns.filter_reader import EVENT_AND_START, FilterReader
+from sendwhen.campaigns.language_table import MAPS
 from sendwhen.campaigns.local_time_reader import LocalTimeReader
 from sendwhen.campaigns.when_reader import WhenReader
 from sendwhen.campaigns.words import Reader
@@ -41,7 +42,7 @@ class WaitReader:
         if not isinstance(node, MappingNode):
             span = self.words.span(node, "wait")
             return None if span is None else WaitStep(duration_ms=span.ms, months=span.months, exit_on=exit_on)
-        words = self.words.map(node, ("for", "until", "weekday", "zone"), what="'wait'")
+        words = self.words.words_of(node, MAPS["wait"])
         if not words.keys() & {"for", "until", "weekday"}:
             if len(words) == len(node.value):
                 self.words.refuse(node, "'wait' does not say how long", "Write 'for', 'until' or 'weekday'.")
@@ -88,6 +89,6 @@ class WaitReader:
         if isinstance(node, MappingNode) and (not words or {"event", "if"} <= words):
             self.words.refuse(node, "'wait_until' needs one of 'event' and 'if'", "Write {event: Order Completed}.")
             return None
-        inner = self.words.map(node, ("if",), required=("if",), what="'wait_until' without an event")
+        inner = self.words.words_of(node, MAPS["wait_until_if"])
         when = self.whens.read(inner.get("if"), _WITHOUT_TIME)
         return None if when is None else replace(step, when=when)

@@ -10,16 +10,19 @@ import msgspec
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from sendwhen.campaigns.filter_reader import OF_CUSTOMER
+from sendwhen.campaigns.language_triggers import TRIGGER_MAPS
 from sendwhen.campaigns.local_time_reader import LocalTimeReader
 from sendwhen.campaigns.problem import shortened
 from sendwhen.campaigns.when_reader import WhenReader
 from sendwhen.campaigns.words import Reader
 from sendwhen.campaigns.yaml_document import plain_value
+from sendwhen.domain.local_moment import LocalTime
 from sendwhen.domain.predicate import When
 from sendwhen.domain.trigger_kinds import AttributeChange, DateOf, Edge, Segment, Trigger, kind_of
 
 OFFSET_DAYS_LIMIT = 400
 """Days that a date's trigger may lie before or after the date."""
+_NINE = 9 * 60
 _DAYS = re.compile(r"[+-]?([0-9]{1,4})d\Z")
 
 
@@ -49,7 +52,7 @@ class WatchTriggerReader:
 
     def segment(self, node: Node) -> Segment | None:
         """``{enter: vip}``, ``{exit: WHEN}``; None (noted) where it is wrong."""
-        entries = self.words.map(node, ("enter", "exit"), what="'segment'")
+        entries = self.words.words_of(node, TRIGGER_MAPS["segment"])
         if len(entries) != 1:
             if isinstance(node, MappingNode) and (len(entries) == 2 or not node.value):
                 self.words.refuse(node, "'segment' needs one of 'enter' and 'exit'", "Write {enter: vip}.")
@@ -67,7 +70,7 @@ class WatchTriggerReader:
 
     def attribute_change(self, node: Node) -> AttributeChange | None:
         """``{attribute: tier, from: silver, to: gold}``; None (noted) where it is wrong."""
-        entries = self.words.map(node, ("attribute", "from", "to"), required=("attribute",), what="'attribute_change'")
+        entries = self.words.words_of(node, TRIGGER_MAPS["attribute_change"])
         name = self.words.text(entries.get("attribute"), "attribute", "tier")
         if name is None:
             return None
@@ -77,12 +80,12 @@ class WatchTriggerReader:
 
     def date(self, node: Node) -> DateOf | None:
         """``{attribute: birthday, offset: -7d, at: "09:00", zone: …, repeat: yearly}``; None (noted) where wrong."""
-        known = ("attribute", "offset", "at", "zone", "repeat")
-        entries = self.words.map(node, known, required=("attribute",), what="'date'")
+        entries = self.words.words_of(node, TRIGGER_MAPS["date"])
         name = self.words.text(entries.get("attribute"), "attribute", "birthday")
-        at = LocalTimeReader(self.whens.filters, self.words).read(
-            entries.get("at"), entries.get("zone"), "at", default="09:00", roots=OF_CUSTOMER
-        )
+        times = LocalTimeReader(self.whens.filters, self.words)
+        expression, zone = times.zone(entries.get("zone"))
+        minute = times.minute(entries.get("at"), "at")
+        at = LocalTime(minute=_NINE if minute is None else minute, zone=expression, fallback_zone=zone)
         offset_days = self._days(entries.get("offset"))
         yearly = self.words.choice(entries.get("repeat"), "repeat", {"yearly": True, "never": False}, False)
         return None if name is None else DateOf(attribute=name, offset_days=offset_days, at=at, yearly=yearly)

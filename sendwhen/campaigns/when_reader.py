@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from ruamel.yaml.nodes import MappingNode, Node
 
 from sendwhen.campaigns.filter_reader import FilterReader
+from sendwhen.campaigns.language_table import MAPS
 from sendwhen.campaigns.problem import listed, nearest, shortened
 from sendwhen.campaigns.words import Reader
 from sendwhen.domain.predicate import All, AnyOf, History, Not, Since, When
@@ -16,7 +17,6 @@ from sendwhen.domain.tally import BOUND_LIMIT, bound_of, tally_name
 
 DEPTH_LIMIT = 8
 """Nesting of all, any and not."""
-_COUNT_WORDS = ("event", "where", "at_least", "at_most", "within_last")
 _KINDS = ("event", "all", "any", "not", "segment", "since")
 _COUNTED = ("event", "customer")
 
@@ -61,11 +61,11 @@ class WhenReader:
             case ["segment"]:
                 return self._segment(node)
             case ["all" | "any" as kind]:
-                entries = self.words.map(node, (kind,), required=(kind,), what="A condition")
+                entries = self.words.words_of(node, MAPS[str(kind)])
                 parts = self._parts(entries.get(kind), kind, roots, depth)
                 return None if not parts else All(parts=parts) if kind == "all" else AnyOf(parts=parts)
             case ["not"]:
-                entries = self.words.map(node, ("not",), required=("not",), what="A condition")
+                entries = self.words.words_of(node, MAPS["not"])
                 part = self.read(entries.get("not"), roots, depth + 1)
                 return None if part is None else Not(part=part)
             case _:
@@ -84,7 +84,7 @@ class WhenReader:
         return parts if len(parts) == len(entries) else ()
 
     def _history(self, node: MappingNode) -> History | None:
-        entries = self.words.map(node, _COUNT_WORDS, required=("event",), what="A count of events")
+        entries = self.words.words_of(node, MAPS["count_of_events"])
         if "at_least" not in entries and "at_most" not in entries:
             self.words.refuse(
                 node, "A count of events needs 'at_least' or 'at_most'", "Add 'at_least: 1', or 'at_most: 0' for never."
@@ -102,13 +102,13 @@ class WhenReader:
         return replace(asked, tally=tally_name(event, within, bound_of(asked)))
 
     def _since(self, node: MappingNode, roots: tuple[str, ...]) -> Since | None:
-        entries = self.words.map(node, ("since", "at_least"), required=("since", "at_least"), what="'since'")
+        entries = self.words.words_of(node, MAPS["since"])
         value = self.filters.expression(entries.get("since"), tuple(root for root in roots if root != "now"))
         at_least = self.words.span(entries.get("at_least"), "at_least")
         return None if value is None or at_least is None else Since(value=value, at_least=at_least)
 
     def _segment(self, node: MappingNode) -> When | None:
-        entries = self.words.map(node, ("segment",), required=("segment",), what="A condition")
+        entries = self.words.words_of(node, MAPS["segment_of"])
         name = self.words.text(entries.get("segment"), "segment", "vip")
         return None if name is None else self.named(entries["segment"], name)
 

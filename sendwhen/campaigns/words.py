@@ -13,6 +13,7 @@ from typing import TypeVar
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from sendwhen.campaigns.durations import DURATION_LIMIT_MS, MONTHS_LIMIT, duration_ms, duration_text, months_and_rest
+from sendwhen.campaigns.language import MapWords
 from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
 from sendwhen.domain.span import Span
 
@@ -60,6 +61,10 @@ class Reader:
             if word not in found and word not in meant:
                 self.refuse(node, f"{what} needs '{word}'", f"Add '{word}: …'.")
         return {word: value for word, value in found.items() if not _empty(value)}
+
+    def words_of(self, node: Node, of: MapWords) -> Mapping[str, Node]:
+        """The entries of a map of the language."""
+        return self.map(node, of.known, required=of.required, what=of.what)
 
     def _unknown(self, key: Node, word: str, known: Sequence[str], what: str) -> None:
         there = f"{what} knows {listed(known, 'and')}."

@@ -14,8 +14,16 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError, YAMLStreamError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
-from ruamel.yaml.nodes import Node, ScalarNode
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceStartEvent,
+)
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from sendwhen.campaigns.problem import Flaw
@@ -60,9 +68,9 @@ def read_document(content: bytes, *, bytes_limit: int = YAML_BYTES_LIMIT) -> Doc
     if tab := re.search(r"^ *\t", text, re.MULTILINE):
         return _refused(text, tab.end() - 1, "YAML cannot be indented with tabs", "Indent with spaces.")
     try:
-        if flaw := _forbidden(text):
-            return Document(text, None, (flaw,))
-        root = YAML(typ="safe", pure=True).compose(text)
+        root = _composed(text)
+    except _Refused as refused:
+        return Document(text, None, (refused.flaw,))
     except MarkedYAMLError as error:
         return _refused(text, *_translated(text, error))
     except (ReaderError, YAMLStreamError, YAMLError, ValueError, RecursionError) as error:
@@ -81,32 +89,58 @@ def _refused(text: str, offset: int, problem: str, remedy: str) -> Document:
     return Document(text, None, (Flaw(offset, problem, remedy),))
 
 
-def _forbidden(text: str) -> Flaw | None:
-    depth = 0
+class _Refused(Exception):
+    """Something that YAML has and campaigns have not; carries the flaw."""
+
+    def __init__(self, offset: int, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.flaw = Flaw(offset, problem, remedy)
+
+
+def _composed(text: str) -> Node | None:
+    """The tree of a text, built while it is parsed: what is refused is refused before anything can grow of it."""
+    root: Node | None = None
+    open_nodes: list[Node] = []
+    keys: list[Node | None] = []
     for event in YAML(typ="safe", pure=True).parse(text):
-        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-            return Flaw(
-                event.start_mark.index,
-                "Anchors and aliases (& and *) are not supported",
-                "Write the value out, or quote a text that begins so.",
-            )
-        if getattr(event, "ctag", None) is not None or (isinstance(event, ScalarEvent) and event.tag == "!"):
-            return Flaw(
-                event.start_mark.index,
-                "A value that begins with '!' is a tag to YAML, which is not supported",
-                "Put a condition that begins so into quotes.",
-            )
+        if isinstance(event, DocumentStartEvent) and root is not None:
+            raise _Refused(event.start_mark.index, "A second document begins here", "Write one campaign per file.")
+        if isinstance(event, CollectionEndEvent):
+            open_nodes.pop().end_mark = event.end_mark
+            keys.pop()
+            continue
+        if not isinstance(event, NodeEvent):
+            continue
+        node = _node(event, len(open_nodes))
+        if not open_nodes:
+            root = node
+        elif isinstance(open_nodes[-1], SequenceNode):
+            open_nodes[-1].value.append(node)
+        elif keys[-1] is None:
+            keys[-1] = node
+        else:
+            open_nodes[-1].value.append((keys[-1], node))
+            keys[-1] = None
         if isinstance(event, CollectionStartEvent):
-            depth += 1
-            if depth > DEPTH_LIMIT:
-                return Flaw(
-                    event.start_mark.index,
-                    f"Nested more than {DEPTH_LIMIT} deep",
-                    "No campaign needs that; see docs/campaigns.md.",
-                )
-        elif isinstance(event, CollectionEndEvent):
-            depth -= 1
-    return None
+            open_nodes.append(node)
+            keys.append(None)
+    return root
+
+
+def _node(event: Any, depth: int) -> Node:
+    at = event.start_mark.index
+    if isinstance(event, AliasEvent) or event.anchor:
+        remedy = "Write the value out, or quote a text that begins so."
+        raise _Refused(at, "Anchors and aliases (& and *) are not supported", remedy)
+    if event.ctag is not None or (isinstance(event, ScalarEvent) and event.tag == "!"):
+        problem = "A value that begins with '!' is a tag to YAML, which is not supported"
+        raise _Refused(at, problem, "Put a condition that begins so into quotes.")
+    if isinstance(event, ScalarEvent):
+        return ScalarNode(None, event.value, event.start_mark, event.end_mark, style=event.style)
+    if depth >= DEPTH_LIMIT:
+        raise _Refused(at, f"Nested more than {DEPTH_LIMIT} deep", "No campaign needs that; see docs/campaigns.md.")
+    kind = SequenceNode if isinstance(event, SequenceStartEvent) else MappingNode
+    return kind(None, [], event.start_mark, None, flow_style=event.flow_style)
 
 
 def _translated(text: str, error: MarkedYAMLError) -> tuple[int, str, str]:

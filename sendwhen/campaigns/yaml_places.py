@@ -38,12 +38,15 @@ def offset(node: Node) -> int:
     return int(node.start_mark.index)
 
 
+def nodes(node: Node | None) -> Iterator[Node]:
+    """All nodes of a tree but the words of its maps, the outer first."""
+    if node is not None:
+        yield node
+    inner = [value for _, value in node.value] if isinstance(node, MappingNode) else elements(node)
+    for each in inner:
+        yield from nodes(each)
+
+
 def maps(node: Node | None) -> Iterator[MappingNode]:
     """All maps of a tree, the outer first."""
-    if isinstance(node, MappingNode):
-        yield node
-        for _, value in node.value:
-            yield from maps(value)
-    else:
-        for inner in elements(node):
-            yield from maps(inner)
+    return (each for each in nodes(node) if isinstance(each, MappingNode))

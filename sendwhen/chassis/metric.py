@@ -20,6 +20,7 @@ Counter = Literal[
     "sendwhen_late_events_total",
     "sendwhen_timers_fired_total",
     "sendwhen_ticks_total",
+    "sendwhen_customers_reviewed_total",
     "sendwhen_decisions_total",
     "sendwhen_transfers_delivered_total",
     "sendwhen_identity_total",

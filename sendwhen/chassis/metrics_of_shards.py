@@ -56,6 +56,13 @@ SHARD_METRICS: Final[Mapping[Name, Metric]] = {
         "Refused ones are normal at a change of owner and in a race with traffic; steady ones: two owners, see "
         "fenced commits.",
     ),
+    "sendwhen_customers_reviewed_total": counter(
+        "shard",
+        "customers",
+        "",
+        "Customers named to be looked at after a put of a campaign that watches customers (date, segment).",
+        "It rises for a while after each such put; steady growth without one: the store restarts again and again.",
+    ),
     "sendwhen_transfers_delivered_total": counter(
         "shard",
         "transfers",

@@ -54,7 +54,7 @@ def check(folder: Folder) -> None:
 
 @app.command()
 def schema(
-    of: Annotated[str, typer.Option(help="campaign (campaign.yaml) or events (events.yaml).")] = "campaign",
+    of: Annotated[str, typer.Option(help="campaign, events, segments or sending (.yaml).")] = "campaign",
 ) -> None:
     """Print the JSON Schema with which editors complete and check campaigns while they are written."""
     known = schemas()

@@ -53,6 +53,10 @@ def _show(answer: GetStatusResponse) -> None:
         for number in shard.standing_still:
             problem = f"partition {number} stands still: its log misses entries that were never applied."
             out.print(f"[bold red]{problem}[/] Restore the store from its backup; see the shard's log.")
+        if shard.reviewing:
+            done = sum(shard.reviewing.values())
+            held = ", ".join(str(number) for number in sorted(shard.reviewing))
+            out.print(f"[dim]looking at known customers for new campaigns: {done:,} so far; not through: {held}[/]")
     table = partitions_table(answer, width=out.width if out.is_terminal else WIDTH_MAX)
     # Never narrower than its values: cut off ones would be wrong ones.
     out.print(table, width=WIDTH_MAX, crop=False)

@@ -216,6 +216,10 @@ class Application:
         out.rows(rows)
         out.counters.overflows += forgotten
 
+    def review(self, resident: Resident, place: int, moment: Moment, out: Round) -> bool:
+        """Let campaigns look at a customer who was known before they were put; whether anything changed."""
+        return self._deadlines.review(resident, place, moment, out)
+
     def deadline(self, resident: Resident, due: Run | Alarm, moment: Moment, out: Round) -> None:
         """Let a deadline come: that of an open run, or of an alarm."""
         if self._follow_edits(resident, moment, out):

@@ -18,7 +18,6 @@ _LAST_YEAR = 9_999
 _FIRST_MS, _LAST_MS = -62_104_060_800_000, 253_370_764_800_000
 Day = date
 Zone = zoneinfo.ZoneInfo
-UTC_ZONE = zoneinfo.ZoneInfo("UTC")
 
 
 def plus_months(at_ms: int, months: int, zone: zoneinfo.ZoneInfo | None = None) -> int:
@@ -55,6 +54,13 @@ def instant_ms(value: object) -> int | None:
         return None
     at_ms = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // _MILLISECOND
     return at_ms if _FIRST_MS <= at_ms < _LAST_MS else None
+
+
+def instant_text(at_ms: int) -> str:
+    """RFC 3339 text of an instant, in UTC; milliseconds only where there are some."""
+    at = _EPOCH + at_ms * _MILLISECOND
+    text = at.isoformat(timespec="milliseconds" if at_ms % 1_000 else "seconds")
+    return text.replace("+00:00", "Z")
 
 
 @lru_cache(maxsize=1_024)

@@ -11,11 +11,14 @@ from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import CampaignRow
 from sendwhen.domain.condition import Fuse
 from sendwhen.domain.entry import CampaignArchived, CampaignPaused, CampaignPut, Entry, EventBatch, Unreadable
+from sendwhen.domain.facts import MOVING
 from sendwhen.domain.migrate import EDITS_MAX, Edit, Migrate
 from sendwhen.domain.plan import Listeners, Plan
 from sendwhen.domain.predicate import History
 from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.tally import texts_of
+from sendwhen.domain.triggers.attribute_change import AttributeChangeLogic
 from sendwhen.errors import Precondition
 
 FOR_EVER_MS = 2**62
@@ -32,8 +35,9 @@ class CampaignBook:
         on_event_time: By event name, the campaigns on event time in force that it may concern.
         least_grace_ms: The shortest grace of a version kept; None where none is on event time.
         enders: Names of events that may end a run of any version kept.
-        watching: Campaigns in force whose trigger looks at the customer; watch_mark: names them all with their
-            versions, "" for none.
+        watching: Campaigns in force whose trigger looks at the customer; watch_mark: names those with
+            something to see at first sight, "" for none.
+        asks_for_moving_facts: Somebody who watches a customer asks for what every event may change.
         tallies: Names of all counts that versions kept ask for.
         tally_events: By event name, the counts of all versions kept that events of this name may add to.
         goal_events: Names of events that are the goal of any version kept.
@@ -240,11 +244,15 @@ class CampaignBook:
         goals = (plan.campaign.goal for plan in self._plans.values())
         self.goal_events = frozenset(goal.of.event for goal in goals if goal is not None)
         self.watching = tuple((plan, plan.watch) for plan in current if plan.watch is not None)
-        marks = " ".join(f"{plan.campaign.campaign_id}/{plan.campaign.version}" for plan, _ in self.watching)
+        # Who only compares before with after has nothing to see at first.
+        first = [plan for plan, watch in self.watching if not isinstance(watch, AttributeChangeLogic)]
+        marks = " ".join(f"{plan.campaign.campaign_id} {plan.trigger_text}" for plan in first)
         self.watch_mark = blake2b(marks.encode(), digest_size=6).hexdigest() if marks else ""
         self.last_edit_seq = max((edits[-1].seq for edits in self._edits.values()), default=0)
         counts = {history.tally: history for plan in self._plans.values() for history in plan.histories()}
         self.tallies = frozenset(counts)
+        texts = {text for plan in self._plans.values() for when in plan.watched() for text in texts_of(when)}
+        self.asks_for_moving_facts = any(fact in text for text in texts for fact in MOVING)
         self.tally_events: dict[str, list[History]] = {}
         for _, history in sorted(counts.items()):
             self.tally_events.setdefault(history.of.event, []).append(history)

@@ -7,11 +7,12 @@ applies each event to such a copy and drops it when the application fails.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
+from sendwhen.domain import facts
 from sendwhen.domain.event import Event
+from sendwhen.domain.facts import CustomerView
 from sendwhen.domain.past import behind, chunk_events
 from sendwhen.domain.properties import read_parts, read_value
 from sendwhen.domain.run import Alarm, Run
@@ -89,6 +90,9 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
         tallies: Counts of what conditions ask for, by name (``sendwhen.domain.tally``).
         edits_seen: Entry of the latest edit of a campaign that the runs have followed (``sendwhen.domain.edits``).
         looked: Mark of the watching triggers by which the customer was last looked at (``CampaignBook.watch_mark``).
+        commerce: Cart and orders, packed (``sendwhen.domain.commerce``).
+        sessions, session_at_ms: How many, and when the latest began. actions: the latest ones, packed
+            (``sendwhen.domain.facts``).
         past_chunks: How many chunks of older events were cut off (``sendwhen.domain.past``).
         born_seq: Entry that created the customer (0: before that was noted); tells one life from the next.
         ties: None: of no other identity.
@@ -121,6 +125,10 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     edits_seen: int = 0
     sent: Mapping[str, bytes] = {}
     goals: Mapping[str, AwaitedGoal] = {}
+    commerce: bytes = b""
+    sessions: int = 0
+    session_at_ms: int = 0
+    actions: bytes = b""
 
     @property
     def exists(self) -> bool:
@@ -165,13 +173,15 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
                 return alarm
         return None
 
-    def scope(self) -> dict[str, Any]:
+    def scope(self) -> CustomerView:
         """As conditions see it. Identities that are not known are null."""
         seen = {name: read_value(field.value) for name, field in self.fields.items() if field.value}
         seen["email"] = self.email or None
         seen["user_id"] = self.user_id or None
         seen["anonymous_id"] = self.anonymous_ids[-1] if self.anonymous_ids else None
-        return seen
+        if not facts.NAMES.isdisjoint(seen):
+            seen = {name: value for name, value in seen.items() if name not in facts.NAMES}
+        return CustomerView(seen, self)
 
 
 def learn(customer: Customer, event: Event, *, seq: int, at_ms: int, limits: ShardLimits) -> int:
@@ -185,6 +195,7 @@ def learn(customer: Customer, event: Event, *, seq: int, at_ms: int, limits: Sha
         customer.born_seq = seq
     if not customer.first_seen_at_ms:
         customer.first_seen_at_ms = at_ms
+    overflows += facts.keep_up(customer, event, at_ms)
     customer.last_seen_at_ms = customer.changed_at_ms = at_ms
     customer.seq = seq
     if event.user_id and not customer.user_id:

@@ -78,6 +78,23 @@ class Deadlines:
         if not draft.exists:
             resident.seen.replace(b"")
 
+    def review(self, resident: Resident, place: int, moment: Moment, out: Round) -> bool:
+        """Let those look who watch customers; whether anything changed."""
+        draft, mark = replace(resident.customer), out.mark()
+        try:
+            if not self._watching.review(draft, moment, place, out):
+                return False
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            out.back_to(mark)
+            detail = f"A look at the customer raised {type(error).__name__}."
+            out.set_aside(seq=moment.seq, index=place, reason=FAILED, detail=detail, at_ms=moment.at_ms)
+            return False
+        draft.seq, draft.changed_at_ms = moment.seq, moment.at_ms
+        resident.customer = draft
+        return True
+
     def _run(self, draft: Customer, run: Run, moment: Moment, armed: tuple[int, ...], out: Round) -> None:
         plan = self._book.plan(run.campaign_id, run.version)
         if plan is None:

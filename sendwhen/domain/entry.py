@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import accumulate
 
 import msgspec
 
@@ -106,11 +107,22 @@ class Transfers(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[Delivered | Unreadable, ...]
 
 
-Entry = EventBatch | Tick | CampaignPut | CampaignPaused | CampaignArchived | Skip | Transfers
+class Review(msgspec.Struct, frozen=True, kw_only=True):
+    """Customers who were known before a campaign that watches customers was put: it is to look at them now."""
+
+    seq: int
+    at_ms: int
+    uids: tuple[str, ...]
 
 
-def uids_of(entry: Transfers) -> Iterable[str]:
+Change = Tick | CampaignPut | CampaignPaused | CampaignArchived | Skip | Review
+Entry = EventBatch | Tick | CampaignPut | CampaignPaused | CampaignArchived | Skip | Transfers | Review
+
+
+def uids_of(entry: Transfers | Review) -> Iterable[str]:
     """Customers whom an entry concerns, each once, in order."""
+    if isinstance(entry, Review):
+        return dict.fromkeys(entry.uids)
     return dict.fromkeys([item.transfer.uid for item in entry.items if not isinstance(item, Unreadable)])
 
 
@@ -118,3 +130,12 @@ def uids_with_past(entry: Transfers) -> Iterable[str]:
     """Those of whom all that is remembered must be at hand."""
     transfers = [item.transfer for item in entry.items if not isinstance(item, Unreadable)]
     return dict.fromkeys([one.uid for one in transfers if isinstance(one, Export | Import)])
+
+
+def instants_of(entry: Entry, clock_ms: int, *, each: bool) -> tuple[int, ...]:
+    """Instants that an entry moves a clock to, ascending: one, or (``each``) that of every event on its own time."""
+    if not each or not isinstance(entry, EventBatch):
+        return (max(clock_ms, entry.at_ms),)
+    occurred = [event.occurred_at_ms for event in entry.events if not isinstance(event, Unreadable)]
+    clocks = accumulate([max(clock_ms, at_ms) for at_ms in occurred], max)
+    return tuple(dict.fromkeys(clocks)) or (clock_ms,)

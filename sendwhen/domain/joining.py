@@ -12,6 +12,7 @@ start, with one exception: nothing fires for having been joined. Every kind of s
 | emails that caps count | both, in their order |
 | goals that are awaited | of each campaign the one after the later email |
 | alarms | both; those who watch the customer look again, and nothing fires for it |
+| what follows from events | a cart's lines and orders once, sessions together, the latest actions |
 | open runs | both sides', each against what the other side did since (``sendwhen.domain.joined_runs``) |
 """
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from sendwhen.domain import facts
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.goals import joined_goals
@@ -66,6 +68,7 @@ class Joining:
         """Join ``other`` into ``own``, a draft."""
         did, other_did = recent_events(own), recent_events(other)
         self._join_identity(own, other, out)
+        facts.join(own, other)
         self._join_fields(own, other, at.moment, out)
         self._join_recent(own, did, other_did)
         out.counters.overflows += self._memories.join(own, other, (did, other_did), at.moment.now_ms)

@@ -12,7 +12,7 @@ from sendwhen.domain import triggers
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Fuse, Fused
 from sendwhen.domain.event_filter import EventFilter
-from sendwhen.domain.predicate import History
+from sendwhen.domain.predicate import History, When
 from sendwhen.domain.run import EVENT_TIME, TRIGGER_PHASE, Run, on_event_time
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.source_text import written
@@ -56,6 +56,14 @@ class Plan:
     def continues(self, before: Plan | None) -> bool:
         """Its trigger goes on with what that of another version remembers, as they are the same."""
         return before is not None and before.trigger_text == self.trigger_text
+
+    def watched(self) -> Iterable[When]:
+        """What is asked of the customer without an event being looked for."""
+        if isinstance(self.campaign.trigger, Segment):
+            yield self.campaign.trigger.when
+        for step in self.campaign.steps:
+            if isinstance(step, WaitUntilStep) and step.when is not None:
+                yield step.when
 
     def histories(self) -> Iterable[History]:
         """The counts that its trigger, guard and steps ask for."""

@@ -16,6 +16,7 @@ from sendwhen.domain.past import chunk_events
 from sendwhen.domain.record import cut_past, read_record, write_record, young_ids
 from sendwhen.domain.seen import ITEM_BYTES, SeenIds
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.errors import Precondition
 
 LIVE_OVERHEAD_BYTES = 1_200
 """What a live customer takes beyond the length of its record and ids, as measured (``bench.domain``)."""
@@ -81,6 +82,19 @@ class Residents:
         self._live_bytes += size
         self._queue.append(uid)
         self._woke(customer)
+        return resident
+
+    def needed(self, uid: str) -> Resident:
+        """A resident customer, live.
+
+        Raises:
+            Precondition: The customer is not resident.
+        """
+        resident = self.wake(uid)
+        if resident is None:
+            raise Precondition(
+                f"Customer {uid} is not resident.", remedy="Admit the customers in absent() and due_absent() first."
+            )
         return resident
 
     def wake(self, uid: str) -> Resident | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sendwhen.domain.customer import Customer
+from sendwhen.domain.facts import in_words
 from sendwhen.domain.run import Run, StartEvent
 
 
@@ -15,6 +16,7 @@ def send_context(customer: Customer, run: Run) -> bytes:
     attributes: dict[str, object] = {
         name: msgspec.Raw(field.value) for name, field in customer.fields.items() if field.value
     }
+    attributes |= in_words(customer)
     attributes["email"] = customer.email
     attributes["user_id"] = customer.user_id or None
     attributes["anonymous_id"] = customer.anonymous_ids[-1] if customer.anonymous_ids else None

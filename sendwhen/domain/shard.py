@@ -14,7 +14,6 @@ replayed from the start, or resumed from any committed state. For each entry the
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from itertools import accumulate
 from typing import assert_never
 
 from sendwhen.domain import entry as entries
@@ -22,7 +21,7 @@ from sendwhen.domain.application import Application
 from sendwhen.domain.campaign_book import Compile
 from sendwhen.domain.changes import CampaignRow, Changes, ReceivedRow
 from sendwhen.domain.condition import Fuse
-from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Skip, Tick, Transfers, Unreadable
+from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Review, Transfers, Unreadable
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.received import Received
 from sendwhen.domain.residents import Resident
@@ -96,6 +95,11 @@ class Shard:
         self._application.book.restore(campaigns)
 
     @property
+    def watch_mark(self) -> str:
+        """Names all that campaigns in force would have seen of a customer at once; "" where there is nothing."""
+        return self._application.book.watch_mark
+
+    @property
     def known_to_ms(self) -> int:
         """All deadlines up to here are known, those of customers who are not resident included."""
         return self._wakes.known_to_ms
@@ -106,7 +110,7 @@ class Shard:
 
     def absent(self, entry: Entry) -> tuple[str, ...]:
         """Customers that the entry needs and who are not resident, each once, in order."""
-        if isinstance(entry, Transfers):
+        if isinstance(entry, Transfers | Review):
             return self._residents.absent(entries.uids_of(entry))
         if not isinstance(entry, EventBatch):
             return ()
@@ -151,20 +155,13 @@ class Shard:
         return self._wakes.next_due_ms(self._application.book.settled_ms(entry))
 
     def wants_tick(self, now_ms: int) -> bool:
-        """A timer is due by the host's clock and has not fired: a tick must move the log's clock.
-
-        Never on the events' own time: there only the operator moves the clock without events.
-        """
+        """A timer is due by the host's clock: a tick must move the log's. On the events' own time only operators do."""
         due_ms = self.next_due_ms()
         return not self._event_clock and due_ms is not None and due_ms <= now_ms
 
     def instants(self, entry: Entry) -> tuple[int, ...]:
         """Instants that ``apply`` moves the clock to, ascending: one, but for events on their own time."""
-        if not self._event_clock or not isinstance(entry, EventBatch):
-            return (max(self.clock_ms, entry.at_ms),)
-        occurred = [event.occurred_at_ms for event in entry.events if not isinstance(event, Unreadable)]
-        clocks = accumulate([max(self.clock_ms, at_ms) for at_ms in occurred], max)
-        return tuple(dict.fromkeys(clocks)) or (self.clock_ms,)
+        return entries.instants_of(entry, self.clock_ms, each=self._event_clock)
 
     def advance(self, to_ms: int, *, entry: Entry) -> None:
         """Fire what is due on the clock's way to the first instant of the coming entry, in (due, arming) order.
@@ -277,23 +274,26 @@ class Shard:
             self._wakes.arm(uid, armed)
             armed.clear()
 
-    def _apply_change(self, entry: Tick | CampaignPut | CampaignPaused | entries.CampaignArchived | Skip) -> None:
+    def _review(self, entry: Review) -> None:
+        moment = Moment.of(entry, now_ms=self.clock_ms, at_ms=self.clock_ms)
+        for place, uid in enumerate(dict.fromkeys(entry.uids)):
+            resident = self._resident(uid)
+            if self._application.review(resident, place, moment, self._round):
+                self._touched(uid, resident)
+
+    def _apply_change(self, entry: entries.Change) -> None:
         match entry:
             case CampaignPut():
                 if not self._skips.whole(entry.seq):
                     self._application.put(entry, self.clock_ms, self._round)
             case CampaignPaused() | entries.CampaignArchived():
                 self._round.rows(self._application.book.change(entry, self.clock_ms))
-            case Tick() | Skip():
+            case Review():
+                self._review(entry)
+            case entries.Tick() | entries.Skip():
                 pass
             case _:
                 assert_never(entry)
 
     def _resident(self, uid: str) -> Resident:
-        resident = self._residents.live.get(uid) or self._residents.wake(uid)
-        if resident is None:
-            raise Precondition(
-                f"Customer {uid} of partition {self.partition} is not resident.",
-                remedy="Admit the customers in absent() and due_absent() first.",
-            )
-        return resident
+        return self._residents.live.get(uid) or self._residents.needed(uid)

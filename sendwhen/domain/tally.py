@@ -11,8 +11,9 @@ from hashlib import blake2b
 
 import msgspec
 
+from sendwhen.domain.condition import Condition
 from sendwhen.domain.event_filter import EventFilter
-from sendwhen.domain.predicate import All, AnyOf, History, Not, When
+from sendwhen.domain.predicate import All, AnyOf, History, Not, Since, When
 from sendwhen.domain.span import Span
 
 BOUND_LIMIT = 1_000
@@ -51,6 +52,20 @@ def histories(when: When | None) -> Iterator[History]:
                 yield from histories(part)
         case Not():
             yield from histories(when.part)
+
+
+def texts_of(when: When) -> Iterator[str]:
+    """The texts of all conditions and expressions in it."""
+    match when:
+        case Condition():
+            yield when.source
+        case Since():
+            yield when.value.source
+        case All() | AnyOf():
+            for part in when.parts:
+                yield from texts_of(part)
+        case Not():
+            yield from texts_of(when.part)
 
 
 def counted(packed: bytes, history: History, at_ms: int) -> bytes:

@@ -65,6 +65,8 @@ class Watching:
         return (
             event_name in self._book.tally_events
             or after.fields is not before.fields
+            or after.commerce is not before.commerce
+            or self._book.asks_for_moving_facts
             or _identities(after) != _identities(before)
         )
 
@@ -98,7 +100,8 @@ class Watching:
 
         Nobody enters anything for having been in before.
         """
-        if customer.looked == self._book.watch_mark:
+        is_nobody = not customer.exists or customer.into is not None
+        if is_nobody or customer.looked == self._book.watch_mark:
             return False
         self.look(customer, replace(customer), Occasion(moment, (moment.seq, moment.now_ms, 1, place)), out)
         return True
@@ -113,14 +116,14 @@ class Watching:
             self._wait_on(customer, run, occasion, out)
         customer.looked = self._book.watch_mark
 
-    @staticmethod
-    def _sight(customer: Customer, before: Customer, now_ms: int, *, before_ms: int) -> Sight:
+    def _sight(self, customer: Customer, before: Customer, now_ms: int, *, before_ms: int) -> Sight:
         is_new = before.first_seen_at_ms == 0
         return Sight(
             now=Asked(customer=customer.scope(), tallies=customer.tallies, now_ms=now_ms),
             before=None if is_new else Asked(customer=before.scope(), tallies=before.tallies, now_ms=before_ms),
             fields=customer.fields,
             fields_before=before.fields,
+            policy_zone=self._book.policy.time_zone,
         )
 
     def _watch(

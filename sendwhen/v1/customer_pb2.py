@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asendwhen/v1/customer.proto\x12\x0bsendwhen.v1\"\xdf\x02\n\x08\x43ustomer\x12\x0b\n\x03uid\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x15\n\ranonymous_ids\x18\x03 \x03(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12\x31\n\x06\x66ields\x18\x05 \x03(\x0b\x32!.sendwhen.v1.Customer.FieldsEntry\x12\x11\n\tpartition\x18\x06 \x01(\x05\x12\x0b\n\x03seq\x18\x07 \x01(\x03\x12\x15\n\rchanged_at_ms\x18\x08 \x01(\x03\x12\x18\n\x10\x66irst_seen_at_ms\x18\t \x01(\x03\x12\x17\n\x0flast_seen_at_ms\x18\n \x01(\x03\x12/\n\rrecent_events\x18\x0b \x03(\x0b\x32\x18.sendwhen.v1.RecentEvent\x1a\x41\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.sendwhen.v1.Field:\x02\x38\x01\"P\n\x05\x46ield\x12\x12\n\nvalue_json\x18\x01 \x01(\x0c\x12\x16\n\x0eoccurred_at_ms\x18\x02 \x01(\x03\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x0e\n\x06source\x18\x04 \x01(\t\"t\n\x0bRecentEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x16\n\x0eoccurred_at_ms\x18\x03 \x01(\x03\x12\x14\n\x0clogged_at_ms\x18\x04 \x01(\x03\x12\x17\n\x0fproperties_json\x18\x05 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asendwhen/v1/customer.proto\x12\x0bsendwhen.v1\"\xf3\x02\n\x08\x43ustomer\x12\x0b\n\x03uid\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x15\n\ranonymous_ids\x18\x03 \x03(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12\x31\n\x06\x66ields\x18\x05 \x03(\x0b\x32!.sendwhen.v1.Customer.FieldsEntry\x12\x11\n\tpartition\x18\x06 \x01(\x05\x12\x0b\n\x03seq\x18\x07 \x01(\x03\x12\x15\n\rchanged_at_ms\x18\x08 \x01(\x03\x12\x18\n\x10\x66irst_seen_at_ms\x18\t \x01(\x03\x12\x17\n\x0flast_seen_at_ms\x18\n \x01(\x03\x12/\n\rrecent_events\x18\x0b \x03(\x0b\x32\x18.sendwhen.v1.RecentEvent\x12\x12\n\nfacts_json\x18\x0c \x01(\x0c\x1a\x41\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.sendwhen.v1.Field:\x02\x38\x01\"P\n\x05\x46ield\x12\x12\n\nvalue_json\x18\x01 \x01(\x0c\x12\x16\n\x0eoccurred_at_ms\x18\x02 \x01(\x03\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x0e\n\x06source\x18\x04 \x01(\t\"t\n\x0bRecentEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x16\n\x0eoccurred_at_ms\x18\x03 \x01(\x03\x12\x14\n\x0clogged_at_ms\x18\x04 \x01(\x03\x12\x17\n\x0fproperties_json\x18\x05 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,11 +34,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CUSTOMER_FIELDSENTRY']._loaded_options = None
   _globals['_CUSTOMER_FIELDSENTRY']._serialized_options = b'8\001'
   _globals['_CUSTOMER']._serialized_start=44
-  _globals['_CUSTOMER']._serialized_end=395
-  _globals['_CUSTOMER_FIELDSENTRY']._serialized_start=330
-  _globals['_CUSTOMER_FIELDSENTRY']._serialized_end=395
-  _globals['_FIELD']._serialized_start=397
-  _globals['_FIELD']._serialized_end=477
-  _globals['_RECENTEVENT']._serialized_start=479
-  _globals['_RECENTEVENT']._serialized_end=595
+  _globals['_CUSTOMER']._serialized_end=415
+  _globals['_CUSTOMER_FIELDSENTRY']._serialized_start=350
+  _globals['_CUSTOMER_FIELDSENTRY']._serialized_end=415
+  _globals['_FIELD']._serialized_start=417
+  _globals['_FIELD']._serialized_end=497
+  _globals['_RECENTEVENT']._serialized_start=499
+  _globals['_RECENTEVENT']._serialized_end=615
 # @@protoc_insertion_point(module_scope)

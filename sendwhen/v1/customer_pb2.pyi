@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Customer(_message.Message):
-    __slots__ = ("uid", "user_id", "anonymous_ids", "email", "fields", "partition", "seq", "changed_at_ms", "first_seen_at_ms", "last_seen_at_ms", "recent_events")
+    __slots__ = ("uid", "user_id", "anonymous_ids", "email", "fields", "partition", "seq", "changed_at_ms", "first_seen_at_ms", "last_seen_at_ms", "recent_events", "facts_json")
     class FieldsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -26,6 +26,7 @@ class Customer(_message.Message):
     FIRST_SEEN_AT_MS_FIELD_NUMBER: _ClassVar[int]
     LAST_SEEN_AT_MS_FIELD_NUMBER: _ClassVar[int]
     RECENT_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    FACTS_JSON_FIELD_NUMBER: _ClassVar[int]
     uid: str
     user_id: str
     anonymous_ids: _containers.RepeatedScalarFieldContainer[str]
@@ -37,7 +38,8 @@ class Customer(_message.Message):
     first_seen_at_ms: int
     last_seen_at_ms: int
     recent_events: _containers.RepeatedCompositeFieldContainer[RecentEvent]
-    def __init__(self, uid: _Optional[str] = ..., user_id: _Optional[str] = ..., anonymous_ids: _Optional[_Iterable[str]] = ..., email: _Optional[str] = ..., fields: _Optional[_Mapping[str, Field]] = ..., partition: _Optional[int] = ..., seq: _Optional[int] = ..., changed_at_ms: _Optional[int] = ..., first_seen_at_ms: _Optional[int] = ..., last_seen_at_ms: _Optional[int] = ..., recent_events: _Optional[_Iterable[_Union[RecentEvent, _Mapping]]] = ...) -> None: ...
+    facts_json: bytes
+    def __init__(self, uid: _Optional[str] = ..., user_id: _Optional[str] = ..., anonymous_ids: _Optional[_Iterable[str]] = ..., email: _Optional[str] = ..., fields: _Optional[_Mapping[str, Field]] = ..., partition: _Optional[int] = ..., seq: _Optional[int] = ..., changed_at_ms: _Optional[int] = ..., first_seen_at_ms: _Optional[int] = ..., last_seen_at_ms: _Optional[int] = ..., recent_events: _Optional[_Iterable[_Union[RecentEvent, _Mapping]]] = ..., facts_json: _Optional[bytes] = ...) -> None: ...
 
 class Field(_message.Message):
     __slots__ = ("value_json", "occurred_at_ms", "seq", "source")

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from sendwhen.v1 import campaign_pb2 as sendwhen_dot_v1_dot_campaign__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sendwhen/v1/log.proto\x12\x0bsendwhen.v1\x1a\x1asendwhen/v1/campaign.proto\"\xee\x01\n\x08LogEntry\x12)\n\x06\x65vents\x18\x01 \x01(\x0b\x32\x17.sendwhen.v1.EventEntryH\x00\x12&\n\x04tick\x18\x02 \x01(\x0b\x32\x16.sendwhen.v1.TickEntryH\x00\x12.\n\x08\x63\x61mpaign\x18\x03 \x01(\x0b\x32\x1a.sendwhen.v1.CampaignEntryH\x00\x12&\n\x04skip\x18\x04 \x01(\x0b\x32\x16.sendwhen.v1.SkipEntryH\x00\x12/\n\ttransfers\x18\x05 \x01(\x0b\x32\x1a.sendwhen.v1.TransferEntryH\x00\x42\x06\n\x04\x62ody\":\n\nEventEntry\x12\x0e\n\x06\x65vents\x18\x01 \x03(\x0c\x12\x1c\n\x14\x66ront_received_at_us\x18\x02 \x01(\x03\"\x0b\n\tTickEntry\"\xaa\x01\n\rCampaignEntry\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12+\n\x03put\x18\x02 \x01(\x0b\x32\x1c.sendwhen.v1.CampaignVersionH\x00\x12\x10\n\x06paused\x18\x03 \x01(\x08H\x00\x12\x12\n\x08\x61rchived\x18\x05 \x01(\x08H\x00\x12\'\n\x07migrate\x18\x04 \x01(\x0e\x32\x16.sendwhen.v1.MigrationB\x08\n\x06\x63hange\"\xd1\x01\n\x0f\x43\x61mpaignVersion\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x13\n\x0bsource_yaml\x18\x02 \x01(\x0c\x12I\n\x0ftemplate_hashes\x18\x03 \x03(\x0b\x32\x30.sendwhen.v1.CampaignVersion.TemplateHashesEntry\x12\x16\n\x0esending_policy\x18\x04 \x01(\x08\x1a\x35\n\x13TemplateHashesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"9\n\rTransferEntry\x12(\n\ttransfers\x18\x01 \x03(\x0b\x32\x15.sendwhen.v1.Transfer\"T\n\x08Transfer\x12\x18\n\x10source_partition\x18\x01 \x01(\x05\x12\x0f\n\x07lineage\x18\x02 \x01(\t\x12\x0f\n\x07ordinal\x18\x03 \x01(\x03\x12\x0c\n\x04\x62ody\x18\x04 \x01(\x0c\"7\n\tSkipEntry\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x0e\n\x06reason\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sendwhen/v1/log.proto\x12\x0bsendwhen.v1\x1a\x1asendwhen/v1/campaign.proto\"\x9a\x02\n\x08LogEntry\x12)\n\x06\x65vents\x18\x01 \x01(\x0b\x32\x17.sendwhen.v1.EventEntryH\x00\x12&\n\x04tick\x18\x02 \x01(\x0b\x32\x16.sendwhen.v1.TickEntryH\x00\x12.\n\x08\x63\x61mpaign\x18\x03 \x01(\x0b\x32\x1a.sendwhen.v1.CampaignEntryH\x00\x12&\n\x04skip\x18\x04 \x01(\x0b\x32\x16.sendwhen.v1.SkipEntryH\x00\x12/\n\ttransfers\x18\x05 \x01(\x0b\x32\x1a.sendwhen.v1.TransferEntryH\x00\x12*\n\x06review\x18\x06 \x01(\x0b\x32\x18.sendwhen.v1.ReviewEntryH\x00\x42\x06\n\x04\x62ody\":\n\nEventEntry\x12\x0e\n\x06\x65vents\x18\x01 \x03(\x0c\x12\x1c\n\x14\x66ront_received_at_us\x18\x02 \x01(\x03\"\x0b\n\tTickEntry\"\x1b\n\x0bReviewEntry\x12\x0c\n\x04uids\x18\x01 \x01(\x0c\"\xaa\x01\n\rCampaignEntry\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12+\n\x03put\x18\x02 \x01(\x0b\x32\x1c.sendwhen.v1.CampaignVersionH\x00\x12\x10\n\x06paused\x18\x03 \x01(\x08H\x00\x12\x12\n\x08\x61rchived\x18\x05 \x01(\x08H\x00\x12\'\n\x07migrate\x18\x04 \x01(\x0e\x32\x16.sendwhen.v1.MigrationB\x08\n\x06\x63hange\"\xe8\x01\n\x0f\x43\x61mpaignVersion\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x13\n\x0bsource_yaml\x18\x02 \x01(\x0c\x12I\n\x0ftemplate_hashes\x18\x03 \x03(\x0b\x32\x30.sendwhen.v1.CampaignVersion.TemplateHashesEntry\x12\x16\n\x0esending_policy\x18\x04 \x01(\x08\x12\x15\n\rsegments_yaml\x18\x05 \x01(\x0c\x1a\x35\n\x13TemplateHashesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"9\n\rTransferEntry\x12(\n\ttransfers\x18\x01 \x03(\x0b\x32\x15.sendwhen.v1.Transfer\"T\n\x08Transfer\x12\x18\n\x10source_partition\x18\x01 \x01(\x05\x12\x0f\n\x07lineage\x18\x02 \x01(\t\x12\x0f\n\x07ordinal\x18\x03 \x01(\x03\x12\x0c\n\x04\x62ody\x18\x04 \x01(\x0c\"7\n\tSkipEntry\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x0e\n\x06reason\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,21 +35,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CAMPAIGNVERSION_TEMPLATEHASHESENTRY']._loaded_options = None
   _globals['_CAMPAIGNVERSION_TEMPLATEHASHESENTRY']._serialized_options = b'8\001'
   _globals['_LOGENTRY']._serialized_start=67
-  _globals['_LOGENTRY']._serialized_end=305
-  _globals['_EVENTENTRY']._serialized_start=307
-  _globals['_EVENTENTRY']._serialized_end=365
-  _globals['_TICKENTRY']._serialized_start=367
-  _globals['_TICKENTRY']._serialized_end=378
-  _globals['_CAMPAIGNENTRY']._serialized_start=381
-  _globals['_CAMPAIGNENTRY']._serialized_end=551
-  _globals['_CAMPAIGNVERSION']._serialized_start=554
-  _globals['_CAMPAIGNVERSION']._serialized_end=763
-  _globals['_CAMPAIGNVERSION_TEMPLATEHASHESENTRY']._serialized_start=710
-  _globals['_CAMPAIGNVERSION_TEMPLATEHASHESENTRY']._serialized_end=763
-  _globals['_TRANSFERENTRY']._serialized_start=765
-  _globals['_TRANSFERENTRY']._serialized_end=822
-  _globals['_TRANSFER']._serialized_start=824
-  _globals['_TRANSFER']._serialized_end=908
-  _globals['_SKIPENTRY']._serialized_start=910
-  _globals['_SKIPENTRY']._serialized_end=965
+  _globals['_LOGENTRY']._serialized_end=349
+  _globals['_EVENTENTRY']._serialized_start=351
+  _globals['_EVENTENTRY']._serialized_end=409
+  _globals['_TICKENTRY']._serialized_start=411
+  _globals['_TICKENTRY']._serialized_end=422
+  _globals['_REVIEWENTRY']._serialized_start=424
+  _globals['_REVIEWENTRY']._serialized_end=451
+  _globals['_CAMPAIGNENTRY']._serialized_start=454
+  _globals['_CAMPAIGNENTRY']._serialized_end=624
+  _globals['_CAMPAIGNVERSION']._serialized_start=627
+  _globals['_CAMPAIGNVERSION']._serialized_end=859
+  _globals['_CAMPAIGNVERSION_TEMPLATEHASHESENTRY']._serialized_start=806
+  _globals['_CAMPAIGNVERSION_TEMPLATEHASHESENTRY']._serialized_end=859
+  _globals['_TRANSFERENTRY']._serialized_start=861
+  _globals['_TRANSFERENTRY']._serialized_end=918
+  _globals['_TRANSFER']._serialized_start=920
+  _globals['_TRANSFER']._serialized_end=1004
+  _globals['_SKIPENTRY']._serialized_start=1006
+  _globals['_SKIPENTRY']._serialized_end=1061
 # @@protoc_insertion_point(module_scope)

@@ -8,18 +8,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class LogEntry(_message.Message):
-    __slots__ = ("events", "tick", "campaign", "skip", "transfers")
+    __slots__ = ("events", "tick", "campaign", "skip", "transfers", "review")
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     TICK_FIELD_NUMBER: _ClassVar[int]
     CAMPAIGN_FIELD_NUMBER: _ClassVar[int]
     SKIP_FIELD_NUMBER: _ClassVar[int]
     TRANSFERS_FIELD_NUMBER: _ClassVar[int]
+    REVIEW_FIELD_NUMBER: _ClassVar[int]
     events: EventEntry
     tick: TickEntry
     campaign: CampaignEntry
     skip: SkipEntry
     transfers: TransferEntry
-    def __init__(self, events: _Optional[_Union[EventEntry, _Mapping]] = ..., tick: _Optional[_Union[TickEntry, _Mapping]] = ..., campaign: _Optional[_Union[CampaignEntry, _Mapping]] = ..., skip: _Optional[_Union[SkipEntry, _Mapping]] = ..., transfers: _Optional[_Union[TransferEntry, _Mapping]] = ...) -> None: ...
+    review: ReviewEntry
+    def __init__(self, events: _Optional[_Union[EventEntry, _Mapping]] = ..., tick: _Optional[_Union[TickEntry, _Mapping]] = ..., campaign: _Optional[_Union[CampaignEntry, _Mapping]] = ..., skip: _Optional[_Union[SkipEntry, _Mapping]] = ..., transfers: _Optional[_Union[TransferEntry, _Mapping]] = ..., review: _Optional[_Union[ReviewEntry, _Mapping]] = ...) -> None: ...
 
 class EventEntry(_message.Message):
     __slots__ = ("events", "front_received_at_us")
@@ -32,6 +34,12 @@ class EventEntry(_message.Message):
 class TickEntry(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class ReviewEntry(_message.Message):
+    __slots__ = ("uids",)
+    UIDS_FIELD_NUMBER: _ClassVar[int]
+    uids: bytes
+    def __init__(self, uids: _Optional[bytes] = ...) -> None: ...
 
 class CampaignEntry(_message.Message):
     __slots__ = ("campaign_id", "put", "paused", "archived", "migrate")
@@ -48,7 +56,7 @@ class CampaignEntry(_message.Message):
     def __init__(self, campaign_id: _Optional[str] = ..., put: _Optional[_Union[CampaignVersion, _Mapping]] = ..., paused: _Optional[bool] = ..., archived: _Optional[bool] = ..., migrate: _Optional[_Union[_campaign_pb2.Migration, str]] = ...) -> None: ...
 
 class CampaignVersion(_message.Message):
-    __slots__ = ("version", "source_yaml", "template_hashes", "sending_policy")
+    __slots__ = ("version", "source_yaml", "template_hashes", "sending_policy", "segments_yaml")
     class TemplateHashesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -60,11 +68,13 @@ class CampaignVersion(_message.Message):
     SOURCE_YAML_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_HASHES_FIELD_NUMBER: _ClassVar[int]
     SENDING_POLICY_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_YAML_FIELD_NUMBER: _ClassVar[int]
     version: str
     source_yaml: bytes
     template_hashes: _containers.ScalarMap[str, str]
     sending_policy: bool
-    def __init__(self, version: _Optional[str] = ..., source_yaml: _Optional[bytes] = ..., template_hashes: _Optional[_Mapping[str, str]] = ..., sending_policy: _Optional[bool] = ...) -> None: ...
+    segments_yaml: bytes
+    def __init__(self, version: _Optional[str] = ..., source_yaml: _Optional[bytes] = ..., template_hashes: _Optional[_Mapping[str, str]] = ..., sending_policy: _Optional[bool] = ..., segments_yaml: _Optional[bytes] = ...) -> None: ...
 
 class TransferEntry(_message.Message):
     __slots__ = ("transfers",)

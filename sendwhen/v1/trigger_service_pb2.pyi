@@ -402,16 +402,25 @@ class PartitionStatus(_message.Message):
     def __init__(self, partition: _Optional[int] = ..., owner: _Optional[str] = ..., epoch: _Optional[int] = ..., head_seq: _Optional[int] = ..., position: _Optional[int] = ..., head_at_ms: _Optional[int] = ..., lag_events: _Optional[int] = ..., outbox: _Optional[int] = ..., dead_letters: _Optional[int] = ..., duplicates: _Optional[int] = ..., applied: _Optional[int] = ...) -> None: ...
 
 class ShardStatus(_message.Message):
-    __slots__ = ("name", "partitions", "state", "standing_still")
+    __slots__ = ("name", "partitions", "state", "standing_still", "reviewing")
+    class ReviewingEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: int
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[int] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     PARTITIONS_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     STANDING_STILL_FIELD_NUMBER: _ClassVar[int]
+    REVIEWING_FIELD_NUMBER: _ClassVar[int]
     name: str
     partitions: _containers.RepeatedScalarFieldContainer[int]
     state: str
     standing_still: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, name: _Optional[str] = ..., partitions: _Optional[_Iterable[int]] = ..., state: _Optional[str] = ..., standing_still: _Optional[_Iterable[int]] = ...) -> None: ...
+    reviewing: _containers.ScalarMap[int, int]
+    def __init__(self, name: _Optional[str] = ..., partitions: _Optional[_Iterable[int]] = ..., state: _Optional[str] = ..., standing_still: _Optional[_Iterable[int]] = ..., reviewing: _Optional[_Mapping[int, int]] = ...) -> None: ...
 
 class AdvanceClockRequest(_message.Message):
     __slots__ = ("to_ms",)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from sendwhen.domain.customer import Customer
+from sendwhen.domain.facts import in_words
 from sendwhen.domain.record import recent_events
 from sendwhen.domain.run import Run
 from sendwhen.v1 import customer_pb2, decision_pb2
@@ -20,6 +23,7 @@ def customer_message(customer: Customer, *, partition: int) -> customer_pb2.Cust
         changed_at_ms=customer.changed_at_ms,
         first_seen_at_ms=customer.first_seen_at_ms,
         last_seen_at_ms=customer.last_seen_at_ms,
+        facts_json=msgspec.json.encode(in_words(customer)),
         recent_events=[
             customer_pb2.RecentEvent(
                 event_id=event.event_id,

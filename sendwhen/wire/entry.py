@@ -15,6 +15,7 @@ from sendwhen.domain.entry import (
     Delivered,
     Entry,
     EventBatch,
+    Review,
     Skip,
     Tick,
     Transfers,
@@ -62,6 +63,9 @@ def _rarer_of(seq: int, at_ms: int, message: log_pb2.LogEntry) -> Entry | None:
             return Skip(seq=seq, at_ms=at_ms, skipped_seq=skip.seq, index=skip.index, reason=skip.reason)
         case "transfers":
             return Transfers(seq=seq, at_ms=at_ms, items=tuple(map(_delivered_of, message.transfers.transfers)))
+        case "review":
+            uids = tuple(message.review.uids.decode("ascii", "replace").split(","))
+            return Review(seq=seq, at_ms=at_ms, uids=uids)
         case _:
             return None
 
@@ -118,9 +122,13 @@ def transfer_entry(rows: Sequence[tuple[int, str, int, bytes]]) -> bytes:
     return log_pb2.LogEntry(transfers=log_pb2.TransferEntry(transfers=transfers)).SerializeToString()
 
 
-def campaign_source(*, version: str, source_yaml: bytes, template_hashes: Mapping[str, str]) -> bytes:
+def campaign_source(
+    *, version: str, source_yaml: bytes, template_hashes: Mapping[str, str], segments_yaml: bytes = b""
+) -> bytes:
     """A version of a campaign, complete, as CampaignPut.source and CampaignRow.source carry it."""
-    message = log_pb2.CampaignVersion(version=version, source_yaml=source_yaml, template_hashes=template_hashes)
+    message = log_pb2.CampaignVersion(
+        version=version, source_yaml=source_yaml, template_hashes=template_hashes, segments_yaml=segments_yaml
+    )
     return message.SerializeToString(deterministic=True)
 
 
@@ -159,6 +167,11 @@ def migrate_of(message: campaign_pb2.Migration) -> Migrate:
 def migration_message(migrate: Migrate) -> campaign_pb2.Migration:
     """A policy on the wire."""
     return _MIGRATIONS[migrate]
+
+
+def review_entry(uids: Sequence[str]) -> bytes:
+    """The body of an entry that lets campaigns look at customers. The store's functions write the same."""
+    return log_pb2.LogEntry(review=log_pb2.ReviewEntry(uids=",".join(uids).encode())).SerializeToString()
 
 
 def skip_entry(*, skipped_seq: int, index: int, reason: str) -> bytes:

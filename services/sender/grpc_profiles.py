@@ -62,6 +62,7 @@ class GrpcProfiles:
 def root_of(customer: customer_pb2.Customer) -> dict[str, object]:
     """A customer as the root "customer" of templates: the attributes, with email, user_id and anonymous_id."""
     root: dict[str, object] = {name: msgspec.json.decode(field.value_json) for name, field in customer.fields.items()}
+    root |= msgspec.json.decode(customer.facts_json or b"{}", type=dict[str, object])
     root["email"] = customer.email or None
     root["user_id"] = customer.user_id or None
     root["anonymous_id"] = customer.anonymous_ids[-1] if customer.anonymous_ids else None

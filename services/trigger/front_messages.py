@@ -142,5 +142,9 @@ def partition_message(head: PartitionHead) -> pb.PartitionStatus:
 def shard_message(shard: ShardStatus) -> pb.ShardStatus:
     """How a shard actor is."""
     return pb.ShardStatus(
-        name=shard.name, partitions=shard.partitions, state=shard.state, standing_still=shard.standing_still
+        name=shard.name,
+        partitions=shard.partitions,
+        state=shard.state,
+        standing_still=shard.standing_still,
+        reviewing=shard.reviewing,
     )

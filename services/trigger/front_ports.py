@@ -171,12 +171,15 @@ class ShardStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         standing_still: Those of its partitions whose log misses entries that were never applied.
+        reviewing: Those whose known customers are still being looked at after the put of a campaign, with how many
+            customers were.
     """
 
     name: str
     partitions: tuple[int, ...]
     state: str
     standing_still: tuple[int, ...] = ()
+    reviewing: Mapping[int, int] = {}
 
 
 class Shards(Protocol):

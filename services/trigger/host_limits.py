@@ -20,6 +20,8 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
         jump_ms: A clock that moves further at once while timers are due fires them page by page.
         load_customers: Customers loaded in one request.
         tries: An entry that owners died of this often is set aside unread.
+        review_customers: Customers who were known before a campaign was put and are looked at in one entry, about.
+        review_every_ms: No such entry sooner after another.
         cautious_entries: Applied one by one after a claim without progress.
     """
 
@@ -33,6 +35,8 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     jump_ms: int = 5_000
     load_customers: int = 1_000
     tries: int = 3
+    review_customers: int = 200
+    review_every_ms: int = 100
     cautious_entries: int = 256
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from sendwhen.domain.changes import DeadLetter
 from sendwhen.domain.decision import Send
-from sendwhen.domain.entry import Entry, EventBatch, Transfers, Unreadable
+from sendwhen.domain.entry import Entry, EventBatch, Review, Transfers, Unreadable
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.skips import WHOLE_ENTRY
 from sendwhen.domain.transfer import write_transfer
@@ -101,6 +101,10 @@ class HostedPartition:
             found.append((arrived, entry))
             events += size
         return found, events
+
+    def last_instant(self, entries: Sequence[tuple[Arrived, Entry]]) -> int:
+        """To which the clock moves by these."""
+        return max(self.shard.instants(entry)[-1] for _, entry in entries)
 
     def decoded(self, arrived: Arrived) -> Entry:
         """The entry; what raises on decoding is a batch of one unreadable event."""
@@ -197,5 +201,7 @@ def _size(entry: Entry) -> int:
             return len(entry.events)
         case Transfers():
             return len(entry.items)
+        case Review():
+            return len(entry.uids)
         case _:
             return 1

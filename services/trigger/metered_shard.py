@@ -37,6 +37,7 @@ from services.trigger.ports import (
     SenderRefused,
     StoreLost,
 )
+from services.trigger.review_port import ReviewCustomers, Reviewed
 from services.trigger.shard_driver import Sender
 from services.trigger.store_port import ShardStore
 
@@ -125,6 +126,14 @@ class MeteredShardStore(ShardStore):
         """See ShardStore."""
         with self._losses():
             return self._store.mark_trying(request)
+
+    def review(self, request: ReviewCustomers) -> Reviewed | None:
+        """See ShardStore."""
+        with self._losses():
+            answer = self._store.review(request)
+        if answer is not None and answer.customers:
+            self._metrics.count("sendwhen_customers_reviewed_total", answer.customers)
+        return answer
 
     def read_outbox(self, request: ReadOutbox) -> tuple[OutboxRow, ...]:
         """See ShardStore."""

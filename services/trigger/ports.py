@@ -15,6 +15,7 @@ import msgspec
 
 from sendwhen.domain.changes import CampaignRow, Changes, DeadLetter, ReceivedRow
 from sendwhen.errors import Invalid, Unavailable
+from services.trigger.review_port import ReviewCustomers
 
 
 class StoreLost(Unavailable):
@@ -235,7 +236,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     rows: Mapping[int, tuple[OutboxRow, ...]]
 
 
-StoreRequest = Claim | Read | Load | LoadPast | Due | Commit | AwaitCommit | AppendTick | MarkTrying
+StoreRequest = Claim | Read | Load | LoadPast | Due | Commit | AwaitCommit | AppendTick | MarkTrying | ReviewCustomers
 ShardRequest = StoreRequest | Release
 
 

@@ -78,6 +78,7 @@ class ShardActor:
             "commits": host.commits,
             "claims": host.claims,
             "standing_still": tuple(host.standing_still),
+            "reviewing": dict(host.reviewing),
             "pushed": self._driver.relay.pushed,
         }
 
@@ -139,6 +140,7 @@ class RayShards:
                 # Ray cannot tell an actor that is not placed yet from one that hangs.
                 state="starting" if state == "silent" else state,
                 standing_still=tuple(details.get("standing_still", ())),
+                reviewing=dict(details.get("reviewing", {})),
             )
             for number, (state, details) in enumerate(found)
         ]

@@ -17,14 +17,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NoReturn
 
-import msgspec
-
 from sendwhen.domain.changes import Changes
 from sendwhen.domain.shard import Shard
 from sendwhen.errors import Fenced
 from services.trigger.clock_pages import ClockPages
 from services.trigger.host_commits import HostCommits
 from services.trigger.host_limits import HostLimits
+from services.trigger.host_status import HostStatus
 from services.trigger.hosted_partition import HostedPartition, HostPorts
 from services.trigger.log_gaps import LogGaps
 from services.trigger.ports import (
@@ -42,21 +41,10 @@ from services.trigger.ports import (
     Why,
 )
 from services.trigger.recalling import Work, last_instant, recall
+from services.trigger.reviews import Reviews
 
 Steps = Generator[ShardRequest, Any, None]
 TICK_EVERY_MS = 5
-
-
-class HostStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How the host stands: committed position of each partition it holds, and what it has done since it started."""
-
-    owner: str
-    generation: int
-    positions: Mapping[int, int]
-    applied: int
-    commits: int
-    claims: int
-    standing_still: Sequence[int] = ()
 
 
 class ShardHost:
@@ -92,8 +80,8 @@ class ShardHost:
         self._pages = ClockPages(self._limits, commit=self._commits.commit, load=self._load, holds=self._holds)
         self._held: dict[int, HostedPartition] = {}
         self._gaps = LogGaps(missing)
-        self._now_ms = self._now_us = 0
-        self._turn_start = 0
+        self._reviews = Reviews(self._limits, owner, lambda: self._held)
+        self._now_ms = self._now_us = self._turn_start = 0
         self._entry_events = 10.0
         self._busy = 1
         self._is_behind = False
@@ -111,6 +99,7 @@ class ShardHost:
                 yield from self._turn()
             except StoreLost:
                 self._held.clear()
+                self._reviews.forget()
                 self._commits.forget()
                 self._now_ms = 0
 
@@ -124,12 +113,12 @@ class ShardHost:
             commits=self._commits.done,
             claims=self._claims,
             standing_still=self._gaps.standing_still(),
+            reviewing=self._reviews.standing(),
         )
 
     def _claim_missing(self) -> Steps:
-        missing = tuple(
-            n for n in self._partitions if n not in self._held and self._gaps.may_be_claimed(n, self._now_us)
-        )
+        absent = (number for number in self._partitions if number not in self._held)
+        missing = tuple(number for number in absent if self._gaps.may_be_claimed(number, self._now_us))
         if not missing:
             return
         answers: Mapping[int, Claimed | Refusal] = yield Claim(
@@ -151,6 +140,7 @@ class ShardHost:
         if not self._event_clock:
             yield from self._pages.know(dict.fromkeys(self._held.values(), self._now_ms), ahead=True)
             yield from self._tick()
+        yield from self._reviews.next(self._now_us)
         while work := self._next_work():
             yield from self._round(work)
         yield from self._commits.settle()
@@ -172,12 +162,13 @@ class ShardHost:
     def _block_ms(self) -> int:
         if not self._now_ms and not self._event_clock:
             return 0
+        block_ms = self._reviews.block_ms(self._limits.block_ms)
         if self._event_clock:
-            return self._limits.block_ms
+            return block_ms
         now_ms = max(self._now_ms, self._ports.now_us() // 1_000)
         dues = (held.shard.next_due_ms() for held in self._held.values())
         waits = [due_ms - now_ms for due_ms in dues if due_ms is not None]
-        return max(0, min([self._limits.block_ms, *waits]))
+        return max(0, min([block_ms, *waits]))
 
     def _take(self, answer: ReadAnswer) -> None:
         self._now_ms, self._now_us = answer.now_ms, answer.now_us

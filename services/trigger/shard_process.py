@@ -48,7 +48,12 @@ def compiled(source: bytes) -> Campaign | SendingPolicy:
     version = log_pb2.CampaignVersion.FromString(source)
     if version.sending_policy:
         return compile_policy(version.source_yaml)
-    return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)
+    return compile_campaign(
+        version.source_yaml,
+        dict(version.template_hashes),
+        version=version.version,
+        segments_yaml=version.segments_yaml,
+    )
 
 
 def fused(conditions: Sequence[Condition]) -> Fused:

@@ -1,4 +1,4 @@
--- What is one for the whole installation. Continues store_commit.lua; registers everything.
+-- What is one for the whole installation. Continues store_review.lua; registers everything.
 
 -- args: format, partitions, clock, now ms. Creates what is not there; answers what is: {format, partitions, clock}.
 local function installation(keys, args)
@@ -25,6 +25,7 @@ redis.register_function{function_name = 'NAME_tick', callback = tick, flags = {'
 redis.register_function{function_name = 'NAME_trim', callback = trim, flags = {'allow-oom'}}
 redis.register_function{function_name = 'NAME_claim', callback = claim, flags = {'allow-oom'}}
 redis.register_function{function_name = 'NAME_mark_trying', callback = mark_trying, flags = {'allow-oom'}}
+redis.register_function{function_name = 'NAME_review', callback = review, flags = {'allow-oom'}}
 redis.register_function{function_name = 'NAME_commit', callback = commit, flags = {'allow-oom'}}
 redis.register_function{function_name = 'NAME_acknowledge_outbox', callback = acknowledge_outbox, flags = {'allow-oom'}}
 redis.register_function{function_name = 'NAME_installation', callback = installation}

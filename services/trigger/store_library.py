@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-PARTS = ("store_log.lua", "store_commit.lua", "store_installation.lua")
+PARTS = ("store_log.lua", "store_commit.lua", "store_review.lua", "store_installation.lua")
 """In the order in which they use each other."""
 
 
@@ -24,6 +24,7 @@ class StoreLibrary:
     trim: str
     claim: str
     mark_trying: str
+    review: str
     commit: str
     acknowledge_outbox: str
     installation: str
@@ -42,6 +43,7 @@ def store_library() -> StoreLibrary:
         tick=name + "_tick",
         trim=name + "_trim",
         claim=name + "_claim",
+        review=name + "_review",
         mark_trying=name + "_mark_trying",
         commit=name + "_commit",
         acknowledge_outbox=name + "_acknowledge_outbox",

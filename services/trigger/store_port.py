@@ -23,9 +23,10 @@ from services.trigger.ports import (
     ReadOutbox,
     Refusal,
 )
+from services.trigger.review_port import ReviewStore
 
 
-class ShardStore(Protocol):
+class ShardStore(ReviewStore, Protocol):
     """The store as a shard uses it, one method for each request. Every method raises StoreLost."""
 
     def claim(self, request: Claim) -> Mapping[int, Claimed | Refusal]:

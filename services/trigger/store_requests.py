@@ -16,6 +16,7 @@ from services.trigger.ports import (
     Read,
     StoreRequest,
 )
+from services.trigger.review_port import ReviewCustomers
 from services.trigger.store_port import ShardStore
 
 
@@ -43,6 +44,8 @@ def carry_out(store: ShardStore, request: StoreRequest) -> object:
             answer = store.claim(request)
         case AppendTick():
             answer = store.append_tick(request)
+        case ReviewCustomers():
+            answer = store.review(request)
         case MarkTrying():
             answer = store.mark_trying(request)
         case _:

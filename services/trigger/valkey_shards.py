@@ -39,8 +39,11 @@ from services.trigger.ports import (
     Refusal,
     StoreLost,
 )
+from services.trigger.review_port import ReviewCustomers, Reviewed
 from services.trigger.store_clock import StoreClock
+from services.trigger.store_due import due_answers
 from services.trigger.store_library import store_library
+from services.trigger.store_review import reviewed
 from services.trigger.valkey_commit import TICK_BODY, commit_arguments, nonce
 from services.trigger.valkey_connection import TIMEOUT_S, Command, ValkeyConnection
 from services.trigger.valkey_library import is_already_loaded
@@ -159,24 +162,7 @@ class ValkeyShards:
     def due(self, request: Due) -> Mapping[int, DueAnswer]:
         """See the port."""
         self._check_claimed(request.up_to_ms)
-        at_most = request.customers_max
-        replies = self._call(
-            shard_rows.due_range(partition, "-inf", up_to_ms, "LIMIT", 0, at_most + 1)
-            for partition, up_to_ms in request.up_to_ms.items()
-        )
-        answers: dict[int, DueAnswer] = {}
-        for (partition, up_to_ms), reply in zip(request.up_to_ms.items(), replies, strict=True):
-            rows = shard_rows.due_rows(reply)
-            complete_to_ms = up_to_ms
-            if len(rows) > at_most:
-                cut_ms = rows[-1][0]
-                rows = [row for row in rows if row[0] < cut_ms]
-                complete_to_ms = cut_ms - 1
-                if not rows:
-                    rows = shard_rows.due_rows(self._call([shard_rows.due_range(partition, cut_ms, cut_ms)])[0])
-                    complete_to_ms = cut_ms
-            answers[partition] = DueAnswer(customers=tuple(rows), complete_to_ms=complete_to_ms)
-        return answers
+        return due_answers(request, self._call)
 
     def commit(self, request: Commit) -> Mapping[int, Refusal | None]:
         """See the port. One pipeline; the store syncs once for all of it."""
@@ -214,8 +200,7 @@ class ValkeyShards:
         self._check_claimed((request.partition,))
         head = store_keys.head(request.partition)
         fence = (request.epoch, request.owner, request.after_seq)
-        own_time = "1" if self._events_clock else ""
-        entry = (self._clock.now_ms(), nonce(), TICK_BODY, own_time)
+        entry = (self._clock.now_ms(), nonce(), TICK_BODY, "1" if self._events_clock else "")
         (reply,) = self._call([("FCALL", self._functions.tick, 1, head, *fence, *entry)])
         return shard_rows.REFUSALS.get(reply, True)
 
@@ -226,6 +211,12 @@ class ValkeyShards:
         fence = (request.epoch, request.owner, request.seq)
         (reply,) = self._call([("FCALL", self._functions.mark_trying, 1, head, *fence)])
         return shard_rows.REFUSALS[reply[0]] if reply[0] else int(reply[1])
+
+    def review(self, request: ReviewCustomers) -> Reviewed | None:
+        """See the port."""
+        self._check_claimed((request.partition,))
+        now_ms = None if self._events_clock else self._clock.now_ms()
+        return reviewed(request, self._call, self._functions.review, now_ms)
 
     def read_outbox(self, request: ReadOutbox) -> tuple[OutboxRow, ...]:
         """See the port."""
@@ -243,10 +234,9 @@ class ValkeyShards:
 
     def delete_outbox(self, request: DeleteOutbox) -> None:
         """See the port."""
-        head = store_keys.head(request.partition)
         letter = () if request.letter is None else (msgspec.msgpack.encode(request.letter),)
-        name = self._functions.acknowledge_outbox
-        self._call([("FCALL", name, 1, head, request.up_to_ordinal, request.lineage, *letter)])
+        about = (store_keys.head(request.partition), request.up_to_ordinal, request.lineage, *letter)
+        self._call([("FCALL", self._functions.acknowledge_outbox, 1, *about)])
 
     # --- connections ---
 

@@ -39,7 +39,10 @@ class YamlChecker:
             version=checked.version,
             trigger=kind_of(campaign.trigger),
             source=campaign_source(
-                version=checked.version, source_yaml=checked.source_yaml, template_hashes=checked.template_hashes
+                version=checked.version,
+                source_yaml=checked.source_yaml,
+                template_hashes=checked.template_hashes,
+                segments_yaml=checked.segments_yaml,
             ),
             templates={
                 key: TemplateText(subject=template.subject, text=template.text, html=template.html)
@@ -71,7 +74,12 @@ class YamlChecker:
             version = log_pb2.CampaignVersion.FromString(source)
         except DecodeError:
             raise Invalid("The stored campaign cannot be read.", remedy="Put it again.") from None
-        return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)
+        return compile_campaign(
+            version.source_yaml,
+            dict(version.template_hashes),
+            version=version.version,
+            segments_yaml=version.segments_yaml,
+        )
 
     def changes(self, before: bytes, after: bytes) -> Sequence[str]:
         """What differs between two sources."""

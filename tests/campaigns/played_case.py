@@ -2,7 +2,7 @@
 
 A case: ``{name, timeline: [{at, who, event, properties, attributes, happened_at}], run_until, expect: [{at, who,
 send | skip}]}``.
-``starts_at`` is the instant of 0s. Customers consent unless an event says otherwise.
+``t0`` is the instant of 0s. Customers consent unless an event says otherwise.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def ms(text: str) -> int:
 
 
 def start_ms(case: Mapping[str, Any]) -> int:
-    return round(datetime.fromisoformat(str(case.get("starts_at", STARTS_AT))).timestamp() * 1_000)
+    return round(datetime.fromisoformat(str(case.get("t0", STARTS_AT))).timestamp() * 1_000)
 
 
 def _entries(campaign: Checked, case: Mapping[str, Any], t0_ms: int) -> Iterator[Entry]:

@@ -64,6 +64,7 @@ customer: {plan: {one_of: [free, pro]}, born: date, tags: [text], note: any, add
         "customer.note > 1 && customer.note.anything.at_all == 1 && (customer.consent ? true : false)",
         "customer.orders.count >= 1.5 && has(customer.cart.value) && customer.sessions.count < 3",
         'customer.address["city"] == "Bonn" && !customer.consent && event.occurred_at < now',
+        'customer["list.newcomers"] == true && !has(customer.born)',
         "dyn(customer.plan) == 1 && customer.address != null",
     ):
         assert [p for p in said(f"'{where.replace(chr(39), chr(39) * 2)}'", catalogue) if "warning" not in p] == []

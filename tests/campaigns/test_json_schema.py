@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +14,13 @@ from ruamel.yaml.nodes import Node
 from typer.testing import CliRunner
 
 from sendwhen.campaigns.campaign_reader import CampaignReader
-from sendwhen.campaigns.json_schema import campaign_schema, catalogue_schema, schema_text, schemas
+from sendwhen.campaigns.json_schema import campaign_schema, catalogue_schema, policy_schema, schema_text, schemas
 from sendwhen.campaigns.language_table import MAPS
 from sendwhen.campaigns.words import Reader
 from sendwhen.campaigns.yaml_document import read_document
 from sendwhen.cli.campaigns import app
 from sendwhen.cli.terminal import EXIT_REFUSED
-from tests.campaigns.document import examples
+from tests.campaigns.document import PATH, examples
 from tests.campaigns.golden_cases import cases
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +78,7 @@ def test_what_the_table_refers_to_is_there() -> None:
         assert name in schema["definitions"]
 
 
-@pytest.mark.parametrize("name", ["campaign", "events", "sending"])
+@pytest.mark.parametrize("name", ["campaign", "events", "segments", "sending"])
 def test_the_committed_schema_is_what_the_table_says(name: str) -> None:
     committed = (SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8")
     assert committed == schema_text(schemas()[name]), f"sendwhen campaigns schema --of {name} > docs/schemas/…"
@@ -96,6 +97,14 @@ def test_good_campaigns_pass() -> None:
     for text in found:
         errors = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(loaded(text))]
         assert errors == [], text
+
+
+def test_the_policy_of_the_document_passes_and_a_misspelt_one_does_not() -> None:
+    validator = jsonschema.Draft7Validator(policy_schema())
+    (text,) = re.findall(r"```yaml sending\n(.*?)```", PATH.read_text(encoding="utf-8"), re.DOTALL)
+    assert not list(validator.iter_errors(loaded(text)))
+    assert list(validator.iter_errors(loaded(text.replace("holdout", "holdouts"))))
+    assert list(validator.iter_errors(loaded(text.replace("marketing:", "marketng:"))))
 
 
 @pytest.mark.parametrize(

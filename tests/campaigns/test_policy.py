@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from sendwhen.campaigns import check_lines, check_policy, compile_policy, policy_file
 from sendwhen.campaigns.json_schema import policy_schema
-from sendwhen.campaigns.policy import POLICY_WORDS
+from sendwhen.campaigns.language_table import POLICY
 from sendwhen.domain.sending_rules import Cap, Category, SendingPolicy
 from sendwhen.domain.span import Span
 from sendwhen.errors import Invalid
@@ -89,7 +89,7 @@ def test_the_schema_for_editors_knows_the_words_of_the_reader() -> None:
     validator = jsonschema.Draft7Validator(schema)
 
     assert not list(validator.iter_errors(YAML(typ="safe", pure=True).load(GOOD)))
-    assert tuple(schema["properties"]) == POLICY_WORDS
+    assert tuple(schema["properties"]) == POLICY.known
     for broken in ("cap: 1", "caps: {all: {at_most: 1}}", "holdout: all", "quiet_hours: {from: late, to: early}"):
         assert list(validator.iter_errors(YAML(typ="safe", pure=True).load(broken)))
 

@@ -10,6 +10,7 @@ from services.trigger.ports import Refusal, StoreLost, Why
 from tests.contract.commit_contract import CommitContract
 from tests.contract.identity_contract import IdentityContract
 from tests.contract.log_contract import LogContract
+from tests.contract.review_contract import ReviewContract
 from tests.contract.store_world import ChangeTuple, Owner, World, customer
 from tests.contract.waiting_contract import WaitingContract
 from tests.fakes.fixed_clock import FixedClock
@@ -44,7 +45,7 @@ class MemoryWorld(World):
         return [(row.number, row.epoch, row.owner, row.position, row.uids) for row in rows]
 
 
-class TestMemoryStore(LogContract, CommitContract, IdentityContract, WaitingContract):
+class TestMemoryStore(LogContract, CommitContract, IdentityContract, ReviewContract, WaitingContract):
     def open(self, **options: Any) -> World:
         return MemoryWorld(**options)
 

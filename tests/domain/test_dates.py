@@ -158,3 +158,31 @@ def test_a_place_in_the_order_does_not_grow_with_the_years() -> None:
     [alarm] = story.customer().alarms
     assert len(story.days()) == 40
     assert len(alarm.armed) < 20
+
+
+def test_a_customer_who_was_known_before_the_put_is_reached_by_a_review_alone() -> None:
+    campaign = on_date()
+    story = Watched(campaign, put_now=0)
+    story.is_told(day("2024-01-01"), birthday="1990-06-05")
+    story.put(campaign, day("2024-02-01"))
+    story.review(day("2024-02-02"))
+    story.review(day("2024-02-03"))
+
+    story.tick(day("2024-12-31"))
+
+    assert instants(story) == ["2024-06-05T09:00"]
+
+
+def test_an_edit_of_the_email_on_the_day_writes_nobody_twice_and_needs_no_review() -> None:
+    before, after = on_date(version="v1"), on_date(version="v2", steps=(a_send("better"),))
+    story = Watched(before, after, put_now=1)
+    story.is_told(day("2024-01-01"), birthday="1990-06-05", time_zone="Europe/Berlin")
+    looked = story.customer().looked
+    story.tick(day("2024-06-05T08:00"))
+
+    story.put(after, day("2024-06-05T08:30"))
+    story.is_told(day("2024-06-05T08:45"), time_zone="America/New_York")
+    story.tick(day("2024-12-31"))
+
+    assert instants(story) == ["2024-06-05T07:00"]
+    assert story.customer().looked == looked == story.shard.watch_mark

@@ -9,11 +9,12 @@ from sendwhen.domain.entry import CampaignPaused
 from sendwhen.domain.predicate import All, AnyOf, Not
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.span import Span
-from sendwhen.domain.steps import WaitUntilStep
+from sendwhen.domain.steps import SetStep, WaitUntilStep
 from sendwhen.domain.tally import count, instants_kept, joined, tally_name
 from sendwhen.domain.tally import counted as one_more
+from sendwhen.domain.trigger_kinds import AttributeChange
 from tests.builders import DAY_MS, T0_MS, a_match, a_send, on
-from tests.domain.watchers import Watched, at_least, counted, entering, is_, leaving, since
+from tests.domain.watchers import Watched, at_least, counted, entering, is_, leaving, since, watching
 
 MS = 1 / DAY_MS
 
@@ -317,3 +318,48 @@ def test_a_record_that_was_looked_at_is_marked_and_a_new_put_makes_it_be_looked_
 
     assert story.customer().looked not in ("", looked)
     assert story.days() == [0]
+
+
+def test_a_review_takes_note_and_then_time_alone_brings_the_customer_in() -> None:
+    lapsed = entering(counted("visit", most=0, days=10))
+    counting = a_match("visit", guard=counted("visit", most=0, days=10))
+    story = Watched(counting, lapsed, put_now=1)
+    story.does("visit", 0)
+    story.put(lapsed, 1)
+
+    story.review(2)
+    story.tick(9)
+    assert story.days() == []
+
+    story.tick(10)
+    assert story.days() == [10]
+
+
+def test_a_review_of_who_is_in_or_unknown_brings_nobody_in() -> None:
+    campaign = entering(at_least("spend", 100))
+    story = Watched(campaign, put_now=0)
+    story.is_told(0, spend=120)
+    story.put(campaign, 1)
+
+    story.review(2, "ada", "nobody")
+    story.is_told(3, spend=90)
+    story.is_told(4, spend=100)
+
+    assert story.days() == [4]
+    assert story.kept_customers() == 1
+
+
+def test_set_steps_of_one_campaign_are_seen_by_others_and_circles_end() -> None:
+    turns = [
+        watching(
+            AttributeChange(attribute="turn", after=None),
+            campaign_id=f"turn-{number}",
+            steps=(SetStep(attribute="turn", value=str(number).encode()), a_send(f"turn-{number}")),
+        )
+        for number in (1, 2)
+    ]
+    story = Watched(*turns)
+
+    story.is_told(0, turn=0)
+
+    assert 2 <= len(story.emails()) <= 16

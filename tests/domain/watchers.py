@@ -9,7 +9,7 @@ import msgspec
 
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.condition import Condition, Expression
-from sendwhen.domain.entry import Entry, EventBatch, Tick
+from sendwhen.domain.entry import Entry, EventBatch, Review, Tick
 from sendwhen.domain.predicate import History, Since, When
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.shard_limits import ShardLimits
@@ -82,6 +82,14 @@ class Watched:
 
     def tick(self, days: float) -> None:
         self.apply(Tick(seq=self.seq + 1, at_ms=T0_MS + round(days * DAY_MS)))
+
+    def review(self, days: float, *who: str) -> None:
+        """Campaigns look at customers who were known before."""
+        uids = tuple(uid_of(one) for one in who or ("ada",))
+        self.apply(Review(seq=self.seq + 1, at_ms=T0_MS + round(days * DAY_MS), uids=uids))
+
+    def kept_customers(self) -> int:
+        return len(self._live.kept.records)
 
     def does(
         self,

@@ -70,6 +70,8 @@ class MemoryPartition:
     trying_seq: int = 0
     trying_n: int = 0
     changes: int = 0
+    review_mark: str = ""
+    review_left: tuple[str, ...] = ()
     records: dict[str, bytes] = field(default_factory=dict)
     seen: dict[str, bytes] = field(default_factory=dict)
     past: dict[tuple[str, int], bytes] = field(default_factory=dict)
@@ -177,6 +179,13 @@ class MemoryPartition:
         self.trying_n = self.trying_n + 1 if self.trying_seq == seq else 1
         self.trying_seq = seq
         return self.trying_n
+
+    def review(self, mark: str, customers_max: int) -> tuple[tuple[str, ...], bool]:
+        """Who is to be named next, and whether that is all."""
+        if mark != self.review_mark:
+            self.review_mark, self.review_left = mark, tuple(self.records)
+        named, self.review_left = self.review_left[:customers_max], self.review_left[customers_max:]
+        return named, not self.review_left
 
     # --- the commit ---
 

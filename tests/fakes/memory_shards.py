@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sendwhen.chassis.clock import Clock
 from sendwhen.v1 import log_pb2
+from sendwhen.wire.entry import review_entry
 from services.trigger.delivery import entries_of
 from services.trigger.ports import (
     AppendTick,
@@ -29,6 +30,7 @@ from services.trigger.ports import (
     StoreLost,
     Why,
 )
+from services.trigger.review_port import ReviewCustomers, Reviewed
 
 if TYPE_CHECKING:
     from tests.fakes.memory_store import MemoryStore
@@ -184,6 +186,28 @@ class MemoryShards:
             lambda: self._store.partitions[request.partition].mark_trying(request.epoch, request.owner, request.seq),
             [request.partition],
         )
+
+    def review(self, request: ReviewCustomers) -> Reviewed | None:
+        """See the port. On the events' own time the time stays as it is."""
+
+        def act() -> Reviewed | None:
+            partition = self._store.partitions[request.partition]
+            if partition.fenced(request.epoch, request.owner):
+                return None
+            named, done = partition.review(request.mark, request.customers_max)
+            if named:
+                given_ms = partition.ts if self._store.events_clock else self._clock.now_ms()
+                partition.append(
+                    at_ms=self._store.log_time(given_ms),
+                    store_us=self._store.clock.now_us(),
+                    events=0,
+                    nonce=self._store.nonce(),
+                    body=review_entry(named),
+                    lag_max=0,
+                )
+            return Reviewed(customers=len(named), done=done)
+
+        return self._carry_out(act, [request.partition])
 
     def read_outbox(self, request: ReadOutbox) -> tuple[OutboxRow, ...]:
         """See the port."""

@@ -17,6 +17,7 @@ from services.trigger.valkey_waiting import ValkeyWaiting
 from tests.contract.commit_contract import CommitContract
 from tests.contract.identity_contract import IdentityContract
 from tests.contract.log_contract import LogContract
+from tests.contract.review_contract import ReviewContract
 from tests.contract.store_world import ChangeTuple, World
 from tests.contract.waiting_contract import WaitingContract
 from tests.integration.valkey_process import ValkeyServer
@@ -71,7 +72,7 @@ class ValkeyWorld(World):
         self._runner.close()
 
 
-class TestValkeyStore(LogContract, CommitContract, IdentityContract, WaitingContract):
+class TestValkeyStore(LogContract, CommitContract, IdentityContract, ReviewContract, WaitingContract):
     @pytest.fixture(autouse=True)
     def _worlds(self, valkey: ValkeyServer) -> Iterator[None]:
         self._server = valkey

@@ -380,7 +380,7 @@ class Oracle:
             past = replace(person, done=earlier, told=told(earlier))
             was = bool(earlier) and holds(rule["when"], past, now, since)
         inside = person.inside[version.trigger_order] = holds(rule["when"], person, now, since)
-        if inside != was and inside == (rule["edge"] == "enter"):
+        if inside != was and inside == (rule.get("edge", "enter") == "enter"):
             self._enter(person, now, event)
 
     def _enter(self, person: Person, now: int, event: Done | None) -> None:

@@ -144,6 +144,11 @@ def _threshold(rule: Mapping[str, Any]) -> dict[str, Any]:
     return threshold
 
 
+def _attribute_change(rule: Mapping[str, Any]) -> dict[str, Any]:
+    bounds = {word: rule[word] for word in ("from", "to") if word in rule}
+    return {"attribute": rule["attr"], **bounds}
+
+
 _KINDS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "match": lambda rule: _filter(rule["match"]),
     "absence": _absence,
@@ -157,11 +162,8 @@ _KINDS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "wait_until": lambda rule: _filter(rule["start"]),
     "nth": lambda rule: {"of": _filter(rule["of"]), "ordinal": rule["ordinal"]},
     "recency": lambda rule: {"of": _filter(rule["of"]), "for": _duration(rule["for"])},
-    "attribute_change": lambda rule: {
-        "attribute": rule["attr"],
-        **{name: rule[name] for name in ("from", "to") if name in rule},
-    },
-    "segment": lambda rule: {rule["edge"]: when_text(rule["when"], _filter)},
+    "attribute_change": _attribute_change,
+    "segment": lambda rule: {rule.get("edge", "enter"): when_text(rule["when"], _filter)},
     "session_end": lambda rule: {"of": _filter(rule["of"]), "gap": _duration(rule["gap"])},
 }
 """By kind, what stands under its word."""

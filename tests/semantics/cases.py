@@ -52,11 +52,11 @@ OPTIONS = {
     **dict.fromkeys(("sum", "average", "distinct"), WINDOW_OPTIONS | {"prop"}),
     "nth": COMMON_OPTIONS | {"of", "ordinal"},
     "recency": COMMON_OPTIONS | {"of", "for"},
+    "attribute_change": COMMON_OPTIONS | {"attr", "from", "to"},
+    "segment": COMMON_OPTIONS | {"edge", "when"},
     "delay": COMMON_OPTIONS | {"start", "for"},
     "wait_until": COMMON_OPTIONS | {"start", "until", "max", "at_max"},
     "session_end": COMMON_OPTIONS | {"of", "gap"},
-    "attribute_change": COMMON_OPTIONS | {"attr", "from", "to"},
-    "segment": COMMON_OPTIONS | {"edge", "when"},
 }
 CONTROLS = {"tick", "set", "rule_change", "merge", "delete"}
 EXPECTED_FIELDS = {"at", "who", "start", "key", "seen_at", "value"}

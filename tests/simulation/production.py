@@ -46,7 +46,12 @@ def compiled(source: bytes) -> Campaign | SendingPolicy:
     version = CampaignVersion.FromString(source)
     if version.sending_policy:
         return compile_policy(version.source_yaml)
-    return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)
+    return compile_campaign(
+        version.source_yaml,
+        dict(version.template_hashes),
+        version=version.version,
+        segments_yaml=version.segments_yaml,
+    )
 
 
 def poisonous_fuse(conditions: Sequence[Condition]) -> Fused:

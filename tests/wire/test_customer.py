@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import msgspec
+
 from sendwhen.domain.customer import Customer, Field
 from sendwhen.domain.run import TRIGGER_PHASE, Run, StartEvent
 from sendwhen.v1 import customer_pb2, decision_pb2
@@ -19,6 +21,10 @@ def test_a_customer_is_told_with_time_and_source_of_every_field_but_not_what_was
         last_seen_at_ms=10,
     )
     message = customer_message(customer, partition=3)
+    facts = msgspec.json.decode(message.facts_json)
+    assert facts["first_seen"] == "1970-01-01T00:00:00.001Z"
+    assert facts["cart"] == {"lines": [], "value": 0, "currency": None}
+    message.ClearField("facts_json")
     assert message == customer_pb2.Customer(
         uid="a" * 24,
         user_id="u",

@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendwhen.domain.decision import Decision, Kind, Send
-from sendwhen.domain.entry import CampaignArchived, CampaignPaused, CampaignPut, EventBatch, Skip, Tick, Unreadable
+from sendwhen.domain.entry import (
+    CampaignArchived,
+    CampaignPaused,
+    CampaignPut,
+    EventBatch,
+    Review,
+    Skip,
+    Tick,
+    Unreadable,
+)
 from sendwhen.domain.event import Event
 from sendwhen.domain.migrate import Migrate
 from sendwhen.domain.partition import customer_uid, routing_key
@@ -20,6 +29,7 @@ from sendwhen.wire.entry import (
     campaign_source,
     entry_of,
     event_entry,
+    review_entry,
     skip_entry,
     tick_entry,
 )
@@ -208,3 +218,9 @@ def test_what_becomes_of_open_runs_travels_with_a_put_and_nothing_where_they_fin
 
 def test_an_archived_campaign_is_an_entry() -> None:
     assert entry_of(1, 2, 3, campaign_archived_entry("x")) == CampaignArchived(seq=1, at_ms=2, campaign_id="x")
+
+
+def test_a_review_names_its_customers_in_order() -> None:
+    uids = ("a" * 24, "b" * 24)
+
+    assert entry_of(7, 70, 0, review_entry(uids)) == Review(seq=7, at_ms=70, uids=uids)

@@ -7,6 +7,7 @@ from ruamel.yaml.nodes import MappingNode, Node
 
 from sendwhen.campaigns.durations import DURATION_LIMIT_MS
 from sendwhen.campaigns.filter_reader import EVENT, EVENT_AND_START, FilterReader
+from sendwhen.campaigns.language_triggers import TRIGGER_MAPS
 from sendwhen.campaigns.trigger_readers.sequence_reader import read_steps
 from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.trigger_kinds import DAY_MS, Absence, Duration, OnRestart, Repeat, Sequence
@@ -19,8 +20,8 @@ _RESTARTS = {one.value: one for one in (OnRestart.RESET, OnRestart.KEEP, OnResta
 
 def read_absence(node: Node, filters: FilterReader) -> Absence | None:
     """The trigger; None (noted) where it is wrong."""
-    words, known = filters.words, ("start", "unless", "for", "on_restart", "at_latest", "repeat")
-    entries = words.map(node, known, required=("start", "unless", "for"), what="'absence'")
+    words = filters.words
+    entries = words.words_of(node, TRIGGER_MAPS["absence"])
     start = _start(entries.get("start"), filters)
     unless = filters.filters(entries.get("unless"), EVENT_AND_START, "unless")
     duration = _duration(entries.get("for"), filters)
@@ -47,7 +48,7 @@ def _start(node: Node | None, filters: FilterReader) -> Absence | None:
     if not is_sequence:
         event = filters.filter(node, EVENT)
         return None if event is None else Absence(start=(event,), duration=_NONE)
-    entries = words.map(node, ("sequence", "within"), required=("sequence",), what="'start'")
+    entries = words.words_of(node, TRIGGER_MAPS["start"])
     steps = read_steps(entries["sequence"], "'sequence'", filters, least=1) if "sequence" in entries else ()
     if "sequence" in entries and not steps and not words.flaws:
         words.refuse(entries["sequence"], "'sequence' is empty", "Write the events that start it, in their order.")
@@ -71,7 +72,7 @@ def _duration(node: Node | None, filters: FilterReader) -> Duration | None:
     if not isinstance(node, MappingNode):
         span = words.span(node, "for")
         return None if span is None else Duration(fixed_ms=span.ms, months=span.months)
-    entries = words.map(node, ("property", "unit", "at_most"), required=("property", "unit"), what="'for'")
+    entries = words.words_of(node, TRIGGER_MAPS["for"])
     value = filters.expression(entries.get("property"), EVENT)
     unit_ms = words.choice(entries.get("unit"), "unit", _UNITS, 1)
     at_most_ms = words.duration(entries.get("at_most"), "at_most") or DURATION_LIMIT_MS
@@ -82,7 +83,7 @@ def _repeat(node: Node | None, duration: Duration | None, filters: FilterReader)
     words = filters.words
     if node is None:
         return None
-    entries = words.map(node, ("at_most", "within"), what="'repeat'")
+    entries = words.words_of(node, TRIGGER_MAPS["repeat"])
     at_most = words.whole(entries.get("at_most"), "at_most", 2, FIRINGS_MAX)
     within = words.span(entries.get("within"), "within")
     if isinstance(node, MappingNode) and not node.value:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ruamel.yaml.nodes import MappingNode, Node
 
 from sendwhen.campaigns.filter_reader import EVENT, EVENT_AND_START, FilterReader
+from sendwhen.campaigns.language_triggers import TRIGGER_MAPS
 from sendwhen.campaigns.problem import shortened
 from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.trigger_kinds import Sequence as SequenceTrigger
@@ -16,13 +17,12 @@ from sendwhen.domain.trigger_kinds import SequenceStep
 TIMES_LIMIT = 50
 """Events of one step."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
-_STEP = ("event", "where", "times", "as")
 
 
 def read_sequence(node: Node, filters: FilterReader) -> SequenceTrigger | None:
     """The trigger; None (noted) where it is wrong. Its named steps become known to what is read later."""
     words = filters.words
-    entries = words.map(node, ("steps", "within", "repeat_last"), required=("steps",), what="'sequence'")
+    entries = words.words_of(node, TRIGGER_MAPS["sequence"])
     within = words.span(entries.get("within"), "within")
     repeat_last = words.truth(entries.get("repeat_last"), "repeat_last")
     if "steps" not in entries:
@@ -75,7 +75,7 @@ class StepsReader:
 
     def _not(self, node: Node) -> None:
         words = self.filters.words
-        entries = words.map(node, ("not",), what="A 'not'")
+        entries = words.words_of(node, TRIGGER_MAPS["not_between"])
         if "not" not in entries:
             return
         one = self.filters.filter(entries["not"], EVENT_AND_START if self.came else EVENT)
@@ -88,7 +88,7 @@ class StepsReader:
 
     def _step(self, node: Node) -> None:
         filters, words = self.filters, self.filters.words
-        entries = words.map(node, _STEP, required=("event",), what="A step of a sequence")
+        entries = words.words_of(node, TRIGGER_MAPS["step_of_sequence"])
         one = filters.filter_of(entries, EVENT_AND_START if self.came else EVENT)
         times = words.whole(entries.get("times"), "times", 1, TIMES_LIMIT) or 1
         name = self._name(entries.get("as"))

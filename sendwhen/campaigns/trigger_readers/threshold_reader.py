@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ruamel.yaml.nodes import Node
 
 from sendwhen.campaigns.filter_reader import EVENT, FilterReader
+from sendwhen.campaigns.language_triggers import TRIGGER_MAPS
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.span import Span
 from sendwhen.domain.trigger_kinds import Fire, Measure, Threshold
@@ -17,13 +18,10 @@ COUNT_LIMIT = ShardLimits().window_events
 
 def read_threshold(measure: Measure) -> Callable[[Node, FilterReader], Threshold | None]:
     """The reader of one of them."""
-    counts = measure is Measure.COUNT
 
     def read(node: Node, filters: FilterReader) -> Threshold | None:
         words = filters.words
-        known = ("of", *(() if counts else ("value",)), "at_least", "sliding", "tumbling", "fire")
-        required = ("of", "at_least") if counts else ("of", "value", "at_least")
-        entries = words.map(node, known, required=required, what=f"'{measure.value}'")
+        entries = words.words_of(node, TRIGGER_MAPS[measure.value])
         of = filters.filter(entries["of"], EVENT) if "of" in entries else None
         value = filters.expression(entries.get("value"), EVENT)
         if measure in (Measure.COUNT, Measure.DISTINCT):

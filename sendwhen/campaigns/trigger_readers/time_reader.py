@@ -5,6 +5,7 @@ from __future__ import annotations
 from ruamel.yaml.nodes import Node
 
 from sendwhen.campaigns.filter_reader import EVENT, FilterReader
+from sendwhen.campaigns.language_triggers import TRIGGER_MAPS
 from sendwhen.domain.trigger_kinds import Nth, QuietThen, Recency, SessionEnd
 
 ORDINAL_LIMIT = 1_000_000
@@ -13,8 +14,8 @@ ORDINAL_LIMIT = 1_000_000
 
 def read_quiet_then(node: Node, filters: FilterReader) -> QuietThen | None:
     """The trigger; None (noted) where it is wrong."""
-    words, known = filters.words, ("quiet_of", "for", "then")
-    entries = words.map(node, known, required=known, what="'quiet_then'")
+    words = filters.words
+    entries = words.words_of(node, TRIGGER_MAPS["quiet_then"])
     quiet_of = filters.filter(entries["quiet_of"], EVENT) if "quiet_of" in entries else None
     quiet = words.span(entries.get("for"), "for")
     then = filters.filter(entries["then"], EVENT) if "then" in entries else None
@@ -25,8 +26,8 @@ def read_quiet_then(node: Node, filters: FilterReader) -> QuietThen | None:
 
 def read_nth(node: Node, filters: FilterReader) -> Nth | None:
     """The same."""
-    words, known = filters.words, ("of", "ordinal")
-    entries = words.map(node, known, required=known, what="'nth'")
+    words = filters.words
+    entries = words.words_of(node, TRIGGER_MAPS["nth"])
     of = filters.filter(entries["of"], EVENT) if "of" in entries else None
     ordinal = words.whole(entries.get("ordinal"), "ordinal", 1, ORDINAL_LIMIT)
     return None if of is None or ordinal is None else Nth(of=of, ordinal=ordinal)
@@ -34,8 +35,8 @@ def read_nth(node: Node, filters: FilterReader) -> Nth | None:
 
 def read_recency(node: Node, filters: FilterReader) -> Recency | None:
     """The same."""
-    words, known = filters.words, ("of", "for")
-    entries = words.map(node, known, required=known, what="'recency'")
+    words = filters.words
+    entries = words.words_of(node, TRIGGER_MAPS["recency"])
     of = filters.filter(entries["of"], EVENT) if "of" in entries else None
     since = words.span(entries.get("for"), "for")
     return None if of is None or since is None else Recency(of=of, since=since)
@@ -43,8 +44,8 @@ def read_recency(node: Node, filters: FilterReader) -> Recency | None:
 
 def read_session_end(node: Node, filters: FilterReader) -> SessionEnd | None:
     """The same."""
-    words, known = filters.words, ("of", "gap")
-    entries = words.map(node, known, required=known, what="'session_end'")
+    words = filters.words
+    entries = words.words_of(node, TRIGGER_MAPS["session_end"])
     of = filters.filter(entries["of"], EVENT) if "of" in entries else None
     gap = words.span(entries.get("gap"), "gap")
     return None if of is None or gap is None else SessionEnd(of=of, gap=gap)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 
 from sendwhen.domain.calendar import (
-    UTC_ZONE,
     Day,
     Zone,
     anniversary,
@@ -14,8 +13,8 @@ from sendwhen.domain.calendar import (
     day_there,
     shifted,
     year_of,
-    zone_named,
 )
+from sendwhen.domain.local_clock import zone_of
 from sendwhen.domain.properties import read_value
 from sendwhen.domain.run import Run
 from sendwhen.domain.trigger_kinds import DateOf
@@ -46,6 +45,11 @@ class DateLogic(EventlessLogic):
         next_ms = self._next_ms(sight, now_ms, fired_day) or 0
         return Look(_encode((next_ms, fired_day)) if next_ms or fired_day else b"", fires, next_ms or None)
 
+    def join(self, own: bytes, other: bytes) -> bytes:
+        """What comes next follows from the joined customer; neither has the same day twice."""
+        (next_ms, day), (_, other_day) = _decode(own), _decode(other)
+        return _encode((next_ms, max(day, other_day)))
+
     def because(self, run: Run) -> str:  # noqa: ARG002 - it is time that does it
         """Why it fires."""
         trigger = self._trigger
@@ -58,7 +62,7 @@ class DateLogic(EventlessLogic):
         return f"it is {beside}“{trigger.attribute}”"
 
     def _next_ms(self, sight: Sight, from_ms: int, fired_day: int) -> int | None:
-        zone = self._zone(sight, from_ms)
+        zone = zone_of(self._trigger.at, sight.now, sight.policy_zone)
         day = self._date(sight, zone)
         if day is None:
             return None
@@ -75,17 +79,12 @@ class DateLogic(EventlessLogic):
         instants = [day_minute_ms(there, self._trigger.at.minute, zone) for there in coming]
         return min((instant for instant in instants if instant >= from_ms), default=None)
 
-    def _zone(self, sight: Sight, now_ms: int) -> Zone:
-        at = self._trigger.at
-        named = None if at.zone is None else at.zone.value(None, sight.now.customer, None, now_ms)
-        return (zone_named(named) if isinstance(named, str) else None) or zone_named(at.fallback_zone) or UTC_ZONE
-
     def _date(self, sight: Sight, zone: Zone) -> Day | None:
         field = sight.fields.get(self._trigger.attribute)
         return None if field is None or not field.value else date_in(read_value(field.value), zone)
 
     def _day_of(self, at_ms: int, sight: Sight) -> int:
-        return _number(day_there(at_ms, self._zone(sight, at_ms)))
+        return _number(day_there(at_ms, zone_of(self._trigger.at, sight.now, sight.policy_zone)))
 
 
 def _number(day: Day) -> int:

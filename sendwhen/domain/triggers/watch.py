@@ -17,12 +17,14 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         now, before: What may be asked of the customer; ``before`` is None for one who is new.
         fields, fields_before: The attributes.
+        policy_zone: Time zone of customers of whom none is known.
     """
 
     now: Asked
     before: Asked | None
     fields: Mapping[str, Field]
     fields_before: Mapping[str, Field]
+    policy_zone: str = "UTC"
 
 
 class Look(msgspec.Struct, frozen=True, gc=False):

@@ -18,6 +18,7 @@ from sendwhen.domain.run import Run
 from sendwhen.domain.trigger_kinds import Absence
 from services.trigger.explain.grounds import listens_to, unmet
 from services.trigger.explain.past import FOR_EVER_MS
+from services.trigger.explain.watching import never_fired
 from services.trigger.explain.words import at
 from services.trigger.front_ports import SentEmail
 
@@ -108,7 +109,7 @@ def explain(
     ]
     told += _remembered(campaign, customer)
     if not decisions and not waiting:
-        told += _never_entered(campaign, customer, until_ms)
+        told += never_fired(campaign, customer) or _never_entered(campaign, customer, until_ms)
     if paused:
         told.append("The campaign is paused: nothing starts, and what falls due is skipped.")
     return told
