@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 from rich.markup import escape
 
-from sendwhen.campaigns import campaign_folders, read_folder
+from sendwhen.campaigns import campaign_folders, policy_file, read_folder
 from sendwhen.campaigns.folder import CASES_NAME
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, instant, out, run
@@ -56,13 +56,15 @@ def plan(
     """Show what putting campaigns would change, and what would become of the people who wait. Changes nothing."""
     targets = targets_of(context)
     refused = False
-    for campaign in campaign_folders(folder):
+    policy = policy_file(folder)
+    for campaign in [*([policy] if policy else []), *campaign_folders(folder)]:
         request = PlanCampaignRequest(source=source_of(campaign))
         answer = run(ask_trigger(targets, lambda trigger: trigger.PlanCampaign(request, timeout=COUNT_S)))  # noqa: B023 - asked at once
         for problem in answer.problems:
             mark = "warning: " if problem.warning else ""
-            place = f"{campaign}/{problem.file}:{problem.line}:{problem.column}"
-            err.print(f"{place}: {mark}{problem.problem}. {problem.remedy}", markup=False)
+            place = campaign.parent if campaign is policy else campaign
+            at = f"{place}/{problem.file}:{problem.line}:{problem.column}"
+            err.print(f"{at}: {mark}{problem.problem}. {problem.remedy}", markup=False)
         if any(not problem.warning for problem in answer.problems):
             refused = True
         else:
@@ -117,7 +119,8 @@ def source_of(campaign: Path) -> CampaignSource:
 
 
 def _show(answer: PlanCampaignResponse) -> None:
-    name = escape(answer.campaign_id)
+    of_policy = answer.campaign_id == SENDING_ID
+    name = "sending policy" if of_policy else escape(answer.campaign_id)
     if not answer.version_in_force:
         out.print(f"[bold]{name}[/]  none is in force; version {answer.version} would be new")
     elif answer.version_in_force == answer.version:
@@ -128,6 +131,8 @@ def _show(answer: PlanCampaignResponse) -> None:
         out.print(f"  {change}", markup=False)
     if answer.version_in_force not in ("", answer.version) and not answer.changes:
         out.print("  Only layout or comments differ.")
+    if of_policy:
+        return  # it counts for everybody from then on: nobody waits in a version of it
     if not answer.waiting:
         out.print("  Nobody waits.")
         return

@@ -9,6 +9,7 @@ import msgspec
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.migrate import Migrate
 from sendwhen.domain.places import phase_in
+from sendwhen.domain.sending_rules import SENDING_ID
 from sendwhen.errors import Precondition
 from services.trigger.campaigns import Campaigns, Standing
 from services.trigger.front_ports import CampaignChecker, CheckedCampaign, Problem
@@ -69,6 +70,8 @@ class EditDesk:
         return await self._campaigns.put(files, migrate)
 
     async def _waiting(self, checked: CheckedCampaign) -> tuple[Sequence[tuple[Waiting, bool]], bool]:
+        if checked.campaign_id == SENDING_ID:
+            return (), False  # nobody is pinned to a policy
         new: Campaign = self._checker.campaign(checked.source)
         found, estimated = await self._count.count(checked.campaign_id)
         return [(one, phase_in(new, one.place) is not None) for one in found], estimated
