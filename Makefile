@@ -71,6 +71,14 @@ kills: setup ## Kill real processes under load (ROUNDS=… SEED=… APART=1)
 semantics: setup ## Run neutral trigger cases (CASES=file) through the production domain
 	$(PYTHON) -m tests.semantics $(CASES)
 
+.PHONY: fuzz
+fuzz: setup ## Compare the domain with its oracle for long (SECONDS=… SEED=…)
+	$(PYTHON) -m tests.oracle fuzz --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
+.PHONY: mutants
+mutants: setup ## Show that defects built into the domain are told from its oracle
+	$(PYTHON) -m tests.oracle mutants
+
 .PHONY: protos
 protos: setup ## Regenerate sendwhen/v1 from protos/ (commit the result)
 	PATH=$$(pwd)/.venv/bin:$$PATH $(PYTHON) -m grpc_tools.protoc -I protos --python_out=$(STUBS) --pyi_out=$(STUBS) $(PROTOS)

@@ -11,6 +11,8 @@ import msgspec
 from sendwhen.chassis.days import day_of
 from sendwhen.domain.changes import Changes
 from sendwhen.domain.decision import Kind, Send
+from sendwhen.domain.facts import NAMES as FACTS
+from sendwhen.domain.properties import read_parts
 
 _SKIPS = (Kind.SKIPPED, Kind.REFUSED)
 
@@ -20,7 +22,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=Tru
 
     Attributes:
         due_at_ms: When.
-        content: Hash of the template and of all that it would have been filled with.
+        content: Hash of the template and of what it would have been filled with, but for what follows from events in
+            general (cart, orders, sessions and the like).
     """
 
     due_at_ms: int
@@ -37,7 +40,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=Tru
 def sent_of(send: Send) -> Sent:
     """An email as decided."""
     digest = blake2b(send.template_hash.encode(), digest_size=8)
-    digest.update(send.context)
+    digest.update(_told(send.context))
     return Sent(
         due_at_ms=send.due_at_ms,
         campaign_id=send.campaign_id,
@@ -49,6 +52,13 @@ def sent_of(send: Send) -> Sent:
         content=digest.hexdigest(),
         reason=send.reason,
     )
+
+
+def _told(context: bytes) -> bytes:
+    """What was told of events and customer. What follows from events that nobody listens to is not known here."""
+    parts = read_parts(context)
+    customer = {name: msgspec.Raw(value) for name, value in read_parts(parts["customer"]).items() if name not in FACTS}
+    return msgspec.json.encode({**{name: msgspec.Raw(value) for name, value in parts.items()}, "customer": customer})
 
 
 class Sums(msgspec.Struct, kw_only=True):

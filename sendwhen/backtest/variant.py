@@ -16,7 +16,7 @@ from sendwhen.campaigns import (
     check_policy,
     compile_campaign,
     compile_policy,
-    policy_file,
+    policy_for,
     read_folder,
 )
 from sendwhen.domain.campaign import Campaign
@@ -42,9 +42,14 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
 
     puts: tuple[Put, ...]
 
+    def under_policy_of(self, other: Variant) -> Variant:
+        """The same campaigns under the sending policy of another variant."""
+        policy = tuple(put for put in other.puts if put.campaign_id == SENDING_ID)
+        return Variant(puts=(*policy, *(put for put in self.puts if put.campaign_id != SENDING_ID)))
+
 
 def read_variant(folder: Path) -> Variant:
-    """The campaigns of a folder, with the sending policy beside them.
+    """The campaigns of a folder of them, or of a campaign's, with the sending policy beside them.
 
     Raises:
         Invalid: Something is wrong with one of them; the message names every place.
@@ -56,7 +61,10 @@ def read_variant(folder: Path) -> Variant:
         problems += [f"{one}/{problem}" for problem in checked.problems if not problem.warning]
         if checked.campaign is not None:
             source = campaign_source(
-                version=checked.version, source_yaml=checked.source_yaml, template_hashes=checked.template_hashes
+                version=checked.version,
+                source_yaml=checked.source_yaml,
+                template_hashes=checked.template_hashes,
+                segments_yaml=checked.segments_yaml,
             )
             puts.append(Put(campaign_id=checked.campaign.campaign_id, version=checked.version, source=source))
     names = [put.campaign_id for put in puts]
@@ -72,13 +80,13 @@ def read_variant(folder: Path) -> Variant:
 
 
 def _policy(folder: Path) -> tuple[list[Put], list[str]]:
-    file = policy_file(folder)
+    file = policy_for(folder)
     if file is None:
         return [], []
     source_yaml = file.read_bytes()
     checked = check_policy(source_yaml)
     if checked.policy is None:
-        return [], [f"{folder}/{problem}" for problem in checked.problems if not problem.warning]
+        return [], [f"{file.parent}/{problem}" for problem in checked.problems if not problem.warning]
     source = policy_source(version=checked.version, source_yaml=source_yaml)
     return [Put(campaign_id=SENDING_ID, version=checked.version, source=source)], []
 
@@ -124,4 +132,9 @@ def campaign_of(source: bytes) -> Campaign | SendingPolicy:
     version = log_pb2.CampaignVersion.FromString(source)
     if version.sending_policy:
         return compile_policy(version.source_yaml)
-    return compile_campaign(version.source_yaml, dict(version.template_hashes), version=version.version)
+    return compile_campaign(
+        version.source_yaml,
+        dict(version.template_hashes),
+        version=version.version,
+        segments_yaml=version.segments_yaml,
+    )

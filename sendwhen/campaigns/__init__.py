@@ -2,7 +2,7 @@
 
 from sendwhen.campaigns.checker import Checked, check, check_lines, compile_campaign
 from sendwhen.campaigns.conditions import compile_condition, compile_expression, fuse
-from sendwhen.campaigns.folder import POLICY_NAME, CampaignFiles, campaign_folders, policy_file, read_folder
+from sendwhen.campaigns.folder import POLICY_NAME, CampaignFiles, campaign_folders, policy_file, policy_for, read_folder
 from sendwhen.campaigns.liquid_environment import MissingValue
 from sendwhen.campaigns.policy import CheckedPolicy, check_policy, compile_policy
 from sendwhen.campaigns.problem import Problem
@@ -28,6 +28,7 @@ __all__ = [
     "compile_policy",
     "fuse",
     "policy_file",
+    "policy_for",
     "read_folder",
     "render",
     "template_hash",

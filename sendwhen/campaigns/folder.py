@@ -144,5 +144,11 @@ def policy_file(path: str | Path) -> Path | None:
     return file if file.is_file() and not (Path(path) / YAML_NAME).exists() else None
 
 
+def policy_for(path: str | Path) -> Path | None:
+    """The sending policy that counts for a campaign's folder, or for a folder of such folders."""
+    folder = Path(path)
+    return policy_file(folder.resolve().parent if (folder / YAML_NAME).exists() else folder)
+
+
 def _problem(file: str, problem: str, remedy: str) -> Problem:
     return Problem(file=file, problem=problem, remedy=remedy)

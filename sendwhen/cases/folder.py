@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from sendwhen.campaigns import check, read_folder
+from sendwhen.campaigns import CheckedPolicy, check, check_policy, policy_for, read_folder
 from sendwhen.campaigns.folder import CASES_NAME
 from sendwhen.cases.case import Case
 from sendwhen.cases.case_reader import read_cases
@@ -39,7 +39,7 @@ class FolderResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def play_folder(folder: Path, *, clock_s: Callable[[], float], only: str = "") -> FolderResult:
-    """Play a campaign's cases, or those whose name contains ``only``.
+    """Play a campaign's cases, or those whose name contains ``only``, under the sending policy beside its folder.
 
     Args:
         folder: The campaign's.
@@ -55,8 +55,11 @@ def play_folder(folder: Path, *, clock_s: Callable[[], float], only: str = "") -
     campaign = checked.campaign
     if content is None:
         return FolderResult(folder=folder, name=campaign.campaign_id, has_cases=False)
+    policy, of_policy = _policy(folder)
+    if of_policy:
+        return FolderResult(folder=folder, name=campaign.campaign_id, has_cases=True, problems=of_policy)
     cases = read_cases(content, templates=_templates(campaign))
-    player = Player(checked)
+    player = Player(checked, beside=policy)
     verdicts = [_played(player, case, clock_s) for case in cases.cases if only in case.name]
     return FolderResult(
         folder=folder,
@@ -76,6 +79,17 @@ def case_problems(folder: Path) -> tuple[str, ...]:
         return ()
     cases = read_cases(content, templates=_templates(campaign))
     return tuple(f"{folder}/{problem}" for problem in cases.problems)
+
+
+def _policy(folder: Path) -> tuple[tuple[CheckedPolicy, ...], tuple[str, ...]]:
+    """The policy that counts for a campaign, if there is one, and what is wrong with it."""
+    file = policy_for(folder)
+    if file is None:
+        return (), ()
+    checked = check_policy(file.read_bytes())
+    if checked.policy is None:
+        return (), tuple(f"{file.parent}/{problem}" for problem in checked.problems if not problem.warning)
+    return (checked,), ()
 
 
 def _templates(campaign: Campaign) -> set[str]:

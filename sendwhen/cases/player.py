@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from zlib import crc32
 
 import msgspec
 
-from sendwhen.campaigns import Checked, fuse
+from sendwhen.campaigns import Checked, CheckedPolicy, fuse
 from sendwhen.cases.case import Case, Customer, Occurrence
 from sendwhen.cases.virtual_time import VirtualTime
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch
 from sendwhen.domain.event import Event
+from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
 
 INTRODUCED: Final = "Customer Described"
 """Name of the event by which customers that a case describes become known."""
@@ -43,15 +44,19 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Player:
-    """Plays cases of a campaign that was checked, and found well."""
+    """Plays cases of a campaign that was checked, and found well.
 
-    def __init__(self, checked: Checked) -> None:
+    ``beside``: what else is in force, and was found well too: the sending policy, other campaigns.
+    """
+
+    def __init__(self, checked: Checked, *, beside: Sequence[Checked | CheckedPolicy] = ()) -> None:
         assert checked.campaign is not None
-        self._campaign = checked.campaign
-        self._time = VirtualTime(compile_campaign=self._compiled, fuse=fuse)
-
-    def _compiled(self, source: bytes) -> Campaign:  # noqa: ARG002 - there is one campaign, compiled already
-        return self._campaign
+        self._campaign_id = checked.campaign.campaign_id
+        # The policy before the campaign, so that it never acts without it. All are compiled already: a number will do
+        # for a source.
+        self._in_force = {b"%d" % number: _compiled(one) for number, one in enumerate((*beside, checked))}
+        self._versions = [one.version for one in (*beside, checked)]
+        self._time = VirtualTime(compile_campaign=self._in_force.__getitem__, fuse=fuse)
 
     def play(self, case: Case) -> tuple[Outcome, ...]:
         """All that is decided, in order."""
@@ -60,10 +65,9 @@ class Player:
         return tuple(_outcome(decision, names[uid], case.t0_ms) for uid, decision in decided)
 
     def _entries(self, case: Case) -> Iterator[Entry]:
-        campaign = self._campaign
-        yield CampaignPut(
-            seq=0, at_ms=case.t0_ms, campaign_id=campaign.campaign_id, version=campaign.version, source=b"the campaign"
-        )
+        for (source, one), version in zip(self._in_force.items(), self._versions, strict=True):
+            name = SENDING_ID if isinstance(one, SendingPolicy) else one.campaign_id
+            yield CampaignPut(seq=0, at_ms=case.t0_ms, campaign_id=name, version=version, source=source)
         for customer in case.customers.values():
             if customer.described:
                 yield _batch(case, Occurrence(at_ms=0, event=INTRODUCED), customer, "described", customer.attributes)
@@ -71,12 +75,18 @@ class Player:
         for number, line in enumerate(case.timeline):
             if line.pause is not None:
                 at_ms = case.t0_ms + line.at_ms
-                yield CampaignPaused(seq=0, at_ms=at_ms, campaign_id=campaign.campaign_id, paused=line.pause)
+                yield CampaignPaused(seq=0, at_ms=at_ms, campaign_id=self._campaign_id, paused=line.pause)
                 continue
             customer = case.customers[line.who]
             attributes = line.attributes if line.who in met else {**customer.attributes, **line.attributes}
             met.add(line.who)
             yield _batch(case, line, customer, f"line-{number}", attributes)
+
+
+def _compiled(checked: Checked | CheckedPolicy) -> Campaign | SendingPolicy:
+    compiled = checked.campaign if isinstance(checked, Checked) else checked.policy
+    assert compiled is not None
+    return compiled
 
 
 def _batch(case: Case, line: Occurrence, customer: Customer, name: str, attributes: Mapping[str, Any]) -> EventBatch:

@@ -12,6 +12,7 @@ from sendwhen.domain.changes import Changes
 from sendwhen.domain.condition import Fuse
 from sendwhen.domain.decision import Decision
 from sendwhen.domain.entry import Entry, EventBatch, Tick, Unreadable
+from sendwhen.domain.sending_rules import SendingPolicy
 from sendwhen.domain.shard import Shard
 
 _FOR_EVER_MS: Final = 2**60
@@ -25,7 +26,9 @@ Decided = tuple[str, Decision]
 class VirtualTime:
     """Plays histories through the production domain, one after the other, each from nothing."""
 
-    def __init__(self, *, compile_campaign: Callable[[bytes], Campaign], fuse: Fuse, event_clock: bool = False) -> None:
+    def __init__(
+        self, *, compile_campaign: Callable[[bytes], Campaign | SendingPolicy], fuse: Fuse, event_clock: bool = False
+    ) -> None:
         self._shard = Shard(
             partition=0, send_key=_SEND_KEY, compile_campaign=compile_campaign, fuse=fuse, event_clock=event_clock
         )

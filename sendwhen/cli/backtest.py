@@ -103,13 +103,15 @@ def _run(
     from sendwhen.backtest.variant import logged_variant, read_variant
     from sendwhen.backtest.workers import OwnProcess, Processes
 
-    other = None
-    if against is not None:
-        named = Path(against)
-        other = read_variant(named) if named.is_dir() else logged_variant(Archive(open_files(location)), against)
+    variant, other = read_variant(folder), None
+    if against is not None and Path(against).is_dir():
+        other = read_variant(Path(against))
+    elif against is not None:
+        # What is compared is the campaign: both versions under the same policy.
+        other = logged_variant(Archive(open_files(location)), against).under_policy_of(variant)
     plan = Plan(
         location=location,
-        variant=read_variant(folder),
+        variant=variant,
         against=other,
         from_ms=None if span[0] is None else instant_ms(span[0]),
         to_ms=None if span[1] is None else instant_ms(span[1]),

@@ -62,10 +62,9 @@ def plan(
         answer = run(ask_trigger(targets, lambda trigger: trigger.PlanCampaign(request, timeout=COUNT_S)))  # noqa: B023 - asked at once
         for problem in answer.problems:
             mark = "warning: " if problem.warning else ""
-            place = (
-                f"{campaign.parent if campaign is policy else campaign}/{problem.file}:{problem.line}:{problem.column}"
-            )
-            err.print(f"{place}: {mark}{problem.problem}. {problem.remedy}", markup=False)
+            place = campaign.parent if campaign is policy else campaign
+            at = f"{place}/{problem.file}:{problem.line}:{problem.column}"
+            err.print(f"{at}: {mark}{problem.problem}. {problem.remedy}", markup=False)
         if any(not problem.warning for problem in answer.problems):
             refused = True
         else:
@@ -120,8 +119,8 @@ def source_of(campaign: Path) -> CampaignSource:
 
 
 def _show(answer: PlanCampaignResponse) -> None:
-    policy = answer.campaign_id == SENDING_ID
-    name = "sending policy" if policy else escape(answer.campaign_id)
+    of_policy = answer.campaign_id == SENDING_ID
+    name = "sending policy" if of_policy else escape(answer.campaign_id)
     if not answer.version_in_force:
         out.print(f"[bold]{name}[/]  none is in force; version {answer.version} would be new")
     elif answer.version_in_force == answer.version:
@@ -132,8 +131,8 @@ def _show(answer: PlanCampaignResponse) -> None:
         out.print(f"  {change}", markup=False)
     if answer.version_in_force not in ("", answer.version) and not answer.changes:
         out.print("  Only layout or comments differ.")
-    if policy:
-        return  # it counts for everybody at once; nobody waits in it
+    if of_policy:
+        return  # it counts for everybody from then on: nobody waits in a version of it
     if not answer.waiting:
         out.print("  Nobody waits.")
         return

@@ -24,6 +24,9 @@ def play(
 ) -> None:
     """Play the cases beside campaigns (cases.yaml) in virtual time. Needs no running sendwhen, sends nothing."""
     results = [play_folder(one, clock_s=time.perf_counter, only=only) for one in campaign_folders(folder)]
+    # What is wrong with a file that belongs to all of them is said once.
+    for problem in dict.fromkeys(problem for result in results for problem in result.problems):
+        err.print(problem, markup=False)
     for result in results:
         _show(result)
     if junit is not None:
@@ -44,8 +47,6 @@ def play(
 
 
 def _show(result: FolderResult) -> None:
-    for problem in result.problems:
-        err.print(problem, markup=False)
     if not result.has_cases and not result.problems:
         out.print(f"{result.folder}: no cases", markup=False)
     for verdict in result.verdicts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 from msgspec.structs import replace
 
 from sendwhen.domain.asking import holds, said
@@ -17,6 +19,8 @@ from sendwhen.domain.run import EVENT_TIME, next_run_id
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.steps import Otherwise, SendStep, WaitUntilStep
 from sendwhen.domain.walking import Walking, next_look_ms
+
+_PLACE_MAX = 64
 
 
 class Passage:
@@ -70,15 +74,11 @@ class Passage:
         due_at_ms = plan.logic.due_again_at_ms(run, now_ms)
         if due_at_ms is None or plan.campaign.reentry is Reentry.ONCE:
             return
-        # The place of the first arming stays a part of each, so that places do not grow with every firing.
-        mark = (EVENT_TIME,) if plan.on_event_time else ()
-        first = run.armed[len(mark) :]
-        first = first[3:-1] if run.occurrence else first
         again = replace(
             run,
             run_id=next_run_id(run.run_id),
             due_at_ms=due_at_ms + plan.grace_ms,
-            armed=(*mark, course.moment.seq, run.due_at_ms, 0, *first, 1),
+            armed=_behind(course.armed, run.run_id),
             occurrence=run.occurrence + 1,
         )
         open_run(course, again, self._limits.runs, out)
@@ -118,3 +118,12 @@ class Passage:
                 winner = plan.campaign.campaign_id
             if outcome is not Outcome.HELD:
                 self.walk(rival, run.phase + 1, out)
+
+
+def _behind(armed: tuple[int, ...], run: str) -> tuple[int, ...]:
+    """The place behind all that the steps of a firing arm.
+
+    It tells the order of all armings before it, so it grows with each repetition; a very long one is cut and told from
+    others by the name of its run.
+    """
+    return (*armed, 1) if len(armed) < _PLACE_MAX else (*armed[:_PLACE_MAX], crc32(run.encode()))

@@ -53,6 +53,10 @@ class Plan:
         self.event_names = frozenset((*self.starts, *self.event_names_that_end_runs()))
         self.trigger_text = written((campaign.trigger, campaign.per, campaign.grace_ms))
 
+    def continues(self, before: Plan | None) -> bool:
+        """Its trigger goes on with what that of another version remembers, as they are the same."""
+        return before is not None and before.trigger_text == self.trigger_text
+
     def watched(self) -> Iterable[When]:
         """What is asked of the customer without an event being looked for."""
         if isinstance(self.campaign.trigger, Segment):

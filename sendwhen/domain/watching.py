@@ -131,9 +131,9 @@ class Watching:
     ) -> None:
         campaign = plan.campaign
         memory = customer.memory(campaign.campaign_id)
-        before = self._book.plan(campaign.campaign_id, memory.trigger_version)
-        goes_on = before is not None and before.trigger_text == plan.trigger_text
-        seen = watch.look(memory.trigger if goes_on else b"", sight)
+        # Another version goes on with what was seen where its trigger is the same: it would take who enters for inside.
+        known = plan.continues(self._book.plan(campaign.campaign_id, memory.trigger_version))
+        seen = watch.look(memory.trigger if known else b"", sight)
         if (seen.memory, campaign.version) != (memory.trigger, memory.trigger_version) and (
             seen.memory or memory.trigger
         ):

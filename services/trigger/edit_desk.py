@@ -71,7 +71,7 @@ class EditDesk:
 
     async def _waiting(self, checked: CheckedCampaign) -> tuple[Sequence[tuple[Waiting, bool]], bool]:
         if checked.campaign_id == SENDING_ID:
-            return [], False  # nobody waits in a policy: it counts for all runs at once
+            return (), False  # nobody is pinned to a policy
         new: Campaign = self._checker.campaign(checked.source)
         found, estimated = await self._count.count(checked.campaign_id)
         return [(one, phase_in(new, one.place) is not None) for one in found], estimated

@@ -19,6 +19,7 @@ from services.trigger.front_ports import CheckedCampaign, Problem, TemplateText
 
 SENDING_POLICY = "sending_policy"
 """In the place of a trigger's kind."""
+_NO_SEGMENTS = b"segments: {}"
 
 
 class YamlChecker:
@@ -86,6 +87,7 @@ class YamlChecker:
         old, new = log_pb2.CampaignVersion.FromString(before), log_pb2.CampaignVersion.FromString(after)
         return [
             *differences(old.source_yaml, new.source_yaml),
+            *differences(old.segments_yaml or _NO_SEGMENTS, new.segments_yaml or _NO_SEGMENTS),
             *template_differences(dict(old.template_hashes), dict(new.template_hashes)),
         ]
 

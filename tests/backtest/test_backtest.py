@@ -15,8 +15,9 @@ from sendwhen.archive.compaction import compact_before
 from sendwhen.archive.local_files import LocalFiles
 from sendwhen.backtest import history
 from sendwhen.backtest.run import Plan, Progress, run_backtest
-from sendwhen.backtest.variant import read_variant
+from sendwhen.backtest.variant import Variant, campaign_of, read_variant
 from sendwhen.backtest.workers import OwnProcess, Processes
+from sendwhen.campaigns import check, read_folder
 from sendwhen.domain.sending_rules import SENDING_ID
 from sendwhen.errors import Invalid, NotFound
 from sendwhen.wire.entry import skip_entry
@@ -24,6 +25,7 @@ from tests.backtest.pasts import CART, JOURNEY, POLICY, THANKS, a_past, a_varian
 from tests.builders import DAY_MS, T0_MS
 
 Row = dict[str, str]
+IN_SEGMENT = "campaign: cart\ntrigger: {match: {event: A}}\nguard: {segment: vip}\nsteps: [{send: hi}]\n"
 
 
 def emails(folder: Path) -> list[Row]:
@@ -75,9 +77,25 @@ def test_the_policy_beside_the_campaigns_is_tried_with_them(tmp_path: Path) -> N
     (tmp_path / "sending.yaml").write_text(POLICY)
 
     assert [put.campaign_id for put in read_variant(tmp_path).puts] == [SENDING_ID, "cart"]
+    assert read_variant(tmp_path / "cart") == read_variant(tmp_path)
+    alone = Variant(puts=read_variant(tmp_path).puts[1:])
+    assert alone.under_policy_of(read_variant(tmp_path)) == read_variant(tmp_path)
+    assert read_variant(tmp_path).under_policy_of(alone) == alone
     (tmp_path / "sending.yaml").write_text("caps: 3")
     with pytest.raises(Invalid, match=r"sending.yaml:1:7: 'caps' must be a map"):
         read_variant(tmp_path)
+
+
+def test_segments_beside_the_campaigns_are_tried_with_them(tmp_path: Path) -> None:
+    (tmp_path / "cart").mkdir()
+    for name, content in {"campaign.yaml": IN_SEGMENT, "hi.text.liquid": "Hi", "hi.subject.liquid": "Hi"}.items():
+        (tmp_path / "cart" / name).write_text(content)
+    (tmp_path / "segments.yaml").write_text("segments: {vip: customer.spend > 100}")
+
+    (put,) = read_variant(tmp_path).puts
+
+    assert put.version == check(read_folder(tmp_path / "cart")).version
+    assert "customer.spend > 100" in repr(campaign_of(put.source))
 
 
 def test_what_was_set_aside_back_then_is_left_out(tmp_path: Path) -> None:

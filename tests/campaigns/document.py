@@ -14,7 +14,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tests.campaigns.played_case import drawn
+from tests.campaigns.played_case import drawn, files_of
 
 PATH = Path(__file__).parents[2] / "docs" / "campaigns.md"
 _CAMPAIGN = re.compile(r"```yaml\n(?P<campaign>.*?)```(?:\n\n<!-- case\n(?P<case>.*?)-->)?", re.DOTALL)
@@ -28,10 +28,7 @@ class Example:
     case: Mapping[str, Any] | None
 
     def files(self) -> dict[str, bytes]:
-        found = {"campaign.yaml": self.campaign.encode()}
-        for name in re.findall(r"send: ([a-z-]+)\b", self.campaign):
-            found |= {f"{name}.subject.liquid": b"Hello", f"{name}.text.liquid": b"Hello"}
-        return found
+        return files_of(self.campaign)
 
 
 def examples() -> list[Example]:

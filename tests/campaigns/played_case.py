@@ -1,34 +1,21 @@
-"""Plays a case of ``cases.yaml`` through the production domain, and draws it.
+"""Plays a case as a document writes it through ``sendwhen.cases``, and draws it.
 
-A case: ``{name, timeline: [{at, who, event, properties, attributes, happened_at}], run_until, expect: [{at, who,
-send | skip}]}``.
-``t0`` is the instant of 0s. Customers consent unless an event says otherwise.
+A case is as in ``cases.yaml``, and may say what else is in force: ``beside: {policy: …, campaigns: […]}``.
 """
 
 from __future__ import annotations
 
 import json
-from collections import deque
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from msgspec.structs import replace
-
-from sendwhen.campaigns import CampaignFiles, Checked, check, compile_campaign, compile_policy, fuse
+from sendwhen.campaigns import CampaignFiles, Checked, CheckedPolicy, check, check_policy
 from sendwhen.campaigns.durations import duration_ms, duration_text
-from sendwhen.domain.campaign import Campaign
+from sendwhen.cases import Case, Player, read_cases
 from sendwhen.domain.decision import Kind
-from sendwhen.domain.entry import CampaignPut, Entry, EventBatch, Tick
-from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
-from sendwhen.domain.shard import Shard
-from tests.builders import FOR_EVER_MS, an_event, uid_of
-from tests.domain.keeping import Kept
-
-_POLICY = b"# sending policy\n"
-STARTS_AT = "2026-03-02T09:00:00Z"
-"""A Monday."""
+from sendwhen.domain.steps import SendStep
 
 
 @dataclass(frozen=True, order=True)
@@ -47,33 +34,23 @@ def checked(files: Mapping[str, bytes] | CampaignFiles) -> Checked:
     return found
 
 
+def files_of(campaign: str) -> dict[str, bytes]:
+    """A campaign's text with some template for each email."""
+    found = {"campaign.yaml": campaign.encode()}
+    for name in re.findall(r"send: ([a-z-]+)\b", campaign):
+        found |= {f"{name}.subject.liquid": b"Hello", f"{name}.text.liquid": b"Hello"}
+    return found
+
+
 def played(campaign: Checked, case: Mapping[str, Any]) -> list[Outcome]:
-    """What a campaign does on a timeline, in the order of the instants for which it is due."""
-    t0_ms = start_ms(case)
-    names = {uid_of(str(line["who"])): str(line["who"]) for line in case["timeline"]}
-    hashes = dict(campaign.template_hashes)
-    shard = Shard(partition=0, send_key=b"k", compile_campaign=lambda source: _compiled(source, hashes), fuse=fuse)
-    shard.expect((), FOR_EVER_MS)
-    kept = Kept()
+    """What campaigns do on a timeline, in the order of the instants for which it is due."""
+    beside = _beside(case)
     found: list[Outcome] = []
-    entries = deque(_entries(campaign, case, t0_ms))
-    seq = 0
-    while entries:
-        # Where nothing happens a tick moves the clock, as in an installation.
-        due_ms = min(kept.due.values(), default=FOR_EVER_MS)
-        seq += 1
-        entry = Tick(seq=seq, at_ms=due_ms) if due_ms < entries[0].at_ms else replace(entries.popleft(), seq=seq)
-        for uid in (*shard.absent(entry), *shard.due_absent(shard.instants(entry)[-1])):
-            shard.admit(uid, kept.records.get(uid), kept.seen.get(uid, b""))
-        shard.apply(entry)
-        changes = shard.collect()
-        kept.commit(changes)
-        for uid, decision in changes.decisions:
-            at_ms = decision.due_at_ms - t0_ms
-            if decision.kind is Kind.SEND:
-                found.append(Outcome(at_ms, names[uid], decision.template))
-            elif decision.kind is Kind.SKIPPED:
-                found.append(Outcome(at_ms, names[uid], decision.reason, skipped=True))
+    for one in Player(campaign, beside=beside).play(_case(case, (*beside, campaign))):
+        if one.kind is Kind.SEND:
+            found.append(Outcome(one.at_ms, one.who, one.template))
+        elif one.kind is Kind.SKIPPED:
+            found.append(Outcome(one.at_ms, one.who, one.reason, skipped=True))
     return sorted(found)
 
 
@@ -90,70 +67,19 @@ def ms(text: str) -> int:
     return found
 
 
-def start_ms(case: Mapping[str, Any]) -> int:
-    return round(datetime.fromisoformat(str(case.get("t0", STARTS_AT))).timestamp() * 1_000)
+def _case(case: Mapping[str, Any], in_force: Sequence[Checked | CheckedPolicy]) -> Case:
+    compiled = [one.campaign for one in in_force if isinstance(one, Checked) and one.campaign]
+    templates = {step.template for one in compiled for step in one.steps if isinstance(step, SendStep)}
+    written = {"name": "a case", **{word: value for word, value in case.items() if word != "beside"}}
+    cases = read_cases(json.dumps({"cases": [written]}, default=str).encode(), templates=templates)
+    assert not cases.problems, "\n".join(map(str, cases.problems))
+    return cases.cases[0]
 
 
-def _entries(campaign: Checked, case: Mapping[str, Any], t0_ms: int) -> Iterator[Entry]:
-    assert campaign.campaign
-    yield from _beside(case, t0_ms)
-    put = CampaignPut(
-        seq=1,
-        at_ms=t0_ms,
-        campaign_id=campaign.campaign.campaign_id,
-        version=campaign.version,
-        source=campaign.source_yaml,
-    )
-    yield put
-    known: set[str] = set()
-    seq = 1
-    for line in case["timeline"]:
-        seq += 1
-        who, at_ms = str(line["who"]), t0_ms + ms(line["at"])
-        attributes = dict(line.get("attributes") or {})
-        if who not in known:
-            attributes = {"consent": True, **attributes}
-        known.add(who)
-        event = an_event(
-            str(line["event"]),
-            who,
-            event_id=f"e{seq}",
-            at_ms=t0_ms + ms(line.get("happened_at", line["at"])),
-            properties=line.get("properties"),
-            attributes=attributes or None,
-        )
-        yield EventBatch(seq=seq, at_ms=at_ms, events=(event,))
-    if "run_until" in case:
-        yield Tick(seq=seq + 1, at_ms=t0_ms + ms(case["run_until"]))
-
-
-def _beside(case: Mapping[str, Any], t0_ms: int) -> Iterator[Entry]:
-    """``beside: {policy: …, campaigns: […]}``: what else is in force."""
+def _beside(case: Mapping[str, Any]) -> tuple[Checked | CheckedPolicy, ...]:
     beside = case.get("beside") or {}
-    if "policy" in beside:
-        source = _POLICY + str(beside["policy"]).encode()
-        yield CampaignPut(seq=1, at_ms=t0_ms, campaign_id=SENDING_ID, version="policy", source=source)
-    for text in beside.get("campaigns", ()):
-        other = compile_campaign(text.encode(), _Any())
-        yield CampaignPut(
-            seq=1, at_ms=t0_ms, campaign_id=other.campaign_id, version=other.version, source=text.encode()
-        )
-
-
-class _Any(dict[str, str]):
-    """Any template is there."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
-
-    def __missing__(self, name: str) -> str:
-        return f"hash-of-{name}"
-
-
-def _compiled(source: bytes, hashes: Mapping[str, str]) -> Campaign | SendingPolicy:
-    if source.startswith(_POLICY):
-        return compile_policy(source)
-    return compile_campaign(source, _Any(hashes))
+    policies = [check_policy(str(beside["policy"]).encode())] if "policy" in beside else []
+    return (*policies, *(checked(files_of(text)) for text in beside.get("campaigns", ())))
 
 
 def drawn(case: Mapping[str, Any]) -> str:

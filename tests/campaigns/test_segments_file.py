@@ -65,6 +65,19 @@ def test_a_stored_source_stands_by_itself_and_older_ones_without_segments_still_
     assert checker.campaign(plain.source).version == plain.version
 
 
+def test_an_edit_of_a_segment_is_told_of_the_campaigns_that_use_it() -> None:
+    def stored(trigger: str, segments: bytes) -> bytes:
+        files = {"campaign.yaml": campaign(trigger), "../segments.yaml": segments, **TEMPLATES}
+        return YamlChecker().check(files).source
+
+    one, other = (stored("{segment: {enter: vip}}", text) for text in (VIP, VIP.replace(b"100", b"200")))
+    none = stored("{match: {event: A}}", VIP)
+
+    assert YamlChecker().changes(one, other) == ["segments.vip: customer.spend > 100 becomes customer.spend > 200"]
+    assert YamlChecker().changes(none, one)[-1] == "segments.vip: customer.spend > 100 is new"
+    assert YamlChecker().changes(none, none) == []
+
+
 def test_definitions_use_each_other_whatever_their_order_and_are_carried_along() -> None:
     gold = b"{all: [{segment: vip}, {not: {segment: muted}}]}"
     segments = b"segments: {gold: %s, vip: customer.spend > 100, muted: list}" % gold

@@ -64,6 +64,33 @@ async def test_an_edit_is_planned_put_with_a_policy_and_told_by_the_history(tmp_
     assert "archived" in listed.output
 
 
+async def test_a_plan_of_a_folder_of_campaigns_says_whether_the_policy_changes(tmp_path: Path) -> None:
+    a_folder(tmp_path / "cart", CART)
+    policy = tmp_path / "sending.yaml"
+    policy.write_text("caps: {all: {at_most: 3, per: 7d}}\n")
+    async with Running() as running:
+        town = Town(running)
+        new = await said(running, "campaigns", "plan", tmp_path)
+        put = await said(running, "campaigns", "put", tmp_path, "--migrate", "move")
+        town.catch_up()
+        await town.added("ann")
+        same = await said(running, "campaigns", "plan", tmp_path)
+        policy.write_text("caps: {all: {at_most: 4, per: 7d}}\n")
+        changed = await said(running, "campaigns", "plan", tmp_path)
+        again = await said(running, "campaigns", "put", tmp_path, "--migrate", "move")
+        policy.write_text("caps: 3\n")
+        wrong = await said(running, "campaigns", "plan", tmp_path)
+
+    assert [one.exit_code for one in (new, put, same, changed, again, wrong)] == [0, 0, 0, 0, 0, 1], again.output
+    assert new.output.startswith("sending policy  none is in force; version ")
+    policy_line, cart_line, *_ = same.output.splitlines()
+    assert policy_line.startswith("sending policy  version ")
+    assert policy_line.endswith(" is in force already")
+    assert cart_line.startswith("cart  version ")
+    assert "  caps.all.at_most: 3 becomes 4" in changed.output.splitlines()
+    assert f"{policy}:1:7: 'caps' must be a map" in wrong.output
+
+
 async def test_a_plan_of_what_is_wrong_names_the_place_and_is_refused(tmp_path: Path) -> None:
     wrong = a_folder(tmp_path / "wrong", CART.replace("for: 1h", "for: soon"))
     async with Running() as running:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from tests.semantics.cases import Unsupported, milliseconds
+from tests.semantics.course_text import course_text, when_text
 
 TEMPLATE = "hello"
 _OPERATORS = {">", ">=", "<", "<=", "==", "!=", "in"}
@@ -27,10 +28,12 @@ def campaign_text(campaign_id: str, rule: Mapping[str, Any]) -> bytes:
     if "per" in rule:
         campaign["per"] = _property("event", rule["per"])
     if "guard_at_fire" in rule and rule["kind"] != "delay":
-        campaign["guard"] = _guard(rule["guard_at_fire"])
+        campaign["guard"] = when_text(rule["guard_at_fire"], _filter)
     if "stop_after" in rule:
         campaign["stop_after"] = _filters(rule["stop_after"])
-    campaign["steps"] = _steps_taken(rule)
+    campaign["steps"] = course_text(_course(rule), _filter)
+    if "exit_on" in rule:
+        campaign["exit_on"] = _filters(rule["exit_on"])
     if "reentry" in rule:
         campaign["reentry"] = _reentry(rule["reentry"])
     campaign["send"] = {"category": "transactional"}
@@ -47,28 +50,23 @@ def campaign_text(campaign_id: str, rule: Mapping[str, Any]) -> bytes:
     return text.getvalue().encode()
 
 
-def _steps_taken(rule: Mapping[str, Any]) -> list[dict[str, Any]]:
-    send: list[dict[str, Any]] = [{"send": TEMPLATE}]
-    if rule["kind"] == "delay":
-        if "guard_at_fire" in rule:
-            send = [{"branch": [{"if": _guard(rule["guard_at_fire"]), "then": send}]}]
-        return [{"wait": _duration(rule["for"])}, *send]
-    if rule["kind"] == "wait_until":
-        until = rule["until"]
-        step: dict[str, Any] = {"wait_until": _filter(until) if "event" in until else {"if": _guard(until)}}
-        if "max" in rule:
-            step["at_most"] = _duration(rule["max"])
-        if "at_max" in rule:
-            step["otherwise"] = rule["at_max"]
-        return [step, *send]
-    return send
-
-
 def _trigger(rule: Mapping[str, Any]) -> dict[str, Any]:
     kind = rule["kind"]
     if kind in {"count", "sum", "average", "distinct"}:
         return {kind: _threshold(rule)}
     return {_WORDS.get(kind, kind): _KINDS[kind](rule)}
+
+
+def _course(rule: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    send: Sequence[Mapping[str, Any]] = rule.get("course", ({"send": TEMPLATE},))
+    if rule["kind"] == "delay":
+        guarded = {"branch": [{"if": rule["guard_at_fire"], "then": send}]} if "guard_at_fire" in rule else None
+        return ({"wait": rule["for"]}, *((guarded,) if guarded else send))
+    if rule["kind"] == "wait_until":
+        until = rule["until"]
+        asked = until if set(until) <= {"event", "where"} else {"until": until}
+        return ({**asked, **{name: rule[name] for name in ("max", "at_max") if name in rule}}, *send)
+    return send
 
 
 def _absence(rule: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,7 +163,7 @@ _KINDS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "nth": lambda rule: {"of": _filter(rule["of"]), "ordinal": rule["ordinal"]},
     "recency": lambda rule: {"of": _filter(rule["of"]), "for": _duration(rule["for"])},
     "attribute_change": _attribute_change,
-    "segment": lambda rule: {rule.get("edge", "enter"): _when(rule["when"])},
+    "segment": lambda rule: {rule.get("edge", "enter"): when_text(rule["when"], _filter)},
     "session_end": lambda rule: {"of": _filter(rule["of"]), "gap": _duration(rule["gap"])},
 }
 """By kind, what stands under its word."""
@@ -208,37 +206,6 @@ def _operand(value: Any) -> str:
 
 def _property(root: str, name: str) -> str:
     return f"{root}.properties.{name}" if _NAME.match(name) else f"{root}.properties[{json.dumps(name)}]"
-
-
-def _when(given: Mapping[str, Any]) -> Any:
-    """What is asked of the customer, by counts of events or by attributes."""
-    for word in ("all", "any"):
-        if word in given:
-            return {word: [_when(part) for part in given[word]]}
-    if "not" in given:
-        return {"not": _when(given["not"])}
-    if "event" not in given:
-        return _guard(given)
-    asked = _filter({word: given[word] for word in ("event", "where") if word in given})
-    asked |= {word: given[word] for word in ("at_least", "at_most") if word in given}
-    if "within_last" in given:
-        asked["within_last"] = _duration(given["within_last"])
-    if set(given) - {"event", "where", "at_least", "at_most", "within_last"}:
-        raise Unsupported(f"condition {sorted(given)}")
-    return asked
-
-
-def _guard(given: Mapping[str, Any]) -> Any:
-    words = set(given)
-    if words == {"no_event", "within_last"}:
-        return {"event": given["no_event"], "at_most": 0, "within_last": _duration(given["within_last"])}
-    place = f"customer[{json.dumps(given.get('attr'))}]"
-    if _NAME.match(str(given.get("attr", ""))):
-        place = f"customer.{given['attr']}"
-    for word, operator in (("equals", "=="), ("not_equals", "!="), ("at_least", ">="), ("below", "<")):
-        if words == {"attr", word}:
-            return f"{place} {operator} {json.dumps(given[word])}"
-    raise Unsupported(f"guard {sorted(words)}")
 
 
 def _reentry(given: Any) -> Any:

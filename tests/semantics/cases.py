@@ -26,6 +26,8 @@ COMMON_OPTIONS = {
     "active_from",
     "clock",
     "grace",
+    "course",
+    "exit_on",
 }
 WINDOW_OPTIONS = COMMON_OPTIONS | {"of", "at_least", "sliding", "tumbling", "fire"}
 OPTIONS = {

@@ -74,14 +74,15 @@ class SequenceLogic(AtOnce):
                 completed = moved
         if completed is not None:
             kept = [one for one in kept if one.key != hit.key or self._trigger.repeat_last]
-        elif 0 in hit.indexes:
-            completed = self._begin(kept, hit)
+        if 0 in hit.indexes and (completed is None or self._trigger.repeat_last):
+            begun = self._begin(kept, hit)
+            completed = completed or begun
         overflows = max(0, len(kept) - limits.partials)
         del kept[:overflows]
-        begun = None
+        since = None
         if completed is not None and completed.first != hit.occurrence:
-            begun = Begun(completed.first_at_ms, completed.first, completed.captured)
-        return Progress(_encode(kept) if kept else b"", completed is not None, overflows, begun)
+            since = Begun(completed.first_at_ms, completed.first, completed.captured)
+        return Progress(_encode(kept) if kept else b"", completed is not None, overflows, since)
 
     def because(self, run: Run) -> str:  # noqa: ARG002 - it is the same for all
         """Why it fires."""

@@ -1,0 +1,303 @@
+"""Defects that somebody might build into the domain. Comparing it with the oracle must find each of them.
+
+Here alone the domain is changed in place: that is what a mutant is.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from msgspec.structs import replace
+
+from sendwhen.domain import passage, starts, tally
+from sendwhen.domain.asking import Asked, holds
+from sendwhen.domain.campaign import Reentry
+from sendwhen.domain.campaign_book import CampaignBook
+from sendwhen.domain.held_events import HoldingBack
+from sendwhen.domain.joined_memories import JoinedMemories
+from sendwhen.domain.joined_runs import JoinedRuns
+from sendwhen.domain.journey import Journey
+from sendwhen.domain.passage import Passage
+from sendwhen.domain.plan import Plan
+from sendwhen.domain.seen import SeenIds
+from sendwhen.domain.starts import Starts
+from sendwhen.domain.trigger_kinds import OnRestart
+from sendwhen.domain.triggers.absence import AbsenceLogic
+from sendwhen.domain.triggers.sequence import SequenceLogic
+from sendwhen.domain.triggers.session_end import SessionEndLogic
+from sendwhen.domain.triggers.threshold import ThresholdLogic
+from sendwhen.domain.wakes import Wakes
+from sendwhen.domain.walking import Walking
+from tests.oracle.comparing import BYTES, difference
+
+Change = tuple[Any, str, Callable[[Any], Any]]
+"""Of what, which attribute, and what of the original takes its place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """A defect.
+
+    Attributes:
+        kinds: Kinds of triggers among whose examples it is looked for.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    changes: tuple[Change, ...]
+
+
+def killed_after(mutant: Mutant, *, campaigns: int, seed: int = 1) -> int | None:
+    """How many examples it lived through until one told it from the oracle; None: it is alive."""
+    compared = 0
+    with _changed(mutant.changes):
+        for number in range(campaigns):
+            kind = mutant.kinds[number % len(mutant.kinds)]
+            found, examples = difference(kind, Random(seed * 1_000_003 + number).randbytes(BYTES))
+            compared += examples
+            if found is not None:
+                return compared
+    return None
+
+
+@contextmanager
+def _changed(changes: tuple[Change, ...]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for owner, name, change in changes:
+            stack.enter_context(_replaced(owner, name, change(getattr(owner, name))))
+        yield
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    original = owner.__dict__[name]
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)
+
+
+def _made(change: Callable[[Any], None]) -> Callable[[Any], Any]:
+    """A constructor after which something is changed."""
+
+    def constructor(original: Any) -> Any:
+        def made(self: Any, *given: Any, **more: Any) -> None:
+            original(self, *given, **more)
+            change(self)
+
+        return made
+
+    return constructor
+
+
+def _restarts(wrong: dict[OnRestart, OnRestart]) -> Callable[[Any], Any]:
+    def change(logic: Any) -> None:
+        logic.on_restart = wrong.get(logic.on_restart, logic.on_restart)
+
+    return _made(change)
+
+
+def _keep_partials(logic: Any) -> None:
+    logic._trigger = replace(logic._trigger, repeat_last=True)
+
+
+def _cancelled_whatever_the_key(end: Any) -> Any:
+    def ended(self: Plan, run: Any, event: Any, customer: Any, at_ms: int, limits: Any) -> str:
+        key = self.key(event, customer, at_ms, limits)
+        reason: str = end(self, run if key is None else replace(run, key=key), event, customer, at_ms, limits)
+        return reason
+
+    return ended
+
+
+def _inclusive_cooldown(refusal: Any) -> Any:
+    def refused(campaign: Any, memory: Any, key: str, at_ms: int) -> tuple[str, str]:
+        earlier_ms = at_ms - 1 if campaign.reentry is Reentry.COOLDOWN else at_ms
+        why: tuple[str, str] = refusal(campaign, memory, key, earlier_ms)
+        return why
+
+    return refused
+
+
+def _unguarded(fire: Any) -> Any:
+    def fired(self: Passage, course: Any, out: Any) -> None:
+        if course.delayed:
+            plan = copy.copy(course.plan)
+            plan.campaign = replace(plan.campaign, guard=None)
+            course = replace(course, plan=plan)
+        fire(self, course, out)
+
+    return fired
+
+
+def _guarded(arm: Any) -> Any:
+    def armed(self: Starts, customer: Any, plan: Plan, run: Any, *, seen: Any, out: Any) -> None:
+        asked = Asked(customer=customer.scope(), tallies=customer.tallies, now_ms=seen.moment.now_ms)
+        if plan.campaign.guard is None or holds(plan.campaign.guard, asked):
+            arm(self, customer, plan, run, seen=seen, out=out)
+
+    return armed
+
+
+def _version_in_force(plan: Any) -> Any:
+    def current(self: CampaignBook, campaign_id: str, version: str) -> Plan | None:
+        row = self._current.get(campaign_id)
+        found: Plan | None = plan(self, campaign_id, version if row is None else row.version)
+        return found
+
+    return current
+
+
+def _old_events_start(closed: Any) -> Any:
+    def open_to_old(self: Starts, plan: Plan, seen: Any) -> tuple[str, str]:
+        why: tuple[str, str] = closed(self, plan, seen)
+        return ("", "") if why[0] == "too_old" else why
+
+    return open_to_old
+
+
+def _consumes_nothing(progress: Any) -> Any:
+    def progressed(self: ThresholdLogic, memory: bytes, hit: Any, limits: Any) -> Any:
+        made = progress(self, memory, hit, limits)
+        if not made.complete:
+            return made
+        wide = replace(self._trigger, at_least=1e9)
+        unfired = ThresholdLogic(wide)
+        unfired._needed = self._needed
+        return replace(made, memory=progress(unfired, memory, hit, limits).memory)
+
+    return progressed
+
+
+def _ends_at_the_maximum(wait: Any) -> Any:
+    def waits(self: Walking, course: Any, index: int, due_at_ms: int, out: Any, *, latest_ms: int = 0) -> None:
+        wait(self, course, index, due_at_ms + 1, out, latest_ms=latest_ms and latest_ms + 1)
+
+    return waits
+
+
+def _late_ones_count(hold: Any) -> Any:
+    def held(self: HoldingBack, customer: Any, event: Any, index: int, moment: Any, out: Any) -> None:
+        hold(self, customer, event, index, replace(moment, before_ms=0), out)
+
+    return held
+
+
+MUTANTS = (
+    Mutant(
+        name="timer after event",
+        kinds=("absence", "recency"),
+        changes=((Wakes, "take_due", lambda take: lambda self, to_ms, *more: take(self, to_ms - 1, *more)),),
+    ),
+    Mutant(
+        name="inclusive window of a sequence",
+        kinds=("sequence",),
+        changes=((SequenceLogic, "_over", lambda over: lambda self, partial, at_ms: over(self, partial, at_ms - 1)),),
+    ),
+    Mutant(
+        name="inclusive sliding window",
+        kinds=("count", "sum", "distinct"),
+        changes=((ThresholdLogic, "_current", lambda now: lambda self, window, at_ms: now(self, window, at_ms - 1)),),
+    ),
+    Mutant(
+        name="dedupe forgotten",
+        kinds=("nth", "match", "count"),
+        changes=((SeenIds, "may_know", lambda _: lambda self, hashed: False),),
+    ),
+    Mutant(
+        name="keep instead of reset",
+        kinds=("absence",),
+        changes=((AbsenceLogic, "__init__", _restarts({OnRestart.RESET: OnRestart.KEEP})),),
+    ),
+    Mutant(
+        name="reset that keeps the first start",
+        kinds=("absence",),
+        changes=((AbsenceLogic, "__init__", _restarts({OnRestart.RESET: OnRestart.EXTEND})),),
+    ),
+    Mutant(
+        name="session that begins with its last event",
+        kinds=("session_end",),
+        changes=((SessionEndLogic, "__init__", _restarts({OnRestart.EXTEND: OnRestart.RESET})),),
+    ),
+    Mutant(
+        name="cancel ignores the key",
+        kinds=("absence",),
+        changes=((Plan, "end", _cancelled_whatever_the_key),),
+    ),
+    Mutant(
+        name="inclusive cooldown",
+        kinds=("match", "recency"),
+        changes=((starts, "refusal", _inclusive_cooldown), (passage, "refusal", _inclusive_cooldown)),
+    ),
+    Mutant(
+        name="fires again without falling below",
+        kinds=("count", "sum", "average", "distinct"),
+        changes=((ThresholdLogic, "_reached", lambda _: lambda self, window: False),),
+    ),
+    Mutant(
+        name="consumed events are counted again",
+        kinds=("count", "sum"),
+        changes=((ThresholdLogic, "progress", _consumes_nothing),),
+    ),
+    Mutant(
+        name="partials not dropped",
+        kinds=("sequence",),
+        changes=((SequenceLogic, "__init__", _made(_keep_partials)),),
+    ),
+    Mutant(
+        name="guard asked at the start",
+        kinds=("absence", "recency"),
+        changes=((Passage, "fire", _unguarded), (Starts, "_arm", _guarded)),
+    ),
+    Mutant(
+        name="pinned version ignored",
+        kinds=("absence", "recency"),
+        changes=((CampaignBook, "plan", _version_in_force),),
+    ),
+    Mutant(
+        name="stop forgotten",
+        kinds=("match", "absence"),
+        changes=((Journey, "_stop", lambda _: staticmethod(lambda customer, plan: None)),),
+    ),
+    Mutant(
+        name="old events start",
+        kinds=("match", "absence"),
+        changes=((Starts, "_closed", _old_events_start),),
+    ),
+    Mutant(
+        name="segments do not see time pass",
+        kinds=("segment",),
+        changes=((tally, "next_change_ms", lambda _: lambda packed, history, now_ms: None),),
+    ),
+    Mutant(
+        name="every wait a millisecond longer",
+        kinds=("wait_until", "delay"),
+        changes=((Walking, "wait", _ends_at_the_maximum),),
+    ),
+    Mutant(
+        name="a merge answers no waits",
+        kinds=("absence", "match"),
+        changes=((JoinedRuns, "_ended", lambda _: lambda self, *given: False),),
+    ),
+    Mutant(
+        name="a merge leaves both waits of a key",
+        kinds=("session_end", "recency"),
+        changes=((JoinedRuns, "_rival", lambda _: lambda self, runs, run: None),),
+    ),
+    Mutant(
+        name="a merge forgets what the other one counted",
+        kinds=("nth", "count"),
+        changes=((JoinedMemories, "_goes_on", lambda _: lambda self, plan, memory: False),),
+    ),
+    Mutant(
+        name="what is too late counts in event time",
+        kinds=("match", "nth"),
+        changes=((HoldingBack, "hold", _late_ones_count),),
+    ),
+)

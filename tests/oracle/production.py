@@ -1,0 +1,224 @@
+"""The same rule and timeline through the production domain, played in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+from zlib import crc32
+
+import msgspec
+
+from sendwhen.campaigns import compile_campaign, fuse
+from sendwhen.domain.campaign import Campaign
+from sendwhen.domain.changes import Changes, DeadLetter
+from sendwhen.domain.decision import Kind
+from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Tick
+from sendwhen.domain.event import Event
+from sendwhen.domain.partition import customer_uid, routing_key
+from sendwhen.domain.shard import Shard
+from tests.builders import FOR_EVER_MS
+from tests.domain.keeping import Kept
+from tests.domain.town import Town
+from tests.oracle.evaluator import Firing
+from tests.oracle.generating import Example
+from tests.semantics.campaign_text import campaign_text
+from tests.semantics.cases import milliseconds, patched
+
+CAMPAIGN_ID = "case"
+TEMPLATES = dict.fromkeys(("hello", "second", "third"), "hash")
+Line = Mapping[str, Any]
+
+
+class Broken(Exception):
+    """The engine set an event or a deadline aside because it raised."""
+
+
+@dataclass(slots=True)
+class _Sequence:
+    seq: int = 0
+
+    def next(self) -> int:
+        self.seq += 1
+        return self.seq
+
+
+def played(example: Example) -> list[Firing]:
+    """What fires, in the order in which it was decided."""
+    if example.partitions:
+        return _played_in_town(example)
+    names: dict[str, str] = {}
+    fired: list[Firing] = []
+    kept = Kept()
+    shard = _shard(kept)
+    for number, entry in enumerate(_entries(example, names)):
+        if example.restored and number % example.restored == 0:
+            shard = _shard(kept)
+        for uid in (*shard.absent(entry), *shard.due_absent(shard.instants(entry)[-1])):
+            shard.admit(uid, kept.records.get(uid), kept.seen.get(uid, b""))
+        shard.apply(entry)
+        changes = shard.collect()
+        kept.commit(changes)
+        _refuse_broken(changes.dead_letters)
+        if changes.decisions:
+            fired += _fired(changes, names, example.t0)
+    return fired
+
+
+def _played_in_town(example: Example) -> list[Firing]:
+    """With identities, that live in partitions; all of these see each instant of the timeline."""
+    names: dict[str, str] = {}
+    town = Town(_town_shard, partitions=example.partitions, restored=example.restored > 0)
+    rule, t0 = example.rule, example.t0
+    _put_everywhere(town, rule, t0)
+    clock = t0
+    for number, line in enumerate(example.timeline):
+        clock = max(clock, t0 + milliseconds(line["at"]))
+        if example.partitions > 1:
+            town.tick(clock)
+        match line.get("control"):
+            case "tick":
+                town.tick(clock)
+            case "pause" | "resume" as word:
+                town.everywhere(partial(_pause, at=clock, paused=word == "pause"))
+            case "rule_change":
+                rule = patched(rule, line["patch"])
+                _put_everywhere(town, rule, clock)
+            case "delete":
+                town.delete(_key_of(line["who"]), clock)
+            case "merge":
+                names[_uid_of(line["into"])] = line["into"]
+                town.merge(_key_of(line["from"]), _key_of(line["into"]), clock)
+                town.settle()
+                told = {"who": line["into"], "control": "set", "id": f"address {number}", "at": f"{clock - t0}ms"}
+                town.happens(event_of(told, number, t0), clock)
+            case _:
+                event = event_of(line, number, t0)
+                names[event.uid] = line["who"]
+                town.happens(event, clock)
+        town.settle()
+    _refuse_broken([letter for _, changes in town.changes for letter in changes.dead_letters])
+    return [one for _, changes in town.changes if changes.decisions for one in _fired(changes, names, t0)]
+
+
+def _put_everywhere(town: Town, rule: Mapping[str, Any], at: int) -> None:
+    town.everywhere(lambda seq: _put(rule, seq, at))
+
+
+def _pause(seq: int, *, at: int, paused: bool) -> CampaignPaused:
+    return CampaignPaused(seq=seq, at_ms=at, campaign_id=CAMPAIGN_ID, paused=paused)
+
+
+def _town_shard(partition: int, partitions: int) -> Shard:
+    return Shard(partition=partition, partitions=partitions, send_key=b"oracle", compile_campaign=_compiled, fuse=fuse)
+
+
+def _refuse_broken(letters: Sequence[DeadLetter]) -> None:
+    broken = [letter for letter in letters if letter.reason in ("failed", "unreadable")]
+    if broken:
+        raise Broken(str(broken))
+
+
+def _shard(kept: Kept) -> Shard:
+    shard = Shard(partition=0, send_key=b"oracle", compile_campaign=_compiled, fuse=fuse)
+    shard.restore(position=kept.position, clock_ms=kept.clock_ms, campaigns=tuple(kept.campaigns.values()))
+    shard.expect(tuple((due, uid) for uid, due in kept.due.items()), FOR_EVER_MS)
+    return shard
+
+
+@lru_cache(maxsize=256)
+def _compiled(source: bytes) -> Campaign:
+    return compile_campaign(source, TEMPLATES)
+
+
+def _fired(changes: Changes, names: Mapping[str, str], t0: int) -> Iterator[Firing]:
+    values = {send.send_id: msgspec.json.decode(send.context).get("trigger", {}) for send in changes.sends}
+    for uid, decision in changes.decisions:
+        if decision.kind is Kind.SEND:
+            yield Firing(
+                at=decision.due_at_ms - t0,
+                who=names[uid],
+                start=decision.start_at_ms - t0,
+                key=decision.key,
+                seen_at=decision.at_ms - t0,
+                email=decision.template,
+                value=values[decision.send_id].get("value"),
+            )
+
+
+def _entries(example: Example, names: dict[str, str]) -> Iterator[Entry]:
+    rule, t0 = example.rule, example.t0
+    count = _Sequence()
+    yield _put(rule, count.next(), t0)
+    batch: list[Event] = []
+    batch_at = clock = t0
+    for number, line in enumerate(example.timeline):
+        at = t0 + milliseconds(line["at"])
+        control = line.get("control")
+        if batch and (control not in (None, "set") or not example.batched or max(at, clock) != clock):
+            yield EventBatch(seq=count.next(), at_ms=batch_at, events=tuple(batch))
+            batch = []
+        clock = max(clock, at)
+        match control:
+            case "tick":
+                yield Tick(seq=count.next(), at_ms=at)
+            case "pause" | "resume":
+                yield CampaignPaused(seq=count.next(), at_ms=at, campaign_id=CAMPAIGN_ID, paused=control == "pause")
+            case "rule_change":
+                rule = patched(rule, line["patch"])
+                yield _put(rule, count.next(), at)
+            case None | "set":
+                batch_at = at if not batch else batch_at
+                event = event_of(line, number, t0)
+                names[event.uid] = line["who"]
+                batch.append(event)
+            case _:
+                raise NotImplementedError(control)
+    if batch:
+        yield EventBatch(seq=count.next(), at_ms=batch_at, events=tuple(batch))
+
+
+@lru_cache(maxsize=256)
+def _source(rule: str) -> bytes:
+    return campaign_text(CAMPAIGN_ID, msgspec.json.decode(rule))
+
+
+def _put(rule: Mapping[str, Any], seq: int, at: int) -> CampaignPut:
+    source = _source(msgspec.json.encode(rule).decode())
+    version = _compiled(source).version
+    return CampaignPut(seq=seq, at_ms=at, campaign_id=CAMPAIGN_ID, version=version, source=source)
+
+
+def event_of(line: Line, number: int, t0: int) -> Event:
+    """The event of a line."""
+    who = line["who"]
+    anonymous = _anonymous(who)
+    properties = msgspec.json.encode(line["props"]) if "props" in line else b""
+    attributes = msgspec.json.encode(line["attrs"]) if "attrs" in line else b""
+    name = line.get("event", "attributes set")
+    return Event(
+        event_id=line.get("id", f"line-{number}"),
+        name=name,
+        uid=_uid_of(who),
+        user_id="" if anonymous else who,
+        anonymous_id=who if anonymous else "",
+        email="" if anonymous else f"{who}@example.invalid",
+        occurred_at_ms=t0 + milliseconds(line.get("happened_at", line["at"])),
+        properties=properties,
+        attributes=attributes,
+        fingerprint=crc32(repr((who, name, properties, attributes)).encode()),
+    )
+
+
+def _anonymous(who: str) -> bool:
+    return who.startswith("anon-")
+
+
+def _key_of(who: str) -> str:
+    return routing_key(user_id="" if _anonymous(who) else who, anonymous_id=who if _anonymous(who) else "", email="")
+
+
+@lru_cache(maxsize=64)
+def _uid_of(who: str) -> str:
+    return customer_uid(_key_of(who))
