@@ -160,4 +160,5 @@ def _line(decision: Decision) -> str:
 
 def _email(email: Email) -> str:
     state = EmailState.Name(email.state).removeprefix("EMAIL_STATE_").lower().replace("_", " ")
-    return f"  {email.send_id}  [bold]{state}[/]  {email.attempts} attempts  {escape(email.detail)}"
+    attempts = f"{email.attempts} attempt{'s' * (email.attempts != 1)}"
+    return f"  {email.send_id}  [bold]{state}[/]  {attempts}  {escape(email.detail)}"

@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
+from sendwhen.domain.calendar import instant_text
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind
@@ -104,10 +105,11 @@ def follow(customer: Customer, editions: Editions, last_seq: int, moment: Moment
 def _say(customer: Customer, before: Run, fate: Fate, moment: Moment, out: Round) -> None:
     run, edit = fate.run or before, fate.edit
     assert edit is not None
+    at = instant_text(edit.at_ms)
     detail = {
-        MOVED: f"It goes on in version {edit.version}, put at {edit.at_ms}, from version {before.version}.",
-        EDITED: f"Version {edit.version} was put at {edit.at_ms}, to cancel runs of earlier versions.",
-        ARCHIVED: f"The campaign was archived at {edit.at_ms}.",
+        MOVED: f"It goes on in version {edit.version}, put at {at}, from version {before.version}.",
+        EDITED: f"Version {edit.version} was put at {at}, to cancel runs of earlier versions.",
+        ARCHIVED: f"The campaign was archived at {at}.",
     }[fate.reason]
     out.decide(
         customer,

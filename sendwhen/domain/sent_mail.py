@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from sendwhen.domain.calendar import instant_text
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.sending_rules import Cap, Category, SendingPolicy
@@ -24,7 +25,8 @@ def cap_reached(customer: Customer, campaign: Campaign, policy: SendingPolicy, n
         free_ms = cap.per.after(oldest_ms)
         if now_ms < free_ms:
             of = {"campaign": "of this campaign", "category": "of this category"}.get(scope.partition(":")[0], "in all")
-            return f"The customer gets no more than {cap.at_most} emails {of} in {cap.per.text()}; before {free_ms}."
+            most = f"{cap.at_most} email{'s' * (cap.at_most > 1)} {of} in {cap.per.text()}"
+            return f"The customer gets no more than {most}; the next not before {instant_text(free_ms)}."
     return ""
 
 

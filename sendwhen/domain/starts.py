@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
+from sendwhen.domain.calendar import instant_text
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.condition import CustomerScope, EventScope
 from sendwhen.domain.course import Course
@@ -155,11 +156,11 @@ class Starts:
         key, kind, detail = run.key, Kind.WAITING, ""
         open_runs, same = customer.runs, _in_trigger(customer, plan, run.key)
         if same and plan.logic.on_restart is OnRestart.KEEP:
-            detail = f"A wait until {same[0].due_at_ms} is open."
+            detail = f"A wait until {instant_text(same[0].due_at_ms)} is open."
             self._refuse(customer, plan, key, ("kept", detail), seen=seen, out=out)
             return
         if same and plan.logic.on_restart in (OnRestart.RESET, OnRestart.EXTEND):
-            kind, detail = Kind.RESET, f"The wait until {same[0].due_at_ms} starts again."
+            kind, detail = Kind.RESET, f"The wait until {instant_text(same[0].due_at_ms)} starts again."
             run = _bounded(run, plan, same[0].began_at_ms or same[0].start_at_ms)
             if plan.logic.on_restart is OnRestart.EXTEND:
                 run = replace(run, start_at_ms=same[0].start_at_ms, start=same[0].start, event=run.start)

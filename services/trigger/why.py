@@ -12,6 +12,7 @@ from sendwhen.chassis.clock import Clock
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision
+from sendwhen.domain.edits import ARCHIVED, EDITED
 from sendwhen.domain.record import remembered_decisions
 from sendwhen.errors import Invalid, NotFound, SendwhenError, Violation
 from sendwhen.v1 import email_pb2
@@ -19,7 +20,17 @@ from sendwhen.v1 import trigger_service_pb2 as pb
 from sendwhen.wire.customer import customer_message, waiting_message
 from sendwhen.wire.decision import decision_message
 from services.trigger.campaigns import Campaigns, Standing
-from services.trigger.explain import FOR_EVER_MS, Past, explain, ground_of, near_misses, past_of, timeline, unmet
+from services.trigger.explain import (
+    FOR_EVER_MS,
+    NearMiss,
+    Past,
+    explain,
+    ground_of,
+    near_misses,
+    past_of,
+    timeline,
+    unmet,
+)
 from services.trigger.explain_messages import clause_message, ground_message, item_message, near_miss_message
 from services.trigger.front_messages import summary_message
 from services.trigger.front_ports import CampaignChecker, Emails, SentEmail
@@ -91,14 +102,17 @@ class WhyDesk:
         now_ms = min(until_ms, max(self._clock.now_ms(), customer.changed_at_ms))
         async with self._playing:
             past = await self._past(partition, customer, until_ms)
-            misses = await asyncio.to_thread(
-                near_misses,
-                campaign,
-                past,
-                put_at_ms=standing.campaign.put_at_ms,
-                until_ms=now_ms,
-                event_clock=self._event_clock,
-            )
+            misses: Sequence[NearMiss] = ()
+            # What ended by an edit would not have been saved by any event: edits are no part of what is played.
+            if not (decisions and decisions[-1].reason in (ARCHIVED, EDITED)):
+                misses = await asyncio.to_thread(
+                    near_misses,
+                    campaign,
+                    past,
+                    put_at_ms=standing.campaign.put_at_ms,
+                    until_ms=now_ms,
+                    event_clock=self._event_clock,
+                )
         sentences = explain(
             campaign, customer, decisions, waiting, emails, paused=standing.campaign.paused, until_ms=until_ms
         )

@@ -16,7 +16,7 @@ from sendwhen.domain.migrate import Migrate
 from sendwhen.domain.partition import routing_hash
 from sendwhen.domain.shard import Shard
 from sendwhen.errors import NotFound, Precondition, SendwhenError
-from sendwhen.v1 import campaign_pb2, event_pb2, log_pb2
+from sendwhen.v1 import campaign_pb2, event_pb2, log_pb2, profile_service_pb2
 from sendwhen.v1 import trigger_service_pb2 as pb
 from services.trigger.waiting_count import WaitingCount
 from services.trigger.yaml_checker import YamlChecker
@@ -244,3 +244,42 @@ async def test_a_count_looks_at_no_more_customers_than_it_may_and_says_that_it_e
 
         assert estimated
         assert waiting.runs == 450
+
+
+async def test_why_tells_who_left_because_of_an_edit_and_makes_up_no_email_that_it_kept_away() -> None:
+    async with Running() as running:
+        town = Town(running)
+        await town.put(CART)
+        await town.added("a")
+        running.clock.advance(1_000)
+        await town.put(SHORTER, campaign_pb2.MIGRATION_CANCEL)
+        running.clock.advance(1_000)
+        await town.added("a")
+        await running.trigger().ArchiveCampaign(pb.ArchiveCampaignRequest(campaign_id="cart"))
+        running.clock.advance(1_000)
+        await town.added("a")
+
+        why = await running.trigger().Why(
+            pb.WhyRequest(id=profile_service_pb2.CustomerId(user_id="a"), campaign_id="cart")
+        )
+
+        assert why.decisions[-1].reason == "archived"
+        assert "The campaign is archived: nothing starts." in why.explanation
+        assert list(why.near_misses) == []
+
+
+async def test_a_sending_policy_is_planned_and_put_with_any_migration_since_nobody_waits_in_it() -> None:
+    def policy(most: int) -> campaign_pb2.CampaignSource:
+        text = f"caps: {{marketing: {{at_most: {most}, per: 7d}}}}\n"
+        return campaign_pb2.CampaignSource(files={"sending.yaml": text.encode()})
+
+    async with Running() as running:
+        trigger = running.trigger()
+        await trigger.PutCampaign(pb.PutCampaignRequest(source=policy(1)))
+
+        plan = await trigger.PlanCampaign(pb.PlanCampaignRequest(source=policy(2)))
+        put = pb.PutCampaignRequest(source=policy(2), migrate=campaign_pb2.MIGRATION_MOVE)
+
+        assert list(plan.changes) == ["caps.marketing.at_most: 1 becomes 2"]
+        assert list(plan.waiting) == []
+        assert (await trigger.PutCampaign(put)).changed
