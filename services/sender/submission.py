@@ -77,6 +77,8 @@ def _wrong_of(intent: email_pb2.SendIntent, place: str) -> list[Violation]:
         for name in ("send_id", "campaign_id", "customer_uid", "template_hash")
         if not _is_id(getattr(intent, name))
     ]
+    if intent.volume_per_day < 0:
+        wrong.append(Violation(field=f"{place}.volume_per_day", description="A number of emails, 0 for no bound."))
     # The id becomes the name of a file.
     if not intent.send_id.isalnum() or not intent.send_id.isascii():
         wrong.append(Violation(field=f"{place}.send_id", description="32 hexadecimal digits."))

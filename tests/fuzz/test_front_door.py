@@ -79,7 +79,7 @@ async def test_ingest_weathers_random_bytes_and_messages() -> None:
 async def test_trigger_weathers_random_bytes_and_messages() -> None:
     async with Running() as running:
         codes = await weathered(running, "Trigger")
-        assert len(codes) == 10
+        assert set(codes) == set(trigger_service_pb2.DESCRIPTOR.services_by_name["Trigger"].methods_by_name)
         for counts in codes.values():
             assert sum(counts.values()) == 2 * CALLS
             assert not OURS_TO_MEND & set(counts)

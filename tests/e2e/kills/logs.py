@@ -19,8 +19,8 @@ EXPECTED = re.compile(
     # A service that was started before its store was back says why it ends; the supervisor starts it again.
     r'"event": "process.refused"'
 )
-
-
+HUNG_UP = re.compile(r"ExecuteBatchError: .*SendStatusFromServerOperation")
+"""So the library says that who asked was gone when the answer was written; no code of ours can see that before."""
 _NUMBER = re.compile(r"\d+")
 
 
@@ -36,7 +36,10 @@ def complaints(data: Path) -> list[str]:
             if any(words in line for words in UNEXPECTED) and not EXPECTED.search(line):
                 told = line[:300]
                 if "Traceback" in line:
-                    told = f"{told} {_raised(lines[number + 1 : number + 100])}".rstrip()
+                    raised = _raised(lines[number + 1 : number + 100])
+                    if HUNG_UP.search(raised):
+                        continue
+                    told = f"{told} {raised}".rstrip()
                 surprises[f"{path.name}: {_NUMBER.sub('#', told)}"] += 1
     found = [f"{path} has {number} lines with a customer's data" for path, number in personal.items()]
     return found + [f"{line} ({number} times)" for line, number in surprises.most_common(5)]
