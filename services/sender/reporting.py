@@ -8,8 +8,6 @@ from sendwhen.chassis.metrics import Meter
 from services.sender.ledger import State
 from services.sender.ports import Report, Tracer
 
-log = structlog.get_logger()
-
 
 class Reporting:
     """A Reporter for production."""
@@ -18,6 +16,8 @@ class Reporting:
         self._tracer = tracer
         self._metrics = metrics
         self._provider = provider
+        # Its own: a logger that was used under other settings keeps to them.
+        self._log = structlog.get_logger()
 
     def report(self, report: Report) -> None:
         """See Reporter."""
@@ -50,13 +50,13 @@ class Reporting:
         if report.possible_duplicate:
             self._metrics.count("sendwhen_possible_duplicates_total", campaign=campaign)
         if report.is_first_held:
-            log.error(
+            self._log.error(
                 "campaign.held",
                 campaign=campaign,
                 problem=report.detail,
                 remedy=f"Look at it, then `sendwhen campaigns release {campaign}` or `discard {campaign}`.",
             )
-        level = log.debug if report.state in (State.ACCEPTED, State.HELD) else log.info
+        level = self._log.debug if report.state in (State.ACCEPTED, State.HELD) else self._log.info
         level("email.settled", send_id=intent.send_id, campaign=campaign, state=word, detail=report.detail)
 
     def resolved(self, *, doubted: int, gave_up: int) -> None:

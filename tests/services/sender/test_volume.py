@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+import structlog
 
 from sendwhen.chassis.metrics import Metrics
 from services.sender.ledger import State
@@ -109,14 +110,15 @@ def test_what_is_released_is_sent_though_its_time_would_have_been_over() -> None
     assert world.states() == {State.ACCEPTED: 3}
 
 
-def test_the_first_that_is_held_is_an_error_in_the_log_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_that_is_held_is_an_error_in_the_log_with_what_to_do() -> None:
     world = World()
     take_in(world, *emails(1, 5))
     reporting = Reporting(tracer=None, metrics=Metrics(), provider="eml")  # type: ignore[arg-type]  # nothing is traced
 
-    for report in world.reports:
-        if report.state is State.HELD:
-            reporting.report(report)
+    with structlog.testing.capture_logs() as logs:
+        for report in world.reports:
+            if report.state is State.HELD:
+                reporting.report(report)
 
-    said = capsys.readouterr()
-    assert (said.out + said.err).count("sendwhen campaigns release abandoned-cart") == 1
+    (held,) = [line for line in logs if line["log_level"] == "error"]
+    assert "sendwhen campaigns release abandoned-cart" in held["remedy"]
