@@ -141,13 +141,21 @@ def test_a_second_instance_on_the_folder_is_refused(installation: Installation) 
     assert refused(second, f"Another sendwhen (process {installation.pids['supervisor']}) is running")
 
 
-def test_a_taken_port_is_named(tmp_path: Path) -> None:
-    other = Installation(tmp_path / "data")
-    with socket.socket() as taken:
-        # Some other program may have it already, which serves as well.
+def _with_a_port_taken_by(taken: socket.socket, folder: Path) -> Installation:
+    """An installation yet to be started whose trigger's port this socket has."""
+    for _ in range(20):
+        other = Installation(folder)
+        # A connection of some other program may have had it in between: then another one.
         with suppress(OSError):
             taken.bind(("127.0.0.1", other.port_base + 2))
             taken.listen()
+            return other
+    raise AssertionError("no port could be taken")
+
+
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        other = _with_a_port_taken_by(taken, tmp_path / "data")
 
         assert refused(other, f"127.0.0.1:{other.port_base + 2} (trigger)", "--port-base")
 

@@ -20,7 +20,7 @@ from tests.services.running import ADMIN, TOKEN, WRITE_KEY, Running
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SEED = int(os.environ.get("SENDWHEN_FUZZ_SEED", "1"))
-CALLS = int(os.environ.get("SENDWHEN_FUZZ_CALLS", "2500"))
+CALLS = int(os.environ.get("SENDWHEN_FUZZ_CALLS", "5000"))
 GROWTH_BYTES_MAX = 120_000_000
 """What the store in memory keeps of events that were good after all is in it, so it is emptied before looking."""
 

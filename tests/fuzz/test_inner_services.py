@@ -37,7 +37,7 @@ from tests.services.sender.emails import an_intent
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SEED = int(os.environ.get("SENDWHEN_FUZZ_SEED", "1"))
-CALLS = int(os.environ.get("SENDWHEN_FUZZ_CALLS", "2500"))
+CALLS = int(os.environ.get("SENDWHEN_FUZZ_CALLS", "5000"))
 GROWTH_BYTES_MAX = 60_000_000
 TOKEN, ADMIN = "token", "admin"
 TEMPLATE = Template(subject="Hello", text="Hello {{ customer.first_name | default: 'you' }}")
