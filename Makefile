@@ -35,7 +35,7 @@ debian-packages:
 
 .PHONY: test
 test: setup debian-packages ## Run all tests
-	$(PYTHON) -m pytest -n 3 --dist loadgroup
+	$(PYTHON) -m pytest -n 3
 
 .PHONY: test-fast
 test-fast: setup ## Run the tests that need no process but their own

@@ -50,6 +50,8 @@ class Supervisor:
         self._kept: list[asyncio.Task[None]] = []
         self._reaping: asyncio.Task[None] | None = None
         self._noted = True
+        # Whoever runs us may have children of its own, which are not ours to end.
+        self._others = frozenset(psutil.Process().children(recursive=True))
 
     async def clear(self) -> None:
         """End what a supervisor that was killed left running on this folder."""
@@ -102,7 +104,7 @@ class Supervisor:
         for task in self._kept:
             task.cancel()
         await asyncio.gather(*self._kept, return_exceptions=True)
-        _kill(psutil.Process().children(recursive=True))
+        _kill(self.processes())
         if self._reaping is not None:
             self._reaping.cancel()
         (self._folder / "running.json").unlink(missing_ok=True)
@@ -111,9 +113,13 @@ class Supervisor:
         """Process id of each part by name; 0 while it does not run."""
         return {name: child.pid for name, child in self._children.items()}
 
+    def processes(self) -> list[psutil.Process]:
+        """All that run on its account: the parts, what these started, and the orphans that it took in."""
+        return [child for child in psutil.Process().children(recursive=True) if child not in self._others]
+
     def kill(self) -> None:
         """Kill everything at once; for the impatient."""
-        _kill(psutil.Process().children(recursive=True))
+        _kill(self.processes())
 
     async def _keep(self, child: Child) -> None:
         async def needs() -> None:
@@ -150,9 +156,7 @@ class Supervisor:
     def _note_running(self) -> None:
         found = {"pid": os.getpid(), "parts": self.pids()}
         # With all descendants, so that the next start can end what a killed supervisor left.
-        found["processes"] = [
-            [process.pid, process.create_time()] for process in psutil.Process().children(recursive=True)
-        ]
+        found["processes"] = [[process.pid, process.create_time()] for process in self.processes()]
         write_json(self._folder / "running.json", found)
 
 

@@ -5,10 +5,10 @@ import dataclasses
 import os
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from services.local.child import Part, PartFailed
@@ -58,13 +58,32 @@ def test_parts_start_by_their_needs_and_stop_with_all_that_they_started(tmp_path
         supervisor, told = a_supervisor(tmp_path, a_part("store"), a_part("service", FORKS, needs=("store",)))
         await supervisor.clear()
         await supervisor.start()
-        await until(lambda: len(psutil.Process().children(recursive=True)) == 3)
+        await until(lambda: len(supervisor.processes()) == 3)
 
         await supervisor.stop()
 
         assert [line.split()[0] for line in told] == ["store", "service"]
-        assert psutil.Process().children(recursive=True) == []
+        assert supervisor.processes() == []
         assert not (tmp_path / "running.json").exists()
+
+    asyncio.run(scene())
+
+
+def test_what_its_own_process_had_started_before_is_not_ended(tmp_path: Path) -> None:
+    async def scene() -> None:
+        other = subprocess.Popen([sys.executable, "-c", SLEEPS])  # noqa: ASYNC220  it is started, not awaited
+        try:
+            supervisor, _ = a_supervisor(tmp_path, a_part("store"))
+            await supervisor.clear()
+            await supervisor.start()
+
+            await supervisor.stop()
+            supervisor.kill()
+
+            assert other.poll() is None
+        finally:
+            other.kill()
+            other.wait()
 
     asyncio.run(scene())
 
