@@ -14,6 +14,7 @@ replayed from the start, or resumed from any committed state. For each entry the
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import chain
 from typing import assert_never
 
 from sendwhen.domain import entry as entries
@@ -89,7 +90,7 @@ class Shard:
         self._wakes = Wakes(known_to_ms=clock_ms, limits=self._limits)
         self._residents = self._wakes.residents
         self._dirty: dict[str, Resident] = {}
-        self._unwritten: dict[str, None] = {}
+        self._collected: list[Collection[str]] = []
         self._round = Round(self._limits)
         self._received = Received(received, lineages_max=self._limits.source_lineages)
         self._application.book.restore(campaigns)
@@ -140,7 +141,7 @@ class Shard:
 
         Whoever holds all customers (a test, a backtest) says so by ``expect((), a far instant)``.
         """
-        self._wakes.expect(wakes, complete_to_ms, self._unwritten)
+        self._wakes.expect(wakes, complete_to_ms, chain(*self._collected, self._dirty))
 
     def due_absent(self, to_ms: int) -> tuple[str, ...]:
         """Customers with a known deadline by then who are not resident, each once, the earliest first."""
@@ -198,18 +199,20 @@ class Shard:
         self._application.recalled.forget()
         write = self._residents.write
         customers = [write(uid, resident) for uid, resident in self._dirty.items()]
+        self._collected.append(self._dirty)
         self._dirty = {}
         done, self._round = self._round, Round(self._limits)
         return done.changes(self.position, self.clock_ms, customers, self._received.drain())
 
     def evict(self) -> int:
         """After what was collected is committed: bring memory within its limits; how many customers left it."""
-        self._unwritten = dict.fromkeys(self._dirty)
+        self._collected.clear()
         return self._residents.evict()
 
     def _apply_events(self, batch: EventBatch) -> None:
         out, apply, live, event_clock = self._round, self._application.event, self._residents.live, self._event_clock
         left_out, before_ms = self._skips.of(batch.seq, len(batch.events)), self.clock_ms
+        dirty, armed = self._dirty, out.armed
         moment = None if event_clock else self._move_to(max(before_ms, batch.at_ms), batch, before_ms)
         for index, event in enumerate(batch.events):
             if isinstance(event, Unreadable):
@@ -223,7 +226,12 @@ class Shard:
             uid = event.uid
             resident = live.get(uid) or self._resident(uid)
             if apply(resident, event, index, moment, out):
-                self._touched(uid, resident)
+                resident.used = True
+                if not resident.dirty:
+                    resident.dirty = True
+                    dirty[uid] = resident
+                if armed:
+                    self._arm(uid)
         if self._application.book.least_grace_ms is not None:
             self._fire(self.clock_ms, self.clock_ms, batch, self.clock_ms)
 
@@ -268,11 +276,13 @@ class Shard:
         if not resident.dirty:
             resident.dirty = True
             self._dirty[uid] = resident
-            self._unwritten[uid] = None
+        if self._round.armed:
+            self._arm(uid)
+
+    def _arm(self, uid: str) -> None:
         armed = self._round.armed
-        if armed:
-            self._wakes.arm(uid, armed)
-            armed.clear()
+        self._wakes.arm(uid, armed)
+        armed.clear()
 
     def _review(self, entry: Review) -> None:
         moment = Moment.of(entry, now_ms=self.clock_ms, at_ms=self.clock_ms)
