@@ -7,6 +7,7 @@ applies each event to such a copy and drops it when the application fails.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -76,6 +77,15 @@ class AwaitedGoal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     withheld: bool = False
 
 
+_NOTHING: Final[dict[str, Any]] = {}
+_MAPPINGS = ("fields", "memories", "tallies", "sent", "goals")
+
+
+def _nothing() -> dict[str, Any]:
+    # One for all customers, most of whom have none of most things: as many objects less to hold and to touch.
+    return _NOTHING
+
+
 class Customer(msgspec.Struct, array_like=True, gc=False):
     """One customer, as of entry ``seq``.
 
@@ -107,7 +117,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     email: str = ""
     email_occurred_at_ms: int = 0
     email_seq: int = 0
-    fields: Mapping[str, Field] = {}
+    fields: Mapping[str, Field] = msgspec.field(default_factory=_nothing)
     seq: int = 0
     changed_at_ms: int = 0
     first_seen_at_ms: int = 0
@@ -115,21 +125,28 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     recent: bytes = b""
     recent_count: int = 0
     runs: tuple[Run, ...] = ()
-    memories: Mapping[str, Memory] = {}
+    memories: Mapping[str, Memory] = msgspec.field(default_factory=_nothing)
     decisions: tuple[bytes, ...] = ()
     alarms: tuple[Alarm, ...] = ()
-    tallies: Mapping[str, bytes] = {}
+    tallies: Mapping[str, bytes] = msgspec.field(default_factory=_nothing)
     looked: str = ""
     past_chunks: int = 0
     born_seq: int = 0
     ties: Ties | None = None
     edits_seen: int = 0
-    sent: Mapping[str, bytes] = {}
-    goals: Mapping[str, AwaitedGoal] = {}
+    sent: Mapping[str, bytes] = msgspec.field(default_factory=_nothing)
+    goals: Mapping[str, AwaitedGoal] = msgspec.field(default_factory=_nothing)
     commerce: bytes = b""
     sessions: int = 0
     session_at_ms: int = 0
     actions: bytes = b""
+
+    def compacted(self) -> Customer:
+        """The same after it was read, holding no empty mappings of its own."""
+        for name in _MAPPINGS:
+            if not getattr(self, name):
+                setattr(self, name, _NOTHING)
+        return self
 
     @property
     def exists(self) -> bool:

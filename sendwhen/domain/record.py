@@ -55,7 +55,7 @@ def write_record(customer: Customer, young: bytes = b"", *, older: bool = False)
 
 
 @lru_cache(maxsize=128)
-def _written_head(older: bool, young: int) -> bytes:  # noqa: FBT001 - positional, as its cache compares
+def _written_head(older: bool, young: int) -> bytes:
     return _head.pack(VERSION, older, young)
 
 
@@ -65,7 +65,7 @@ def read_record(record: bytes) -> Customer:
     Raises:
         Precondition: A later version of sendwhen wrote it.
     """
-    return _decode(memoryview(record)[_customer_at(record) :])
+    return _decode(memoryview(record)[_customer_at(record) :]).compacted()
 
 
 def cut_past(customer: Customer, events: int) -> tuple[Customer, tuple[tuple[int, bytes], ...]]:
