@@ -123,10 +123,10 @@ def test_a_given_rate_is_kept() -> None:
 
 
 def test_what_a_stall_held_up_is_made_up_for_by_no_more_than_a_second() -> None:
-    pace = Pace(100.0, 50.0)
+    pace = Pace(128.0, 50.0)
 
     at_once = 0
-    while not pace.wait_s(10, 60.0):
-        at_once += 10
+    while not pace.wait_s(16, 60.0):
+        at_once += 16
 
-    assert at_once == 100 * ARREARS_S_MAX + 10
+    assert at_once == 128 * ARREARS_S_MAX + 16
