@@ -11,9 +11,9 @@ from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
 
 from sendwhen.cli.context import targets_of
-from sendwhen.cli.instants import instant_ms
 from sendwhen.cli.targets import Targets
 from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, fail, instant, out, run
+from sendwhen.client.event_file import BadLine, instant_ms
 from sendwhen.errors import NotFound
 from sendwhen.v1.decision_pb2 import Decision
 from sendwhen.v1.email_pb2 import Email, EmailState
@@ -54,9 +54,10 @@ def why(
 ) -> None:
     """Explain what a campaign decided about a customer, clause by clause; and what was missing for an email."""
     targets = targets_of(context)
-    at_ms = instant_ms(at) if at else 0
-    if at_ms is None:
-        fail("--at is no instant. Write it as in 2026-03-02T09:00:00Z.", code=2)
+    try:
+        at_ms = instant_ms(at) if at else 0
+    except BadLine as error:
+        fail(f"--at: {error}.", code=2)
     answer = run(_ask(targets, customer, campaign, by, at_ms))
     if as_json:
         typer.echo(json.dumps(MessageToDict(answer, preserving_proto_field_name=True), indent=2))

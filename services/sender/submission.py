@@ -75,7 +75,7 @@ def _wrong_of(intent: email_pb2.SendIntent, place: str) -> list[Violation]:
     wrong = [
         Violation(field=f"{place}.{name}", description=f"1 to {ID_CHARACTERS_MAX} characters, no control characters.")
         for name in ("send_id", "campaign_id", "customer_uid", "template_hash")
-        if not _is_id(getattr(intent, name))
+        if not is_id(getattr(intent, name))
     ]
     if intent.volume_per_day < 0:
         wrong.append(Violation(field=f"{place}.volume_per_day", description="A number of emails, 0 for no bound."))
@@ -86,5 +86,6 @@ def _wrong_of(intent: email_pb2.SendIntent, place: str) -> list[Violation]:
     return wrong
 
 
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
+    """Whether it may be an id: the ledger keeps it, and makes names of keys of it."""
     return 0 < len(text) <= ID_CHARACTERS_MAX and text.isprintable()
