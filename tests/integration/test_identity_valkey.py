@@ -102,7 +102,10 @@ def test_a_join_that_stopped_halfway_goes_on_when_the_other_shard_comes_and_dele
     first = Running(of, shard=home(ADA))
     town.does("Product Viewed", "one", anonymous_id="a2")
     town.wish(ADA, Adopt(customer_uid(ADA), ADA, VISITOR))
-    wait_until(lambda: town.customer(ADA) is not None, "the survivor asked")
+    with own_valkey.client() as client:
+        outbox = f"sw:{{p{routing_hash(ADA) % PARTITIONS}}}:out"
+        asked = lambda: town.customer(ADA) is not None and client.xlen(outbox) == 0  # noqa: E731
+        wait_until(asked, "the survivor asked")
     first.stop()
     second = Running(of, shard=home(VISITOR))
     wait_until(lambda: town.into(VISITOR) == customer_uid(ADA), "the state left")

@@ -80,6 +80,7 @@ _STATE: Final = MappingProxyType(
         "expired": "its time was over before it could be sent",
         "held": "it is held, because its campaign's volume for the day was exceeded",
         "discarded": "it was held, and an operator discarded it",
+        "cancelled": "its customer was deleted before it was sent",
     }
 )
 
