@@ -11,7 +11,7 @@ from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.decision import Decision, Kind, Send
 from sendwhen.domain.event import Event
 from sendwhen.domain.partition import customer_uid, routing_key
-from sendwhen.domain.record import remembered_decisions
+from sendwhen.domain.record import read_record, remembered_decisions
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.shard_limits import ShardLimits
 from tests.builders import MINUTE_MS, T0_MS, Catalogue, fuse, put
@@ -87,6 +87,10 @@ class Life(Town):
     def sends(self) -> list[Send]:
         """What was handed to sender."""
         return [send for _, changes in self.changes for send in changes.sends]
+
+    def tombstones(self) -> list[str]:
+        """Uids of those that point to a survivor."""
+        return [uid for _, uid, record in self.records() if read_record(record).into is not None]
 
     def forgotten(self) -> list[tuple[str, int]]:
         """(uid, life) that sender was told to forget."""
