@@ -79,13 +79,20 @@ class WhyDesk:
         found = await self._lookup.find(request.id)
         standing = await self._campaigns.standing(request.campaign_id)
         if found is None and standing is None:
-            raise NotFound("There is no customer and no campaign of these ids.", remedy="Check both for typing errors.")
+            raise NotFound(
+                "There is no customer and no campaign of these ids.", remedy=await self._lookup.hint(request.id)
+            )
         if found is None or standing is None:
             campaign = self._checker.campaign(standing.campaign.source) if standing else None
             return pb.WhyResponse(
                 customer=customer_message(found.customer, partition=found.partition) if found else None,
                 campaign=summary_message(standing) if standing else None,
-                explanation=explain(campaign, found.customer if found else None, (), (), {}, paused=False),
+                explanation=[
+                    *(found.joined() if found else []),
+                    *explain(campaign, found.customer if found else None, (), (), {}, paused=False),
+                    *([] if found else [await self._lookup.hint(request.id)]),
+                ],
+                followed=found.followed if found else (),
             )
         return await self._explained(found, standing, until_ms=request.at_ms or FOR_EVER_MS)
 
@@ -125,7 +132,8 @@ class WhyDesk:
             decisions=map(decision_message, decisions),
             waiting=map(waiting_message, waiting),
             emails=[email_pb2.Email.FromString(email.row) for email in emails.values()],
-            explanation=sentences + said + _refused_ties(customer),
+            explanation=found.joined() + sentences + said + _refused_ties(customer),
+            followed=found.followed,
             grounds=[ground_message(ground_of(one, versions.get(one.version), customer)) for one in decisions],
             unmet=[] if decisions else map(clause_message, unmet(campaign, customer, until_ms=until_ms)),
             near_misses=map(near_miss_message, misses),
@@ -140,17 +148,19 @@ class WhyDesk:
         """
         found = await self._lookup.find(request.id)
         if found is None:
-            raise NotFound(
-                "Nobody is known by that id.",
-                remedy="Ask by the first of user_id, anonymous_id and email that events carry.",
-            )
+            raise NotFound("Nobody is known by that id.", remedy=await self._lookup.hint(request.id))
         partition, customer = found.partition, found.customer
         emails, said = await self._became(remembered_decisions(customer))
         changed = [(email, email_pb2.Email.FromString(email.row).changed_at_ms) for email in emails.values()]
         return pb.GetTimelineResponse(
             customer=customer_message(customer, partition=partition),
             items=map(item_message, timeline(customer, changed)),
-            unknown=[*past_of(customer, until_ms=FOR_EVER_MS).unknown, *said, *_refused_ties(customer)],
+            unknown=[
+                *past_of(customer, until_ms=FOR_EVER_MS).unknown,
+                *said,
+                *_refused_ties(customer),
+            ],
+            followed=found.followed,
         )
 
     async def _past(self, partition: int, customer: Customer, until_ms: int) -> Past:

@@ -99,10 +99,7 @@ def explain(
     if campaign is None:
         return ["There is no campaign of that id."]
     if customer is None:
-        return [
-            "Nobody is known by that id: no event of this customer has been applied. A customer's events are kept "
-            "under the first of user_id, anonymous_id and email that they carry; ask by that one."
-        ]
+        return ["Nobody is known by that id: no event of this customer has been applied, or the customer was deleted."]
     told = [_sentence(decision, emails) for decision in decisions]
     told += [
         f"Waits{_held(run)} until {at(run.due_at_ms)}{_key(run.key)}; started at {at(run.start_at_ms)}."
