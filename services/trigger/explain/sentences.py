@@ -100,17 +100,24 @@ def explain(
         return ["There is no campaign of that id."]
     if customer is None:
         return ["Nobody is known by that id: no event of this customer has been applied, or the customer was deleted."]
-    told = [_sentence(decision, emails) for decision in decisions]
-    told += [
-        f"Waits{_held(run)} until {at(run.due_at_ms)}{_key(run.key)}; started at {at(run.start_at_ms)}."
-        for run in waiting
-    ]
+    told = decided(decisions, waiting, emails)
     told += _remembered(campaign, customer)
     if not decisions and not waiting:
         told += never_fired(campaign, customer) or _never_entered(campaign, customer, until_ms)
     if paused:
         told.append("The campaign is paused: nothing starts, and what falls due is skipped.")
     return told
+
+
+def decided(decisions: Sequence[Decision], waiting: Sequence[Run], emails: Mapping[str, SentEmail]) -> list[str]:
+    """What happened, and what waits, whatever the campaign says."""
+    return [
+        *(_sentence(decision, emails) for decision in decisions),
+        *(
+            f"Waits{_held(run)} until {at(run.due_at_ms)}{_key(run.key)}; started at {at(run.start_at_ms)}."
+            for run in waiting
+        ),
+    ]
 
 
 def did(decision: Decision) -> str:
