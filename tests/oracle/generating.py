@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.oracle.choices import Choices
@@ -23,6 +23,8 @@ class Example:
     Attributes:
         batched: Events of one instant come in one entry. restored: a new shard after every so many entries; 0: never.
         partitions: Of which customers live in several, 0: there is one, and nobody is merged or deleted.
+        beside: Further campaigns, by name. policy: about emails. reasons: emails decided against are compared, too.
+        late_looks: Customers who were known before a put are looked at only when something else happens.
     """
 
     rule: Mapping[str, Any]
@@ -31,6 +33,10 @@ class Example:
     restored: int = 0
     partitions: int = 0
     t0: int = T0_MS
+    beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    policy: Mapping[str, Any] | None = None
+    reasons: bool = False
+    late_looks: bool = False
 
 
 class People:
