@@ -212,7 +212,7 @@ class Oracle(Looking):
             was_reachable, before = person.addressed, person.attributes()
             self._learn(person, event)
             person.logged.append(event)
-            for book, version in behind:
+            for _, version in behind:
                 if happened >= before_entry - length(version.rule.get("grace", 0)):
                     own = replace(event, at=happened, moves=set(), consumed=set())
                     self._held.append(

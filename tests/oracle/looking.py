@@ -88,7 +88,8 @@ class Looking(Stepping):
             begun=begun,
             due=now,
             armed=self._arming(),
-            order=self._order,
+            # What time brings about comes before what happens then.
+            order=self._order - (event is None),
             seen={"start": begun.props},
         )
         self._fire(person, wait, now)

@@ -120,7 +120,10 @@ def _shard(kept: Kept) -> Shard:
 
 
 def _fired(changes: Changes, names: Mapping[str, str], example: Example) -> Iterator[Firing]:
-    t0, values = example.t0, {send.send_id: msgspec.json.decode(send.context).get("trigger", {}) for send in changes.sends}
+    t0, values = (
+        example.t0,
+        {send.send_id: msgspec.json.decode(send.context).get("trigger", {}) for send in changes.sends},
+    )
     for uid, decision in changes.decisions:
         word, email = decision.kind.value, decision.template
         if decision.kind is Kind.SKIPPED and decision.send_id and example.reasons:

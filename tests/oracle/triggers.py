@@ -143,7 +143,11 @@ def _quiet_then(version: Version, person: Person, past: Sequence[Done], event: D
     if not _is(rule["then"], event):
         return None
     noise = [one.at for one in past if one is not event and _is(rule["quiet_of"], one)]
-    firings = [at for order, its_key, at in person.part(version.campaign).completed if (order, its_key) == (version.trigger_order, key)]
+    firings = [
+        at
+        for order, its_key, at in person.part(version.campaign).completed
+        if (order, its_key) == (version.trigger_order, key)
+    ]
     assert person.first is not None
     since = max([min(person.first, event.at), version.trigger_at, *noise, *firings])
     return _at_once(event) if later(since, rule["for"]) <= event.at else None
