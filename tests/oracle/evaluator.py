@@ -151,16 +151,20 @@ class Oracle(Looking):
                 self._event({"at": f"{self._clock - self._t0}ms", "who": line["into"]}, self._clock)
 
     # ---------------------------------------------------------------- time
-    def _advance(self) -> None:
-        """Let deadlines come, and events that are held back, up to the watermarks; deadlines first."""
+    def _advance(self, settled: int | None = None) -> None:
+        """Let deadlines come, and events that are held back, up to the watermarks; deadlines first.
+
+        ``settled``: only what happened by then, of what lies behind a watermark.
+        """
         while True:
             found: list[tuple[tuple[int, int, int], Person, Wait | Held | None]] = []
             for person in self._people.values():
                 for wait in person.waits:
                     lag = self._clock - self._watermark(wait.version.campaign)
-                    found.append(((wait.due + lag, 0, wait.armed), person, wait))
+                    if settled is None or not lag or wait.due <= settled:
+                        found.append(((wait.due + lag, 0, wait.armed), person, wait))
                 found += [((at, 0, 0), person, None) for at in self._looks(person)]
-            for one in self._held:
+            for one in [one for one in self._held if settled is None or one.happened <= settled]:
                 lag = length(one.version.rule.get("grace", 0))
                 found.append(((one.happened + lag, 1, one.order), one.person, one))
             ready = min((one for one in found if one[0][0] <= self._clock), key=lambda one: one[0], default=None)
@@ -187,14 +191,15 @@ class Oracle(Looking):
     def _event(self, line: Line, at: int) -> None:
         before_entry = self._clock
         clock = max(self._clock, at)
+        happened = self._t0 + length(line.get("happened_at", line["at"]))
         behind = [(book, version) for book, version in self._current() if in_event_time(version)]
-        if not behind:
-            self.tick(at)
+        # What an event tells is known to what is decided for a later instant than its own.
+        self._clock = clock
+        self._advance(happened if behind else None)
         name = self._name(line["who"])
         person = self._people.setdefault(name, Person(name=name))
         event_id = line.get("id", f"line {self._order}")
         if not person.repeats(event_id, clock):
-            happened = self._t0 + length(line.get("happened_at", line["at"]))
             event = Done(
                 order=self._order,
                 at=clock,
