@@ -126,7 +126,7 @@ async def test_why_tells_clauses_and_what_was_missing_and_the_timeline_tells_all
     assert "event.properties.price > 10 is false; event.properties.price = 3" in ann.output
     assert "been over 10 (it was 3)" in ann.output
     assert "trigger: event.properties.price > 10 is true; event.properties.price = 30" in bob.output
-    assert "Never entered" in early.output
+    assert "there was no such campaign yet: it was put at 2023-11-14 22:13:20 UTC" in early.output
     assert json.loads(as_json.output)["near_misses"][0]["kind"] == "value"
     kinds = [line.split()[2] for line in told.output.splitlines()]
     assert kinds == ["event", "decision", "wait"]
