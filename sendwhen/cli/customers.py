@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Annotated, Any
 
 import typer
-from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
 
 from sendwhen.cli.context import targets_of
+from sendwhen.cli.customer_names import PREFIXES, By, CustomerName, customer_id
 from sendwhen.cli.targets import Targets
-from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, instant, out, run
-from sendwhen.cli.why import Kind
+from sendwhen.cli.terminal import EXIT_REFUSED, AsJson, ask_trigger, err, instant, out, print_json, run
 from sendwhen.v1.profile_service_pb2 import CustomerId
 from sendwhen.v1.trigger_service_pb2 import (
     DeleteCustomerRequest,
@@ -26,33 +24,15 @@ from sendwhen.v1.trigger_service_pb2 import (
 app = typer.Typer(help="Show, join and delete customers.", no_args_is_help=True)
 LOOKS = 50
 LOOK_EVERY_S = 0.1
-_PREFIXES = {"user:": "user_id", "anon:": "anonymous_id", "email:": "email", "uid:": "uid"}
-
-Who = Annotated[
-    str,
-    typer.Argument(help="user:ID, anon:ID, email:ADDRESS or uid:UID; plain: a user_id, or an address if it has an @."),
-]
-By = Annotated[Kind | None, typer.Option(help="What the id is, where it has no kind in front.")]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
-
-
-def customer_id(text: str, by: Kind | None = None) -> CustomerId:
-    """The customer that is meant."""
-    if by is not None:
-        return CustomerId(**{by.value: text})
-    for prefix, field in _PREFIXES.items():
-        if text.startswith(prefix):
-            return CustomerId(**{field: text.removeprefix(prefix)})
-    return CustomerId(email=text) if "@" in text else CustomerId(user_id=text)
 
 
 @app.command("show")
-def show(context: typer.Context, customer: Who, by: By = None, as_json: AsJson = False) -> None:
+def show(context: typer.Context, customer: CustomerName, by: By = None, as_json: AsJson = False) -> None:
     """Show a customer: what is known, which identities are tied to it or were refused, and what it waits for."""
     request = ShowCustomerRequest(id=customer_id(customer, by))
     answer = run(ask_trigger(targets_of(context), lambda trigger: trigger.ShowCustomer(request)))
     if as_json:
-        typer.echo(json.dumps(MessageToDict(answer, preserving_proto_field_name=True), indent=2))
+        print_json(answer)
     else:
         _show(answer)
 
@@ -82,7 +62,7 @@ def merge(
 @app.command("delete")
 def delete(
     context: typer.Context,
-    customer: Who,
+    customer: CustomerName,
     by: By = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
@@ -124,7 +104,7 @@ async def _outcome(trigger: Any, request: MergeCustomersRequest) -> Identity | N
 def _key(who: CustomerId) -> str:
     kind = who.WhichOneof("id") or ""
     value: str = getattr(who, kind)
-    prefix = next(prefix for prefix, field in _PREFIXES.items() if field == kind)
+    prefix = next(prefix for prefix, one in PREFIXES.items() if one == kind)
     return prefix + (value.strip().lower() if kind == "email" else value)
 
 

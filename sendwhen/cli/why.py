@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from enum import StrEnum
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
 
 from sendwhen.cli.context import targets_of
+from sendwhen.cli.customer_names import By, CustomerName, customer_ids
 from sendwhen.cli.instants import instant_ms
 from sendwhen.cli.targets import Targets
-from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, fail, instant, out, run
+from sendwhen.cli.terminal import EXIT_REFUSED, AsJson, ask_trigger, err, fail, instant, out, print_json, run
 from sendwhen.errors import NotFound
 from sendwhen.v1.decision_pb2 import Decision
 from sendwhen.v1.email_pb2 import Email, EmailState
@@ -26,20 +25,6 @@ from sendwhen.v1.trigger_service_pb2 import (
     WhyRequest,
     WhyResponse,
 )
-
-
-class Kind(StrEnum):
-    """By what the customer is named."""
-
-    user_id = "user_id"
-    anonymous_id = "anonymous_id"
-    email = "email"
-    uid = "uid"
-
-
-CustomerName = Annotated[str, typer.Argument(help="The customer's user_id, or an address, or another id with --by.")]
-By = Annotated[Kind | None, typer.Option(help="What CUSTOMER is (default: user_id, or email where it has an @).")]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
 
 def why(
@@ -57,9 +42,9 @@ def why(
     at_ms = instant_ms(at) if at else 0
     if at_ms is None:
         fail("--at is no instant. Write it as in 2026-03-02T09:00:00Z.", code=2)
-    answer = run(_ask(targets, customer, campaign, by, at_ms))
+    answer = run(_ask(targets, customer_ids(customer, by), campaign, at_ms))
     if as_json:
-        typer.echo(json.dumps(MessageToDict(answer, preserving_proto_field_name=True), indent=2))
+        print_json(answer)
     else:
         _show(answer)
     if not answer.HasField("customer") or not answer.HasField("campaign"):
@@ -68,9 +53,9 @@ def why(
 
 def timeline(context: typer.Context, customer: CustomerName, by: By = None, as_json: AsJson = False) -> None:
     """Show a customer's events, decisions, waits and emails in one list by time."""
-    answer = run(_ask_timeline(targets_of(context), customer, by))
+    answer = run(_ask_timeline(targets_of(context), customer_ids(customer, by)))
     if as_json:
-        typer.echo(json.dumps(MessageToDict(answer, preserving_proto_field_name=True), indent=2))
+        print_json(answer)
         return
     for item in answer.items:
         campaign = f"[bold]{escape(item.campaign_id)}[/] " if item.campaign_id else ""
@@ -79,32 +64,23 @@ def timeline(context: typer.Context, customer: CustomerName, by: By = None, as_j
         out.print(f"[dim]{escape(sentence)}[/]")
 
 
-async def _ask_timeline(targets: Targets, customer: str, by: Kind | None) -> GetTimelineResponse:
-    kinds = _kinds(customer, by)
-    for number, kind in enumerate(kinds, start=1):
-        request = GetTimelineRequest(id=CustomerId(**{kind.value: customer}))
+async def _ask_timeline(targets: Targets, customers: Sequence[CustomerId]) -> GetTimelineResponse:
+    for one in customers[:-1]:
         try:
-            return await _timeline(targets, request)
+            return await _timeline(targets, GetTimelineRequest(id=one))
         except NotFound:
-            if number == len(kinds):
-                raise
-    raise AssertionError("there is a kind at least")
+            continue  # by another kind of id, then
+    return await _timeline(targets, GetTimelineRequest(id=customers[-1]))
 
 
 async def _timeline(targets: Targets, request: GetTimelineRequest) -> GetTimelineResponse:
     return await ask_trigger(targets, lambda trigger: trigger.GetTimeline(request))
 
 
-def _kinds(customer: str, by: Kind | None) -> list[Kind]:
-    return [by] if by else [Kind.user_id, *([Kind.email] if "@" in customer else []), Kind.anonymous_id]
-
-
-async def _ask(targets: Targets, customer: str, campaign: str, by: Kind | None, at_ms: int) -> WhyResponse:
-    kinds = _kinds(customer, by)
+async def _ask(targets: Targets, customers: Sequence[CustomerId], campaign: str, at_ms: int) -> WhyResponse:
     answer = WhyResponse()
-    for kind in kinds:
-        request = WhyRequest(id=CustomerId(**{kind.value: customer}), campaign_id=campaign, at_ms=at_ms)
-        answer = await _why(targets, request)
+    for one in customers:
+        answer = await _why(targets, WhyRequest(id=one, campaign_id=campaign, at_ms=at_ms))
         if answer.HasField("customer"):
             break
     return answer
