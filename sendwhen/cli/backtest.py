@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_WHAT_EVENTS_ARE = (
-    "Name an archive's folder, or a file of events, one JSON object a line as for `sendwhen replay`."
-)
+_WHAT_EVENTS_ARE = "Name an archive's folder, or a file of events, one JSON object a line as for `sendwhen replay`."
 ARCHIVE_FOLDER = "archive"
 """Where ``sendwhen up`` keeps the archive, in the data folder."""
 

@@ -168,9 +168,7 @@ def _decide_held(targets: Targets, campaign: str, *, discard: bool) -> None:
     if not emails:
         known = run(ask_trigger(targets, lambda trigger: trigger.ListCampaigns(ListCampaignsRequest())))
         if campaign not in {one.campaign_id for one in known.campaigns}:
-            fail(
-                f"There is no campaign '{campaign}', and nothing is held. `sendwhen campaigns list` shows all."
-            )
+            fail(f"There is no campaign '{campaign}', and nothing is held. `sendwhen campaigns list` shows all.")
         out.print(f"{escape(campaign)}  nothing is held")
         return
     out.print(f"{escape(campaign)}  {emails:,} emails {'discarded' if discard else 'released'}")
