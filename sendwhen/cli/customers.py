@@ -9,9 +9,10 @@ import typer
 from rich.markup import escape
 
 from sendwhen.cli.context import targets_of
-from sendwhen.cli.customer_names import PREFIXES, By, CustomerName, customer_id
 from sendwhen.cli.targets import Targets
-from sendwhen.cli.terminal import EXIT_REFUSED, AsJson, ask_trigger, err, instant, out, print_json, run
+from sendwhen.cli.terminal import EXIT_REFUSED, AsJson, ask_trigger, err, fail, instant, out, print_json, run
+from sendwhen.cli.why import Kind, named
+from sendwhen.errors import Invalid
 from sendwhen.v1.profile_service_pb2 import CustomerId
 from sendwhen.v1.trigger_service_pb2 import (
     DeleteCustomerRequest,
@@ -20,16 +21,33 @@ from sendwhen.v1.trigger_service_pb2 import (
     ShowCustomerRequest,
     ShowCustomerResponse,
 )
+from sendwhen.wire.customer_name import HOW, kind_of, reading
 
 app = typer.Typer(help="Show, join and delete customers.", no_args_is_help=True)
 LOOKS = 50
 LOOK_EVERY_S = 0.1
 
+Who = Annotated[
+    str,
+    typer.Argument(help=f"{HOW}; plain: a user_id, or an address if it has an @."),
+]
+By = Annotated[Kind | None, typer.Option(help="What the id is, where it has no kind in front.")]
+
+
+def customer_id(text: str, by: Kind | None = None) -> CustomerId:
+    """The customer that is surely meant."""
+    if by is not None:
+        return CustomerId(**{by.value: text})
+    try:
+        return reading(text, "CUSTOMER")
+    except Invalid as error:
+        fail(str(error), code=2)
+
 
 @app.command("show")
-def show(context: typer.Context, customer: CustomerName, by: By = None, as_json: AsJson = False) -> None:
+def show(context: typer.Context, customer: Who, by: By = None, as_json: AsJson = False) -> None:
     """Show a customer: what is known, which identities are tied to it or were refused, and what it waits for."""
-    request = ShowCustomerRequest(id=customer_id(customer, by))
+    request = ShowCustomerRequest(id=named(customer, by))
     answer = run(ask_trigger(targets_of(context), lambda trigger: trigger.ShowCustomer(request)))
     if as_json:
         print_json(answer)
@@ -62,7 +80,7 @@ def merge(
 @app.command("delete")
 def delete(
     context: typer.Context,
-    customer: CustomerName,
+    customer: Who,
     by: By = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
@@ -102,10 +120,9 @@ async def _outcome(trigger: Any, request: MergeCustomersRequest) -> Identity | N
 
 
 def _key(who: CustomerId) -> str:
-    kind = who.WhichOneof("id") or ""
-    value: str = getattr(who, kind)
-    prefix = next(prefix for prefix, one in PREFIXES.items() if one == kind)
-    return prefix + (value.strip().lower() if kind == "email" else value)
+    kind = kind_of(who)
+    value: str = getattr(who, who.WhichOneof("id") or "")
+    return f"{kind}:{value.strip().lower() if kind == 'email' else value}"
 
 
 def _show(answer: ShowCustomerResponse) -> None:

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from sendwhen.cli.context import targets_of
-from sendwhen.cli.customer_names import By, CustomerName, customer_ids
-from sendwhen.cli.instants import instant_ms
-from sendwhen.cli.targets import Targets
 from sendwhen.cli.terminal import EXIT_REFUSED, AsJson, ask_trigger, err, fail, instant, out, print_json, run
-from sendwhen.errors import NotFound
+from sendwhen.client.event_file import BadLine, instant_ms
 from sendwhen.v1.decision_pb2 import Decision
 from sendwhen.v1.email_pb2 import Email, EmailState
 from sendwhen.v1.profile_service_pb2 import CustomerId
 from sendwhen.v1.trigger_service_pb2 import (
     Clause,
     GetTimelineRequest,
-    GetTimelineResponse,
     Ground,
     WhyRequest,
     WhyResponse,
 )
+from sendwhen.wire.customer_name import HOW
+
+
+class Kind(StrEnum):
+    """By what the customer is named."""
+
+    user_id = "user_id"
+    anonymous_id = "anonymous_id"
+    email = "email"
+    uid = "uid"
+
+
+CustomerName = Annotated[
+    str, typer.Argument(help=f"{HOW}; plain: a user_id, an address or a visitor's id, whoever is known first.")
+]
+By = Annotated[Kind | None, typer.Option(help="What CUSTOMER is, where it has no kind in front.")]
 
 
 def why(
@@ -39,10 +51,12 @@ def why(
 ) -> None:
     """Explain what a campaign decided about a customer, clause by clause; and what was missing for an email."""
     targets = targets_of(context)
-    at_ms = instant_ms(at) if at else 0
-    if at_ms is None:
-        fail("--at is no instant. Write it as in 2026-03-02T09:00:00Z.", code=2)
-    answer = run(_ask(targets, customer_ids(customer, by), campaign, at_ms))
+    try:
+        at_ms = instant_ms(at) if at else 0
+    except BadLine as error:
+        fail(f"--at: {error}.", code=2)
+    request = WhyRequest(id=named(customer, by), campaign_id=campaign, at_ms=at_ms)
+    answer = run(ask_trigger(targets, lambda trigger: trigger.Why(request)))
     if as_json:
         print_json(answer)
     else:
@@ -53,10 +67,13 @@ def why(
 
 def timeline(context: typer.Context, customer: CustomerName, by: By = None, as_json: AsJson = False) -> None:
     """Show a customer's events, decisions, waits and emails in one list by time."""
-    answer = run(_ask_timeline(targets_of(context), customer_ids(customer, by)))
+    request = GetTimelineRequest(id=named(customer, by))
+    answer = run(ask_trigger(targets_of(context), lambda trigger: trigger.GetTimeline(request)))
     if as_json:
         print_json(answer)
         return
+    if answer.followed:
+        out.print("[dim]That id was joined into this customer.[/]")
     for item in answer.items:
         campaign = f"[bold]{escape(item.campaign_id)}[/] " if item.campaign_id else ""
         out.print(f"{instant(item.at_ms)}  {item.kind:<8}  {campaign}{escape(item.text)}")
@@ -64,30 +81,9 @@ def timeline(context: typer.Context, customer: CustomerName, by: By = None, as_j
         out.print(f"[dim]{escape(sentence)}[/]")
 
 
-async def _ask_timeline(targets: Targets, customers: Sequence[CustomerId]) -> GetTimelineResponse:
-    for one in customers[:-1]:
-        try:
-            return await _timeline(targets, GetTimelineRequest(id=one))
-        except NotFound:
-            continue  # by another kind of id, then
-    return await _timeline(targets, GetTimelineRequest(id=customers[-1]))
-
-
-async def _timeline(targets: Targets, request: GetTimelineRequest) -> GetTimelineResponse:
-    return await ask_trigger(targets, lambda trigger: trigger.GetTimeline(request))
-
-
-async def _ask(targets: Targets, customers: Sequence[CustomerId], campaign: str, at_ms: int) -> WhyResponse:
-    answer = WhyResponse()
-    for one in customers:
-        answer = await _why(targets, WhyRequest(id=one, campaign_id=campaign, at_ms=at_ms))
-        if answer.HasField("customer"):
-            break
-    return answer
-
-
-async def _why(targets: Targets, request: WhyRequest) -> WhyResponse:
-    return await ask_trigger(targets, lambda trigger: trigger.Why(request))
+def named(customer: str, by: Kind | None) -> CustomerId:
+    """The customer as it was written; what that means is trigger's to find out."""
+    return CustomerId(**{by.value: customer}) if by else CustomerId(name=customer)
 
 
 def _show(answer: WhyResponse) -> None:

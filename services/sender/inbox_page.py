@@ -35,6 +35,7 @@ _EMAIL_POLICY: Final = (
 )
 START_HEADER: Final = "Sendwhen-Inbox-Start"
 """Tells starts of the page apart: with each, the numbers of emails begin anew."""
+_DIGITS_MAX: Final = 18
 _NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
@@ -129,7 +130,7 @@ class InboxPage:
 
     async def _emails(self, request: Request) -> Response:
         after = request.query_params.get("after", "0")
-        if not after.isascii() or not after.isdigit():
+        if not after.isascii() or not after.isdigit() or len(after) > _DIGITS_MAX:
             return PlainTextResponse("after is the number of the latest email seen.\n", status_code=400)
         lines = self._inbox.after(int(after))
         headers = {"Cache-Control": "no-store", START_HEADER: self._start}
