@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from sendwhen.cli.context import folder_of
 from sendwhen.cli.terminal import err, fail, instant, out
 from sendwhen.client.event_file import BadLine, instant_ms
-from sendwhen.errors import SendwhenError
+from sendwhen.errors import NotFound, SendwhenError
 
 if TYPE_CHECKING:
     from sendwhen.backtest.report import Report
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_WHAT_EVENTS_ARE = "Name an archive's folder, or a file of events, one JSON object a line as for `sendwhen replay`."
 ARCHIVE_FOLDER = "archive"
 """Where ``sendwhen up`` keeps the archive, in the data folder."""
 
@@ -125,9 +126,11 @@ def _go_on_ray(address: str, workers: int, asked: Asked) -> NoReturn:
 @contextmanager
 def _archive(events: str) -> Iterator[str]:
     """Where the archive is; one made of a file goes when the command ends."""
-    if "://" in events or not Path(events).is_file():
+    if "://" in events or Path(events).is_dir():
         yield events
         return
+    if not Path(events).exists():
+        raise NotFound(f"There is no {events}.", remedy=_WHAT_EVENTS_ARE)
     from sendwhen.archive.archive import Archive
     from sendwhen.archive.event_archive import archive_events
     from sendwhen.archive.local_files import LocalFiles
@@ -143,6 +146,8 @@ def _archive(events: str) -> Iterator[str]:
             err.print(f"{taken.refused:,} lines are no events and were left out:")
             for reason in taken.reasons:
                 err.print(f"  {reason}", markup=False)
+        if not taken.events:
+            raise NotFound(f"No line of {events} is an event.", remedy=_WHAT_EVENTS_ARE)
         yield work
 
 

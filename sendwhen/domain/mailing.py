@@ -21,6 +21,7 @@ from sendwhen.domain.sending_rules import AtQuiet, Category
 from sendwhen.domain.sent_mail import cap_reached, count_email
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.shares import held_out
+from sendwhen.domain.span import Span
 from sendwhen.domain.steps import SendStep
 
 QUIET = "quiet_hours"
@@ -89,7 +90,8 @@ class Mailing:
             return "paused", "The campaign is paused."
         late_ms = moment.at_ms - moment.now_ms - course.plan.grace_ms
         if not self._event_clock and campaign.max_lateness_ms is not None and late_ms > campaign.max_lateness_ms:
-            return "expired", f"It came {late_ms} ms after it was due; up to {campaign.max_lateness_ms} ms is sent."
+            late, most = Span(ms=late_ms).text(), Span(ms=campaign.max_lateness_ms).text()
+            return "expired", f"It came {late} after it was due; up to {most} is sent."
         return None
 
     def _withheld(self, course: Course) -> tuple[str, str] | None:

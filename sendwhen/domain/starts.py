@@ -22,6 +22,7 @@ from sendwhen.domain.reentry import refusal
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Run, StartEvent, run_id
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.span import Span
 from sendwhen.domain.telling import refuse, say
 from sendwhen.domain.trigger_kinds import OnRestart
 from sendwhen.domain.triggers.logic import Hit, Progress
@@ -140,7 +141,8 @@ class Starts:
         oldest = campaign.max_event_age_ms
         age_ms = seen.arrived_ms - seen.event.occurred_at_ms
         if oldest is not None and not self._event_clock and age_ms > oldest:
-            return "too_old", f"The event was {age_ms} ms old; up to {oldest} ms starts a run."
+            age, most = Span(ms=age_ms).text(), Span(ms=oldest).text()
+            return "too_old", f"The event was {age} old; up to {most} starts a run."
         return "", ""
 
     def _give_up(self, customer: Customer, plan: Plan, key: str, seen: Seen, out: Round) -> None:

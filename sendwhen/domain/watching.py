@@ -17,6 +17,7 @@ from sendwhen.domain.plan import Plan
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Alarm, Run, StartEvent, run_id
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.span import Span
 from sendwhen.domain.steps import WaitUntilStep
 from sendwhen.domain.triggers.watch import Sight, Watch
 
@@ -225,7 +226,8 @@ class Watching:
             return "", ""
         age_ms = occasion.moment.now_ms - event.occurred_at_ms
         if age_ms > oldest:
-            return "too_old", f"The event was {age_ms} ms old; up to {oldest} ms starts a run."
+            age, most = Span(ms=age_ms).text(), Span(ms=oldest).text()
+            return "too_old", f"The event was {age} old; up to {most} starts a run."
         return "", ""
 
     def _wait_on(self, customer: Customer, run: Run, occasion: Occasion, out: Round) -> None:
