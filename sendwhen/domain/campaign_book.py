@@ -18,6 +18,7 @@ from sendwhen.domain.predicate import History
 from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.tally import texts_of
+from sendwhen.domain.trigger_kinds import DateOf
 from sendwhen.domain.triggers.attribute_change import AttributeChangeLogic
 from sendwhen.errors import Precondition
 
@@ -182,9 +183,19 @@ class CampaignBook:
             paused=False,
             put_at_ms=at_ms,
         )
+        # Dates in the policy's zone come at other instants: all customers are looked at again.
+        self.watch_mark = self._mark()
         # Nothing is pinned to the one before.
         forgotten = () if before is None else (replace(before, source=b"", current=False),)
         return (*forgotten, self._policy_row)
+
+    def _mark(self) -> str:
+        # Who only compares before with after has nothing to see at first.
+        first = [plan for plan, watch in self.watching if not isinstance(watch, AttributeChangeLogic)]
+        marks = [f"{plan.campaign.campaign_id} {plan.trigger_text}" for plan in first]
+        if self.policy.time_zone != "UTC" and any(_in_policy_zone(plan.campaign) for plan in first):
+            marks.append(self.policy.time_zone)
+        return blake2b(" ".join(marks).encode(), digest_size=6).hexdigest() if marks else ""
 
     def _compiled_policy(self, source: bytes) -> SendingPolicy:
         compiled = self._compile(source)
@@ -244,10 +255,7 @@ class CampaignBook:
         goals = (plan.campaign.goal for plan in self._plans.values())
         self.goal_events = frozenset(goal.of.event for goal in goals if goal is not None)
         self.watching = tuple((plan, plan.watch) for plan in current if plan.watch is not None)
-        # Who only compares before with after has nothing to see at first.
-        first = [plan for plan, watch in self.watching if not isinstance(watch, AttributeChangeLogic)]
-        marks = " ".join(f"{plan.campaign.campaign_id} {plan.trigger_text}" for plan in first)
-        self.watch_mark = blake2b(marks.encode(), digest_size=6).hexdigest() if marks else ""
+        self.watch_mark = self._mark()
         self.last_edit_seq = max((edits[-1].seq for edits in self._edits.values()), default=0)
         counts = {history.tally: history for plan in self._plans.values() for history in plan.histories()}
         self.tallies = frozenset(counts)
@@ -256,3 +264,7 @@ class CampaignBook:
         self.tally_events: dict[str, list[History]] = {}
         for _, history in sorted(counts.items()):
             self.tally_events.setdefault(history.of.event, []).append(history)
+
+
+def _in_policy_zone(campaign: Campaign) -> bool:
+    return isinstance(campaign.trigger, DateOf) and not campaign.trigger.at.fallback_zone

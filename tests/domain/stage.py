@@ -14,7 +14,7 @@ from sendwhen.campaigns.durations import duration_ms
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Send
-from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Tick
+from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Review, Tick
 from sendwhen.domain.record import read_record
 from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
 from sendwhen.domain.shard import Shard
@@ -104,6 +104,16 @@ class Stage:
     def tick(self, at: str) -> None:
         """Time passes."""
         self._apply(lambda seq, at_ms: Tick(seq=seq, at_ms=at_ms), at)
+
+    def review(self, at: str, *who: str) -> None:
+        """Campaigns look at customers who were known before."""
+        uids = tuple(uid_of(one) for one in who or ("ada",))
+        self._apply(lambda seq, at_ms: Review(seq=seq, at_ms=at_ms, uids=uids), at)
+
+    @property
+    def watch_mark(self) -> str:
+        """By what customers are looked at."""
+        return self._alive.watch_mark
 
     def decisions(self) -> list[Decision]:
         """Everything decided since last asked."""
