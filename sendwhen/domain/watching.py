@@ -11,6 +11,7 @@ from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer, Memory
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.event import Event
+from sendwhen.domain.length import length
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import Plan
@@ -213,7 +214,7 @@ class Watching:
             return "", ""
         age_ms = occasion.moment.now_ms - event.occurred_at_ms
         if age_ms > oldest:
-            return "too_old", f"The event was {age_ms} ms old; up to {oldest} ms starts a run."
+            return "too_old", f"The event was {length(age_ms)} old; up to {length(oldest)} starts a run."
         return "", ""
 
     def _wait_on(self, customer: Customer, run: Run, occasion: Occasion, out: Round) -> None:

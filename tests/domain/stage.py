@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from sendwhen.campaigns import compile_campaign, compile_policy, fuse
 from sendwhen.campaigns.durations import duration_ms
 from sendwhen.domain.campaign import Campaign
@@ -84,8 +86,9 @@ class Stage:
     def happens(
         self, at: str, event: str = "go", who: str = "ada", *, email: str | None = None, **properties: Any
     ) -> None:
-        """An event of a customer who consents; ``attributes``: told with it."""
+        """An event of a customer who consents; ``attributes``: told with it; ``happened_at``: by its own time."""
         attributes: Mapping[str, Any] = {"consent": True, **properties.pop("attributes", {})}
+        happened: str = properties.pop("happened_at", "")
 
         def entry(seq: int, at_ms: int) -> Entry:
             told = an_event(
@@ -97,6 +100,8 @@ class Stage:
                 attributes=attributes,
                 email=email,
             )
+            if happened:
+                told = replace(told, occurred_at_ms=self._begins_ms + (duration_ms(happened) or 0))
             return EventBatch(seq=seq, at_ms=at_ms, events=(told,))
 
         self._apply(entry, at)
