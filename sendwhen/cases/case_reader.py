@@ -39,7 +39,7 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?([Zz]|[+-][0-9]{2}:[0-9]{2})\Z"
 )
 _CASE = ("name", "t0", "customers", "timeline", "run_until", "expect", "exact")
-_LINE = ("at", "who", "event", "properties", "attributes", "id", "happened_at", "pause")
+_LINE = ("at", "who", "event", "properties", "attributes", "id", "happened_at", "email", "pause")
 _EXPECT = ("at", "who", "send", "skip", "key")
 _TRUTH: Final = {"true": True, "false": False}
 
@@ -177,6 +177,7 @@ class CaseReader:
             event=event,
             event_id=self.words.text(entries.get("id"), "id", "e-1") or "",
             happened_at_ms=happened_at_ms,
+            email=CustomerReader(self.words).address(entries.get("email"), ""),
             properties=object_of(entries.get("properties"), "properties", self.words),
             attributes=object_of(entries.get("attributes"), "attributes", self.words),
         )

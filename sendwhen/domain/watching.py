@@ -11,13 +11,13 @@ from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer, Memory
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.event import Event
+from sendwhen.domain.length import length
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import Plan
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Alarm, Run, StartEvent, run_id
 from sendwhen.domain.shard_limits import ShardLimits
-from sendwhen.domain.span import Span
 from sendwhen.domain.steps import WaitUntilStep
 from sendwhen.domain.triggers.watch import Sight, Watch
 
@@ -226,8 +226,7 @@ class Watching:
             return "", ""
         age_ms = occasion.moment.now_ms - event.occurred_at_ms
         if age_ms > oldest:
-            age, most = Span(ms=age_ms).text(), Span(ms=oldest).text()
-            return "too_old", f"The event was {age} old; up to {most} starts a run."
+            return "too_old", f"The event was {length(age_ms)} old; up to {length(oldest)} starts a run."
         return "", ""
 
     def _wait_on(self, customer: Customer, run: Run, occasion: Occasion, out: Round) -> None:
