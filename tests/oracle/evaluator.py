@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.oracle.joining import join
+from tests.oracle.joining import behind, join
 from tests.oracle.looking import WATCHING, Looking
 from tests.oracle.neutral import Rule, filters, key_of, later, length, passes
 from tests.oracle.people import Done, Person, Version, Wait
@@ -345,6 +345,10 @@ class Oracle(Looking):
         other = self._people.pop(gone, None) or Person(name=gone)
         person = self._people.setdefault(into, Person(name=into))
         join(person, other)
+        for wait in [one for one in person.waits if "event" in one.step]:
+            if any(behind(wait, event) and awaited_by(wait, event) for event in person.done):
+                person.waits = [one for one in person.waits if one is not wait]
+                self._walk(person, wait, wait.rest, self._clock)
         for _, version in self._current():
             # Whom the customer has become is no event.
             person.part(version.campaign).inside = {}

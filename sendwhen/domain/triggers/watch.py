@@ -50,3 +50,7 @@ class Watch(Protocol):
     def look(self, memory: bytes, sight: Sight) -> Look:
         """Look; ``memory`` is b"" the first time for a customer and a version."""
         ...
+
+    def inherited(self, before: object, memory: bytes) -> bytes:
+        """What of the memory of another trigger that was in force ``before`` counts for this one, too."""
+        ...
