@@ -18,6 +18,7 @@ from sendwhen.domain.predicate import History
 from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.tally import texts_of
+from sendwhen.domain.triggers.logic import TriggerLogic
 from sendwhen.domain.watch_mark import watch_mark
 from sendwhen.errors import Precondition
 
@@ -111,6 +112,11 @@ class CampaignBook:
         version = memory.trigger_version.partition("#")[0]
         unbroken = memory.trigger_version == written_by(version, self.generation(campaign_id))
         return unbroken and plan.continues(self.plan(campaign_id, version))
+
+    def remembered_by(self, plan: Plan, memory: Memory) -> TriggerLogic | None:
+        """The trigger that wrote a memory of the same campaign; None where its version is not kept."""
+        before = self.plan(plan.campaign.campaign_id, memory.trigger_version.partition("#")[0])
+        return None if before is None else before.logic
 
     def _since(self, campaign_id: str, plan: Plan, at_ms: int) -> tuple[int, int]:
         """Since when the trigger of a version that is put now is in force, and its generation."""

@@ -146,8 +146,10 @@ class Watching:
         campaign = plan.campaign
         memory = customer.memory(campaign.campaign_id)
         # Another version goes on with what was seen where its trigger is the same: it would take who enters for inside.
-        known = self._book.remembers(plan, memory)
-        seen = watch.look(memory.trigger if known else b"", sight)
+        remembered = memory.trigger
+        if not self._book.remembers(plan, memory):
+            remembered = watch.inherited(self._book.remembered_by(plan, memory), remembered)
+        seen = watch.look(remembered, sight)
         mark = self._book.writes(plan)
         if (seen.memory, mark) != (memory.trigger, memory.trigger_version) and (seen.memory or memory.trigger):
             customer.remember(campaign.campaign_id, Memory(memory.stopped, memory.fired, seen.memory, mark))
