@@ -19,10 +19,11 @@ def watch_mark(watching: Iterable[tuple[Plan, int]], policy_zone: str) -> str:
         f"{plan.campaign.campaign_id} {plan.trigger_text}" + (f" {generation}" if generation else "")
         for plan, generation in first
     ]
-    if policy_zone != "UTC" and any(_in_policy_zone(plan.campaign) for plan, _ in first):
+    if policy_zone != "UTC" and any(in_policy_zone(plan.campaign) for plan, _ in first):
         marks.append(policy_zone)
     return blake2b(" ".join(marks).encode(), digest_size=6).hexdigest() if marks else ""
 
 
-def _in_policy_zone(campaign: Campaign) -> bool:
+def in_policy_zone(campaign: Campaign) -> bool:
+    """Another zone in the sending policy moves what its trigger sees."""
     return isinstance(campaign.trigger, DateOf) and not campaign.trigger.at.fallback_zone
