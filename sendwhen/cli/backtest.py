@@ -20,6 +20,7 @@ from sendwhen.errors import NotFound, SendwhenError
 
 if TYPE_CHECKING:
     from sendwhen.backtest.report import Report
+    from sendwhen.backtest.variant import Variant
 
 T = TypeVar("T")
 
@@ -56,10 +57,15 @@ def backtest(
     Leaves summary.json, report.html, emails.csv and emails.parquet in the report's folder: the same bytes for the same
     history, with any number of workers.
     """
+    from sendwhen.backtest.variant import read_variant
+
+    share = _share(sample)
     try:
-        share = _share(sample)
+        # What is wrong with a campaign is said before anything is read, which may take its time.
+        variant = read_variant(folder)
+        other = read_variant(Path(against)) if against is not None and Path(against).is_dir() else against
         with _archive(events or str(folder_of(context) / ARCHIVE_FOLDER)) as location:
-            _run(location, folder, against, (from_, to), share, workers or os.cpu_count() or 1, report)
+            _run(location, variant, other, (from_, to), share, workers or os.cpu_count() or 1, report)
     except BadLine as error:
         fail(f"{error}.", code=2)
     except SendwhenError as error:
@@ -96,8 +102,8 @@ def _archive(events: str) -> Iterator[str]:
 
 def _run(
     location: str,
-    folder: Path,
-    against: str | None,
+    variant: Variant,
+    against: Variant | str | None,
     span: tuple[str | None, str | None],
     share: float,
     workers: int,
@@ -106,19 +112,16 @@ def _run(
     from sendwhen.archive.archive import Archive
     from sendwhen.archive.location import open_files
     from sendwhen.backtest.run import Plan, run_backtest
-    from sendwhen.backtest.variant import logged_variant, read_variant
+    from sendwhen.backtest.variant import logged_variant
     from sendwhen.backtest.workers import OwnProcess, Processes
 
-    variant, other = read_variant(folder), None
-    if against is not None and Path(against).is_dir():
-        other = read_variant(Path(against))
-    elif against is not None:
+    if isinstance(against, str):
         # What is compared is the campaign: both versions under the same policy.
-        other = logged_variant(Archive(open_files(location)), against).under_policy_of(variant)
+        against = logged_variant(Archive(open_files(location)), against).under_policy_of(variant)
     plan = Plan(
         location=location,
         variant=variant,
-        against=other,
+        against=against,
         from_ms=None if span[0] is None else instant_ms(span[0]),
         to_ms=None if span[1] is None else instant_ms(span[1]),
         share=share,
@@ -126,6 +129,8 @@ def _run(
     doing = OwnProcess() if workers == 1 else Processes(workers)
     found = _watched("deciding", 1, lambda tell: run_backtest(plan, doing, report, lambda now: tell(now.done, now.of)))
     _show(found)
+    if span[1] is None:
+        out.print("[dim]The clock stopped with the last event: what falls due later is not counted. --to moves the end.[/]")
     out.print(f"details: {report / 'report.html'}, emails.csv, emails.parquet, summary.json")
 
 
