@@ -11,8 +11,8 @@ from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
 
 from sendwhen.cli.context import targets_of
-from sendwhen.cli.instants import instant_ms
 from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, fail, instant, out, run
+from sendwhen.client.event_file import BadLine, instant_ms
 from sendwhen.v1.decision_pb2 import Decision
 from sendwhen.v1.email_pb2 import Email, EmailState
 from sendwhen.v1.profile_service_pb2 import CustomerId
@@ -54,9 +54,10 @@ def why(
 ) -> None:
     """Explain what a campaign decided about a customer, clause by clause; and what was missing for an email."""
     targets = targets_of(context)
-    at_ms = instant_ms(at) if at else 0
-    if at_ms is None:
-        fail("--at is no instant. Write it as in 2026-03-02T09:00:00Z.", code=2)
+    try:
+        at_ms = instant_ms(at) if at else 0
+    except BadLine as error:
+        fail(f"--at: {error}.", code=2)
     request = WhyRequest(id=named(customer, by), campaign_id=campaign, at_ms=at_ms)
     answer = run(ask_trigger(targets, lambda trigger: trigger.Why(request)))
     if as_json:

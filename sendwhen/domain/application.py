@@ -223,6 +223,10 @@ class Application:
 
     def deadline(self, resident: Resident, due: Run | Alarm, moment: Moment, out: Round) -> None:
         """Let a deadline come: that of an open run, or of an alarm."""
+        if self._deadlines.review(resident, 0, moment, out):
+            # Something else may have been due before it: it comes again in its turn.
+            out.armed.append(due)
+            return
         if self._follow_edits(resident, moment, out):
             followed = resident.customer.due(due.due_at_ms, due.armed)
             if followed is None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
 
 from msgspec.structs import replace
 
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import CampaignRow
 from sendwhen.domain.condition import Fuse
+from sendwhen.domain.customer import Memory, written_by
 from sendwhen.domain.entry import CampaignArchived, CampaignPaused, CampaignPut, Entry, EventBatch, Unreadable
 from sendwhen.domain.facts import MOVING
 from sendwhen.domain.migrate import EDITS_MAX, Edit, Migrate
@@ -18,8 +18,7 @@ from sendwhen.domain.predicate import History
 from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.tally import texts_of
-from sendwhen.domain.trigger_kinds import DateOf
-from sendwhen.domain.triggers.attribute_change import AttributeChangeLogic
+from sendwhen.domain.watch_mark import watch_mark
 from sendwhen.errors import Precondition
 
 FOR_EVER_MS = 2**62
@@ -97,7 +96,33 @@ class CampaignBook:
         """Since when the trigger in force has been: versions that only changed something else count together."""
         return self._put_at_ms.get(campaign_id, 0)
 
+    def generation(self, campaign_id: str) -> int:
+        """How often another trigger, or none, was in force before that; the same in every partition."""
+        row = self._current.get(campaign_id)
+        return 0 if row is None else row.generation
+
+    def writes(self, plan: Plan) -> str:
+        """Mark of what a version in force remembers (``Memory.trigger_version``)."""
+        return written_by(plan.campaign.version, self.generation(plan.campaign.campaign_id))
+
+    def remembers(self, plan: Plan, memory: Memory) -> bool:
+        """What a customer's memory holds of a trigger is that of this version's, without a break."""
+        campaign_id = plan.campaign.campaign_id
+        version = memory.trigger_version.partition("#")[0]
+        unbroken = memory.trigger_version == written_by(version, self.generation(campaign_id))
+        return unbroken and plan.continues(self.plan(campaign_id, version))
+
+    def _since(self, campaign_id: str, plan: Plan, at_ms: int) -> tuple[int, int]:
+        """Since when the trigger of a version that is put now is in force, and its generation."""
+        before = self._current.get(campaign_id)
+        if before is not None and plan.continues(self._plans[campaign_id, before.version]):
+            return self._trigger_put_at_ms(before), before.generation
+        earlier = (row.generation + 1 for row in self._rows.values() if row.campaign_id == campaign_id)
+        return at_ms, max(earlier, default=0)
+
     def _trigger_put_at_ms(self, current: CampaignRow) -> int:
+        if current.since_ms:
+            return current.since_ms
         rows = [row for row in self._rows.values() if row.campaign_id == current.campaign_id]
         since_ms, in_force = current.put_at_ms, self._plans[current.campaign_id, current.version]
         for row in sorted(rows, key=lambda row: row.put_at_ms, reverse=True):
@@ -127,6 +152,7 @@ class CampaignBook:
             return (), 0
         plan = self._plan(entry.source)
         edits_before = self._edits
+        since_ms, generation = self._since(entry.campaign_id, plan, at_ms)
         if entry.migrate is not Migrate.FINISH:
             self._note(Edit(entry.seq, at_ms, entry.migrate.value, entry.version), entry.campaign_id)
         changed = [
@@ -138,6 +164,8 @@ class CampaignBook:
                 paused=before is not None and before.paused,
                 put_at_ms=at_ms,
                 edits=self._edits.get(entry.campaign_id, ()),
+                since_ms=since_ms,
+                generation=generation,
             )
         ]
         if before is not None:
@@ -190,12 +218,7 @@ class CampaignBook:
         return (*forgotten, self._policy_row)
 
     def _mark(self) -> str:
-        # Who only compares before with after has nothing to see at first.
-        first = [plan for plan, watch in self.watching if not isinstance(watch, AttributeChangeLogic)]
-        marks = [f"{plan.campaign.campaign_id} {plan.trigger_text}" for plan in first]
-        if self.policy.time_zone != "UTC" and any(_in_policy_zone(plan.campaign) for plan in first):
-            marks.append(self.policy.time_zone)
-        return blake2b(" ".join(marks).encode(), digest_size=6).hexdigest() if marks else ""
+        return watch_mark(self.watching, self.generation, self.policy.time_zone)
 
     def _compiled_policy(self, source: bytes) -> SendingPolicy:
         compiled = self._compile(source)
@@ -264,7 +287,3 @@ class CampaignBook:
         self.tally_events: dict[str, list[History]] = {}
         for _, history in sorted(counts.items()):
             self.tally_events.setdefault(history.of.event, []).append(history)
-
-
-def _in_policy_zone(campaign: Campaign) -> bool:
-    return isinstance(campaign.trigger, DateOf) and not campaign.trigger.at.fallback_zone

@@ -61,6 +61,8 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         current: New runs start on it. source: as in CampaignPut; b"" means forget this version.
         edits: Edits of the campaign that open runs must follow, oldest first; kept with the version put last.
+        since_ms: Log time since which its trigger has been in force without a break: versions that only changed
+            something else count together. 0: not noted. generation: how many breaks there were before.
     """
 
     campaign_id: str
@@ -70,6 +72,8 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool
     put_at_ms: int
     edits: tuple[Edit, ...] = ()
+    since_ms: int = 0
+    generation: int = 0
 
 
 class Forgotten(msgspec.Struct, frozen=True, array_like=True, gc=False):

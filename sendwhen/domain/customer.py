@@ -44,7 +44,8 @@ class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
         stopped: One of ``stop_after`` was seen.
         fired: Run key to the logical instant of its last firing, the one that fired first in front.
         trigger: The trigger kind's own memory, in its own coding; b"" for none.
-        trigger_version: Version of the campaign that wrote it; another version starts with none.
+        trigger_version: Version of the campaign that wrote it, with the generation of its trigger (see ``written_by``);
+            another trigger starts with none, and so does the same one after a break.
     """
 
     stopped: bool = False
@@ -54,6 +55,11 @@ class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 NO_MEMORY = Memory()
+
+
+def written_by(version: str, generation: int) -> str:
+    """Mark of what a version remembers: with how often its trigger came after a break, where it did."""
+    return f"{version}#{generation}" if generation else version
 
 
 class AwaitedGoal(msgspec.Struct, frozen=True, array_like=True, gc=False):

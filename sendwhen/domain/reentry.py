@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from sendwhen.domain.calendar import instant_text
 from sendwhen.domain.campaign import Campaign, Reentry
 from sendwhen.domain.customer import Memory
@@ -42,4 +44,4 @@ def fired(campaign: Campaign, memory: Memory, key: str, due_at_ms: int, keys_max
     while len(keys) > keys_max:
         del keys[next(iter(keys))]
         forgotten += 1
-    return Memory(memory.stopped, keys, memory.trigger, memory.trigger_version), forgotten
+    return replace(memory, fired=keys), forgotten

@@ -123,16 +123,13 @@ class Starts:
         """Let the trigger remember, whether or not it may start anything."""
         campaign = plan.campaign
         memory = customer.memory(campaign.campaign_id)
-        trigger = memory.trigger
-        if trigger and memory.trigger_version != campaign.version:
-            before = self._book.plan(campaign.campaign_id, memory.trigger_version)
-            trigger = trigger if before is not None and before.trigger_text == plan.trigger_text else b""
+        trigger, mark = memory.trigger, self._book.writes(plan)
+        if trigger and memory.trigger_version != mark:
+            trigger = trigger if self._book.remembers(plan, memory) else b""
         progress = plan.logic.progress(trigger, hit, self._limits)
         out.counters.overflows += progress.overflows
-        if (progress.memory, campaign.version) != (memory.trigger, memory.trigger_version) and (
-            progress.memory or memory.trigger
-        ):
-            remembered = replace(memory, trigger=progress.memory, trigger_version=campaign.version)
+        if (progress.memory, mark) != (memory.trigger, memory.trigger_version) and (progress.memory or memory.trigger):
+            remembered = replace(memory, trigger=progress.memory, trigger_version=mark)
             customer.remember(campaign.campaign_id, remembered)
         return progress
 

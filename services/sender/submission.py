@@ -92,7 +92,7 @@ def _wrong_of(intent: email_pb2.SendIntent, place: str) -> list[Violation]:
     wrong = [
         _wrong_id(f"{place}.{name}")
         for name in ("send_id", "campaign_id", "customer_uid", "template_hash")
-        if not _is_id(getattr(intent, name))
+        if not is_id(getattr(intent, name))
     ]
     if intent.volume_per_day < 0:
         wrong.append(Violation(field=f"{place}.volume_per_day", description="A number of emails, 0 for no bound."))
@@ -106,12 +106,13 @@ def _wrong_of(intent: email_pb2.SendIntent, place: str) -> list[Violation]:
 def _wrong_of_row(row: sender_service_pb2.OutboxRow, place: str) -> list[Violation]:
     if not row.HasField("forget"):
         return _wrong_of(row.intent, f"{place}.intent")
-    return [] if _is_id(row.forget.customer_uid) else [_wrong_id(f"{place}.forget.customer_uid")]
+    return [] if is_id(row.forget.customer_uid) else [_wrong_id(f"{place}.forget.customer_uid")]
 
 
 def _wrong_id(field: str) -> Violation:
     return Violation(field=field, description=f"1 to {ID_CHARACTERS_MAX} characters, no control characters.")
 
 
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
+    """Whether it may be an id: the ledger keeps it, and makes names of keys of it."""
     return 0 < len(text) <= ID_CHARACTERS_MAX and text.isprintable()

@@ -15,6 +15,8 @@ from sendwhen.v1.profile_service_pb2 import CustomerId
 from sendwhen.wire.customer_name import kind_of, reading, readings
 from services.trigger.log_port import Log
 
+ID_CHARS_MAX: Final = 256
+"""What ingest takes for an identity; a longer one would be kept, with whoever it is tied to."""
 HOPS_MAX: Final = 16
 """Tombstones followed; chains are shortened, so that more than a few stand behind each other only while one moves."""
 
@@ -50,7 +52,7 @@ class Lookup:
         """The customer meant; None where nobody is known by that id.
 
         Raises:
-            Invalid: No id is given, or a name of no kind.
+            Invalid: No id is given, one that nobody can have, or a name of no kind.
         """
         if who.WhichOneof("id") != "name":
             return await self._find(who)
@@ -74,7 +76,7 @@ class Lookup:
         )
 
     async def _find(self, who: CustomerId) -> Found | None:
-        if who.WhichOneof("id") == "uid" and who.uid:
+        if who.WhichOneof("id") == "uid" and 0 < len(who.uid) <= ID_CHARS_MAX:
             found = await self._by_uid(who.uid)
         else:
             key = key_of(who, "id")
@@ -105,14 +107,15 @@ def key_of(who: CustomerId, field: str) -> str:
     """The routing key of an identity.
 
     Raises:
-        Invalid: It is none, a name of no kind, or a uid, which has no key.
+        Invalid: It is none that ingest takes, a name of no kind, or a uid, which has no key.
     """
     if who.WhichOneof("id") == "name":
         who = reading(who.name, field)
     kind = who.WhichOneof("id")
     value: str = getattr(who, kind).strip() if kind else ""
-    if not value or kind not in ("user_id", "anonymous_id", "email"):
-        raise Invalid.of([Violation(field=field, description="Send a user_id, anonymous_id or email.")])
+    if not value or len(value) > ID_CHARS_MAX or kind not in ("user_id", "anonymous_id", "email"):
+        description = f"Send a user_id, anonymous_id or email of at most {ID_CHARS_MAX} characters."
+        raise Invalid.of([Violation(field=field, description=description)])
     value = normalised_email(value) if kind == "email" else getattr(who, kind)
     return routing_key(
         user_id=value if kind == "user_id" else "",

@@ -161,7 +161,7 @@ def _remembered(campaign: Campaign, customer: Customer) -> list[str]:
     """How far the trigger has come, and what waits for its time."""
     memory = customer.memory(campaign.campaign_id)
     told = []
-    if memory.trigger and memory.trigger_version == campaign.version:
+    if memory.trigger and memory.trigger_version.partition("#")[0] == campaign.version:
         standings = triggers.of(campaign.trigger).standings(memory.trigger)
         for one in standings[-STANDINGS_MAX:]:
             since = f", since {at(one.since_ms)}" if one.since_ms else ""

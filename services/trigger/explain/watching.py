@@ -41,7 +41,7 @@ def _segment(campaign: Campaign, trigger: Segment, customer: Customer) -> list[s
         seen = f" ({one.seen})" if one.seen else ""
         told.append(f"- {one.question} is {'true' if one.holds else 'false'}{seen}")
     memory = customer.memory(campaign.campaign_id)
-    if memory.trigger_version != campaign.version:
+    if memory.trigger_version.partition("#")[0] != campaign.version:
         told.append("This version of the campaign has not looked at the customer yet; being in then is not entering.")
     elif is_in and trigger.edge is Edge.ENTER:
         told.append("The customer was in when the campaign first looked: that is not entering.")

@@ -22,7 +22,7 @@ EXPECTED = re.compile(
 HUNG_UP = re.compile(r"ExecuteBatchError: .*SendStatusFromServerOperation")
 """So the library says that who asked was gone when the answer was written; no code of ours can see that before.
 
-``tests/integration/test_answers_to_nobody.py`` shows when it does, and that it says so of no answer that somebody waits for.
+``tests/integration/test_answers_to_nobody.py`` shows when it does, and that it does not where somebody waits.
 """
 _NUMBER = re.compile(r"\d+")
 
