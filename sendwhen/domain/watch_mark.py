@@ -20,7 +20,7 @@ def watch_mark(watching: Iterable[tuple[Plan, Watch]], generation: Callable[[str
     # Who only compares before with after has nothing to see at first.
     first = [plan for plan, watch in watching if not isinstance(watch, AttributeChangeLogic)]
     marks = [_mark(plan, generation(plan.campaign.campaign_id)) for plan in first]
-    if policy_zone != "UTC" and any(_in_policy_zone(plan.campaign) for plan in first):
+    if policy_zone != "UTC" and any(in_policy_zone(plan.campaign) for plan in first):
         marks.append(policy_zone)
     return blake2b(" ".join(marks).encode(), digest_size=6).hexdigest() if marks else ""
 
@@ -29,5 +29,6 @@ def _mark(plan: Plan, generation: int) -> str:
     return f"{plan.campaign.campaign_id} {plan.trigger_text}" + (f" {generation}" if generation else "")
 
 
-def _in_policy_zone(campaign: Campaign) -> bool:
+def in_policy_zone(campaign: Campaign) -> bool:
+    """It goes by dates, where customers have no zone of their own in that of the sending policy."""
     return isinstance(campaign.trigger, DateOf) and not campaign.trigger.at.fallback_zone
