@@ -223,9 +223,8 @@ class CampaignBook:
         forgotten = () if before is None else (replace(before, source=b"", current=False),)
         return (*forgotten, self._policy_row)
 
-    def _watch_mark(self) -> str:
-        watching = ((plan, self.generation(plan.campaign.campaign_id)) for plan, _ in self.watching)
-        return watch_mark(watching, self.policy.time_zone)
+    def _mark(self) -> str:
+        return watch_mark(self.watching, self.generation, self.policy.time_zone)
 
     def _compiled_policy(self, source: bytes) -> SendingPolicy:
         compiled = self._compile(source)
@@ -285,7 +284,7 @@ class CampaignBook:
         goals = (plan.campaign.goal for plan in self._plans.values())
         self.goal_events = frozenset(goal.of.event for goal in goals if goal is not None)
         self.watching = tuple((plan, plan.watch) for plan in current if plan.watch is not None)
-        self.watch_mark = self._watch_mark()
+        self.watch_mark = self._mark()
         self.last_edit_seq = max((edits[-1].seq for edits in self._edits.values()), default=0)
         counts = {history.tally: history for plan in self._plans.values() for history in plan.histories()}
         self.tallies = frozenset(counts)
