@@ -78,9 +78,7 @@ class Journey:
         if self._watching.concerns(before, customer, name):
             self._watching.look(customer, before, Occasion(moment, place, event, seen.armings), out)
 
-    def release(
-        self, customer: Customer, moment: Moment, place: tuple[int, int], holding: Holding, out: Round
-    ) -> None:
+    def release(self, customer: Customer, moment: Moment, place: tuple[int, int], holding: Holding, out: Round) -> None:
         """An address is known now: let those go on who waited for it, and those look who watch the customer."""
         before = replace(customer)
         holding.release(customer, moment, place, out)

@@ -28,7 +28,7 @@ def some_edits(rule: Mapping[str, Any], choices: Choices, up_to: int) -> list[Ru
     edits: list[Rule] = []
     while len(edits) < up_to and (not edits or not choices.rarely(4)):
         if choices.rarely(4):
-            edits += [{"control": "archive"}, {"control": "rule_change", "patch": {}}][: 1 + choices.number(2)]
+            edits += [{"control": "archive"}, {"control": "rule_change", "patch": {}}][: 2 - choices.rarely(4)]
             continue
         patch = a_patch(rule, choices)
         edit = {"control": "rule_change", "patch": patch}
@@ -38,7 +38,7 @@ def some_edits(rule: Mapping[str, Any], choices: Choices, up_to: int) -> list[Ru
         if migrate != "finish" and not (asks and migrate == "move"):
             edit["migrate"] = migrate
         edits.append(edit)
-        if choices.rarely(4):
+        if choices.rarely(3):
             # And back again.
             edits.append({**edit, "patch": {word: rule.get(word) for word in patch}})
     return edits
