@@ -18,7 +18,7 @@ from sendwhen.domain.plan import Listeners, Plan
 from sendwhen.domain.predicate import History
 from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
 from sendwhen.domain.shard_limits import ShardLimits
-from sendwhen.domain.tally import texts_of
+from sendwhen.domain.tally import bound_of, texts_of
 from sendwhen.domain.triggers.attribute_change import AttributeChangeLogic
 from sendwhen.domain.triggers.logic import TriggerLogic
 from sendwhen.errors import Precondition
@@ -100,8 +100,7 @@ class CampaignBook:
 
     def generation(self, campaign_id: str) -> int:
         """How often another trigger, or none, was in force before that; the same in every partition."""
-        row = self._current.get(campaign_id)
-        return 0 if row is None else row.generation
+        return self._current[campaign_id].generation if campaign_id in self._current else 0
 
     def writes(self, plan: Plan) -> str:
         """Mark of what a version in force remembers (``Memory.trigger_version``)."""
@@ -290,7 +289,8 @@ class CampaignBook:
         marks = " ".join(self._mark(plan) for plan in first)
         self.watch_mark = blake2b(marks.encode(), digest_size=6).hexdigest() if marks else ""
         self.last_edit_seq = max((edits[-1].seq for edits in self._edits.values()), default=0)
-        counts = {history.tally: history for plan in self._plans.values() for history in plan.histories()}
+        asked = (history for plan in self._plans.values() for history in plan.histories())
+        counts = {history.tally: history for history in sorted(asked, key=bound_of)}  # of each who needs the most
         self.tallies = frozenset(counts)
         texts = {text for plan in self._plans.values() for when in plan.watched() for text in texts_of(when)}
         self.asks_for_moving_facts = any(fact in text for text in texts for fact in MOVING)

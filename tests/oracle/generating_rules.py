@@ -47,7 +47,9 @@ def some_edits(rule: Mapping[str, Any], choices: Choices, up_to: int) -> list[Ru
 def a_patch(rule: Mapping[str, Any], choices: Choices) -> Rule:
     """An edit of a rule."""
     if rule["kind"] == "segment" and not choices.rarely(3):
-        return {"when": a_when(choices, 1)}
+        another_number = {**rule["when"], "at_least": choices.number(3) + 1}
+        asks_a_number = "event" in rule["when"] and "at_most" not in rule["when"]
+        return {"when": another_number if asks_a_number and choices.rarely(2) else a_when(choices, 1)}
     if "course" in rule and not choices.rarely(3):
         return {"course": _course(choices)}
     words = ("for", "guard_at_fire", "reentry", "max_lateness", "within", "unless", "sliding", "gap")

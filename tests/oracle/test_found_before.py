@@ -256,6 +256,34 @@ FOUND: Mapping[str, tuple[Example, int]] = {
         ),
         12,
     ),
+    "a higher number of what is counted within a time": (
+        an_example(
+            {"kind": "segment", "edge": "enter", "when": {"event": "A", "at_least": 2, "within_last": "1h"}},
+            a("0ms"),
+            a("1s"),
+            put("2s", when={"event": "A", "at_least": 3, "within_last": "1h"}),
+            a("3s"),
+        ),
+        2,
+    ),
+    "who moves before a wait for what holds already": (
+        an_example(
+            {
+                "kind": "match",
+                "match": {"event": "B"},
+                "course": [{"until": {"attr": "vip", "equals": True}, "max": "1h"}, STEPS[0]],
+            },
+            a("0ms", event="B", attrs={"tier": 1}),
+            {
+                **put("2s", course=[{"until": {"attr": "tier", "equals": 1}, "max": "1h"}, STEPS[0]]),
+                "migrate": "move",
+            },
+            a("3s"),
+            tick("2h"),
+            late_looks=True,
+        ),
+        1,
+    ),
 }
 
 
