@@ -149,9 +149,14 @@ def _lines(table: pa.Table) -> bytes:
     for start in range(0, table.num_rows, SLICE_ROWS):
         for row in table.slice(start, SLICE_ROWS).select(FOR_OTHERS).to_pylist():
             line = {name: value for name, value in row.items() if value and name != "source"}
-            line |= {name: msgspec.Raw(line[name]) for name in ("properties", "attributes") if name in line}
+            line |= {name: _in_one_line(line[name]) for name in ("properties", "attributes") if name in line}
             made.append(msgspec.json.encode(line))
     return b"\n".join(made) + b"\n"
+
+
+def _in_one_line(text: bytes) -> msgspec.Raw:
+    # As the client wrote it, but for the line breaks that it may have between its values.
+    return msgspec.Raw(msgspec.json.format(text, indent=-1) if b"\n" in text or b"\r" in text else text)
 
 
 def stretches_of(archive: Archive, within: Range) -> Sequence[tuple[str, int]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Annotated
 
 import typer
 from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import DecodeError
 from rich.markup import escape
 
 from sendwhen.cli.context import targets_of
@@ -27,6 +29,14 @@ def deadletters(
         out.print(f"{instant(letter.at_ms)}  {place:<16} [bold]{escape(letter.reason)}[/]  {escape(letter.detail)}")
         out.print(f"  event {escape(letter.event_id)}")
         if show_events and letter.event:
-            event = Event.FromString(letter.event)
-            out.print(escape(MessageToJson(event, preserving_proto_field_name=True, indent=None)))
+            out.print(escape(_event(letter.event)))
     out.print(f"{answer.total:,} in all")
+
+
+def _event(payload: bytes) -> str:
+    """As JSON; what is none, which is why it was set aside, in base64."""
+    try:
+        event = Event.FromString(payload)
+    except DecodeError:
+        return f"{len(payload):,} bytes that are no event: {b64encode(payload).decode()}"
+    return MessageToJson(event, preserving_proto_field_name=True, indent=None)

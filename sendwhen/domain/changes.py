@@ -76,6 +76,13 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     generation: int = 0
 
 
+class Forgotten(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A customer was deleted, and sender must forget what it has of that life and of those before it."""
+
+    uid: str
+    born_seq: int
+
+
 class ReceivedRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """How far the outbox of another partition was received, in one of its lineages.
 
@@ -123,6 +130,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
         sends: In the order decided. decisions: all of them, in order, for logs, metrics and the runner of cases.
         campaigns: Rows that changed.
         transfers: (partition, transfer) in order. received: rows that changed.
+        forgotten: Deleted customers, in order; lives, so that what the next one was sent stays.
     """
 
     position: int
@@ -135,3 +143,4 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     counters: Counters
     transfers: tuple[tuple[int, Transfer], ...] = ()
     received: tuple[ReceivedRow, ...] = ()
+    forgotten: tuple[Forgotten, ...] = ()

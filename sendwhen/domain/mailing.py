@@ -179,6 +179,7 @@ class Mailing:
                 uid=customer.uid,
                 email=customer.email,
                 customer_seq=moment.seq,
+                born_seq=customer.born_seq,
                 at_ms=moment.at_ms,
                 due_at_ms=moment.now_ms,
                 start_at_ms=run.start_at_ms,

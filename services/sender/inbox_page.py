@@ -32,6 +32,7 @@ _EMAIL_POLICY: Final = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'"
 )
+_DIGITS_MAX: Final = 18
 _NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
@@ -124,7 +125,7 @@ class InboxPage:
 
     async def _emails(self, request: Request) -> Response:
         after = request.query_params.get("after", "0")
-        if not after.isascii() or not after.isdigit():
+        if not after.isascii() or not after.isdigit() or len(after) > _DIGITS_MAX:
             return PlainTextResponse("after is the number of the latest email seen.\n", status_code=400)
         lines = self._inbox.after(int(after))
         return JSONResponse([asdict(line) for line in lines], headers={"Cache-Control": "no-store"})

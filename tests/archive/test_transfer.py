@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 
@@ -74,6 +75,18 @@ def test_exported_lines_are_events_as_replay_takes_them(tmp_path: Path, within: 
     wanted = [(e.event_id, e.name, e.user_id, e.email, e.properties, e.attributes) for *_, e in events(within)]
     assert sorted(read) == sorted((*one[:4], one[4] or b"{}", one[5] or b"{}") for one in wanted)
     assert count == len(wanted)
+
+
+def test_what_a_client_wrote_over_several_lines_is_exported_as_one(tmp_path: Path) -> None:
+    archive = Archive(LocalFiles(tmp_path / "a"))
+    event = msgspec.structs.replace(an_event(event_id="e"), properties=b'{\n  "note": "a\\nb",\r\n  "price": 1.50\n}')
+    archive.append(0, [entry(1, logged_events(event))])
+
+    export(archive, LocalFiles(tmp_path / "out"), Range(), "jsonl", lambda *_: None)
+
+    (file,) = (tmp_path / "out").iterdir()
+    ((_, line),) = in_file_order(file)
+    assert event_of(line, 1, file_identity="x").properties_json == b'{"note":"a\\nb","price":1.50}'
 
 
 def test_an_export_that_was_stopped_writes_only_what_is_missing(tmp_path: Path) -> None:
