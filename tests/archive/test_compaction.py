@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from sendwhen.archive import compaction
 from sendwhen.archive.archive import Archive
 from sendwhen.archive.columns import EVENT, TRANSFER, Row, read_rows, rows_of, table_of
 from sendwhen.archive.compaction import compact_before, compact_day, deletions_of
@@ -15,7 +16,7 @@ from sendwhen.archive.local_files import LocalFiles
 from sendwhen.archive.verification import verify
 from sendwhen.domain.partition import customer_uid
 from sendwhen.domain.transfer import Delete, Forget, Forward, write_transfer
-from sendwhen.errors import Unavailable
+from sendwhen.errors import Precondition, Unavailable
 from sendwhen.wire.entry import transfer_entry
 from tests.archive.logs import a_log, entry, events
 from tests.archive.test_archive import Failing, rows_in
@@ -53,6 +54,24 @@ def test_a_days_small_files_become_one_with_all_rows(tmp_path: Path) -> None:
     assert rows_in(archive) == ALL
     assert flaws(archive) == []
     assert [name for day in days for name in archive.files_of(3, day)] == [s.file for _, s in archive.segments(3)]
+
+
+def test_files_of_large_events_are_not_put_together_beyond_what_memory_may_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = Archive(LocalFiles(tmp_path))
+    for one in LOG:
+        archive.append(3, [one])
+    before = archive.segments(3)
+    most = 3 * max(segment.content_bytes for _, segment in before)
+    monkeypatch.setattr(compaction, "FILE_BYTES", most)
+
+    compact_before(archive, 3, FOR_EVER)
+
+    after = [segment for _, segment in archive.segments(3)]
+    assert all(0 < segment.content_bytes <= most for segment in after)
+    assert len(archive.days(3)) < len(after) < len(before)
+    assert rows_in(archive) == ALL
 
 
 def test_a_day_that_is_not_over_is_left_alone(tmp_path: Path) -> None:
@@ -139,6 +158,21 @@ def test_a_file_that_was_spoilt_is_named(tmp_path: Path, spoil: object, said: st
 
     assert said in found
     assert segment.file in found
+
+
+def test_a_damaged_file_is_named_and_keeps_deleted_customers_in_no_other_day(tmp_path: Path) -> None:
+    archive = an_archive(tmp_path, deleted={uid_of("ada"): 10_000})
+    days = archive.days(3)
+    damaged = archive.manifest(3, days[0]).segments[0].file
+    (tmp_path / "partition=0003" / f"day={days[0]}" / damaged).write_bytes(b"PAR1 and no more")
+
+    with pytest.raises(Precondition, match=f"{damaged} of the archive cannot be read"):
+        compact_before(archive, 3, FOR_EVER)
+
+    segments = [(day, one) for day in days[1:] for one in archive.manifest(3, day).segments]
+    left = [row for day, one in segments for row in read_rows(archive.table(3, day, one))]
+    assert left
+    assert uid_of("ada") not in {row.uid for row in left}
 
 
 def test_a_manifest_that_cannot_be_read_and_a_gap_are_named(tmp_path: Path) -> None:

@@ -31,13 +31,15 @@ def completes(version: Version, person: Person, event: Done, key: str) -> Comple
     """Whether the event, which is the last thing that the customer did, completes the trigger; for this key."""
     rule, kind = version.rule, version.rule["kind"]
     past = [
-        one for one in person.done if one.moves and one.order > version.trigger_order and key_of(rule, one.props) == key
+        one
+        for one in person.done
+        if version.campaign in one.moves and one.order > version.trigger_order and key_of(rule, one.props) == key
     ]
     match kind:
         case "match":
             return _at_once(event) if _is(rule["match"], event) else None
         case "absence":
-            return _absence(rule, past, event)
+            return _absence(version, past, event)
         case "delay" | "wait_until":
             return _at_once(event) if _is(rule["start"], event) else None
         case "recency":
@@ -45,7 +47,7 @@ def completes(version: Version, person: Person, event: Done, key: str) -> Comple
         case "session_end":
             return Complete(begun=event, due=later(event.at, rule["gap"])) if _is(rule["of"], event) else None
         case "sequence":
-            found = _sequence(rule, rule["steps"], past, event)
+            found = _sequence(version.campaign, rule, rule["steps"], past, event)
             return None if found is None else Complete(begun=found[0], due=event.at, seen=found[1])
         case "nth":
             count = sum(_is(rule["of"], one) for one in past)
@@ -53,7 +55,7 @@ def completes(version: Version, person: Person, event: Done, key: str) -> Comple
         case "quiet_then":
             return _quiet_then(version, person, past, event, key)
         case _ if kind in MEASURES:
-            return _threshold(rule, past, event)
+            return _threshold(version, past, event)
     return None
 
 
@@ -65,12 +67,13 @@ def _is(wanted: Mapping[str, Any], event: Done) -> bool:
     return passes(wanted, event.name, event.props, {})
 
 
-def _absence(rule: Rule, past: Sequence[Done], event: Done) -> Complete | None:
+def _absence(version: Version, past: Sequence[Done], event: Done) -> Complete | None:
+    rule = version.rule
     seen: Mapping[str, Props] = {}
     if "start_sequence" in rule:
         within = rule.get("start_within", rule.get("within"))
         window = {"not_between": rule.get("not_between", ()), **({} if within is None else {"within": within})}
-        found = _sequence(window, rule["start_sequence"], past, event)
+        found = _sequence(version.campaign, window, rule["start_sequence"], past, event)
         if found is None:
             return None
         seen = found[1]
@@ -90,11 +93,11 @@ def wait_ends(rule: Rule, event: Done, at: int) -> int | None:
 
 
 def _sequence(
-    rule: Rule, steps: Sequence[Mapping[str, Any]], past: Sequence[Done], event: Done
+    campaign: str, rule: Rule, steps: Sequence[Mapping[str, Any]], past: Sequence[Done], event: Done
 ) -> tuple[Done, Mapping[str, Props]] | None:
     """The first event of the oldest sequence that the event completes, and what it saw on the way."""
     for place, first in enumerate(past):
-        if first.consumed or not passes(steps[0], first.name, first.props, {}):
+        if campaign in first.consumed or not passes(steps[0], first.name, first.props, {}):
             continue
         if "within" in rule:
             ends = later(first.at, rule["within"])
@@ -140,19 +143,24 @@ def _quiet_then(version: Version, person: Person, past: Sequence[Done], event: D
     if not _is(rule["then"], event):
         return None
     noise = [one.at for one in past if one is not event and _is(rule["quiet_of"], one)]
-    firings = [at for order, its_key, at in person.completed if (order, its_key) == (version.trigger_order, key)]
+    firings = [
+        at
+        for order, its_key, at in person.part(version.campaign).completed
+        if (order, its_key) == (version.trigger_order, key)
+    ]
     assert person.first is not None
     since = max([min(person.first, event.at), version.trigger_at, *noise, *firings])
     return _at_once(event) if later(since, rule["for"]) <= event.at else None
 
 
-def _threshold(rule: Rule, past: Sequence[Done], event: Done) -> Complete | None:
+def _threshold(version: Version, past: Sequence[Done], event: Done) -> Complete | None:
+    rule = version.rule
     if not _is(rule["of"], event) or not _measurable(rule, event):
         return None
     counting = [
         one
         for one in past
-        if not one.consumed
+        if version.campaign not in one.consumed
         and _is(rule["of"], one)
         and _measurable(rule, one)
         and ("sliding" not in rule or later(one.at, rule["sliding"]) > event.at)
