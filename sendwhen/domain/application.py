@@ -134,7 +134,7 @@ class Application:
                 mark = mark or out.mark()
                 self._journey.take(resident.customer, draft, event, index=index, moment=moment, out=out)
                 if is_reachable:
-                    self._holding.release(draft, moment, (BY_EVENT, index), out)
+                    self._journey.release(draft, moment, (BY_EVENT, index), self._holding, out)
         except MemoryError:
             # Says nothing of the event: another process may have room for it.
             raise

@@ -18,6 +18,7 @@ from sendwhen.domain.predicate import History
 from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.tally import texts_of
+from sendwhen.domain.triggers.logic import TriggerLogic
 from sendwhen.domain.watch_mark import watch_mark
 from sendwhen.errors import Precondition
 
@@ -111,6 +112,11 @@ class CampaignBook:
         version = memory.trigger_version.partition("#")[0]
         unbroken = memory.trigger_version == written_by(version, self.generation(campaign_id))
         return unbroken and plan.continues(self.plan(campaign_id, version))
+
+    def remembered_by(self, plan: Plan, memory: Memory) -> TriggerLogic | None:
+        """The trigger that wrote a memory of the same campaign; None where its version is not kept."""
+        before = self.plan(plan.campaign.campaign_id, memory.trigger_version.partition("#")[0])
+        return None if before is None else before.logic
 
     def _since(self, campaign_id: str, plan: Plan, at_ms: int) -> tuple[int, int]:
         """Since when the trigger of a version that is put now is in force, and its generation."""
@@ -212,13 +218,14 @@ class CampaignBook:
             put_at_ms=at_ms,
         )
         # Dates in the policy's zone come at other instants: all customers are looked at again.
-        self.watch_mark = self._mark()
+        self.watch_mark = self._watch_mark()
         # Nothing is pinned to the one before.
         forgotten = () if before is None else (replace(before, source=b"", current=False),)
         return (*forgotten, self._policy_row)
 
-    def _mark(self) -> str:
-        return watch_mark(self.watching, self.generation, self.policy.time_zone)
+    def _watch_mark(self) -> str:
+        watching = ((plan, self.generation(plan.campaign.campaign_id)) for plan, _ in self.watching)
+        return watch_mark(watching, self.policy.time_zone)
 
     def _compiled_policy(self, source: bytes) -> SendingPolicy:
         compiled = self._compile(source)
@@ -278,7 +285,7 @@ class CampaignBook:
         goals = (plan.campaign.goal for plan in self._plans.values())
         self.goal_events = frozenset(goal.of.event for goal in goals if goal is not None)
         self.watching = tuple((plan, plan.watch) for plan in current if plan.watch is not None)
-        self.watch_mark = self._mark()
+        self.watch_mark = self._watch_mark()
         self.last_edit_seq = max((edits[-1].seq for edits in self._edits.values()), default=0)
         counts = {history.tally: history for plan in self._plans.values() for history in plan.histories()}
         self.tallies = frozenset(counts)
