@@ -122,4 +122,5 @@ def _written(target: Archive, held: Sequence[pa.Table], number: int) -> Segment:
         events=table.num_rows,
         bytes=size,
         checksum=digest,
+        content_bytes=table.nbytes,
     )

@@ -34,7 +34,7 @@ def commit_arguments(round_: PartitionCommit, *, given_ms: int | None, ids_expir
     if any(row.ordinal != first_ordinal + n for n, row in enumerate(round_.outbox)):
         raise ValueError("ordinals of outbox rows must go on without gaps")
     groups = (*_customers(changes), *_others(round_), *_partition(changes))
-    return [
+    arguments: list[Argument] = [
         round_.epoch,
         round_.owner,
         round_.from_position,
@@ -48,10 +48,11 @@ def commit_arguments(round_: PartitionCommit, *, given_ms: int | None, ids_expir
         "" if given_ms is None else given_ms,
         first_ordinal,
         *(len(values) // width for values, width in groups),
-        *(value for values, _ in groups for value in values),
-        round_.ahead_seq,
-        round_.ahead_nonce,
     ]
+    for values, _ in groups:
+        arguments += values
+    arguments += (round_.ahead_seq, round_.ahead_nonce)
+    return arguments
 
 
 def _customers(changes: Changes) -> Iterable[tuple[list[Argument], int]]:
