@@ -130,7 +130,7 @@ def _run(
     found = _watched("deciding", 1, lambda tell: run_backtest(plan, doing, report, lambda now: tell(now.done, now.of)))
     _show(found)
     if span[1] is None:
-        out.print("[dim]The clock stopped with the last event: what falls due later is not counted. --to moves the end.[/]")
+        out.print("[dim]The clock stopped with the last event: what falls due later is not in it; see --to.[/]")
     out.print(f"details: {report / 'report.html'}, emails.csv, emails.parquet, summary.json")
 
 
