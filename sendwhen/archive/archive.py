@@ -220,7 +220,8 @@ class Archive:
         rows: list[Row] = [row for entry in entries for row in rows_of(entry)]
         first, last = entries[0], entries[-1]
         name = layout.segment_name(first.seq, last.seq)
-        size, digest = self.put_table(partition, day, name, table_of(rows))
+        table = table_of(rows)
+        size, digest = self.put_table(partition, day, name, table)
         return Segment(
             file=name,
             first_seq=first.seq,
@@ -233,6 +234,7 @@ class Archive:
             events=sum(row.event is not None for row in rows),
             bytes=size,
             checksum=digest,
+            content_bytes=table.nbytes,
             skips=tuple(
                 (change.skipped_seq, change.index)
                 for row in rows

@@ -26,8 +26,6 @@ OF_CUSTOMER = ("customer",)
 """Roots where nothing but the customer is known: what holds then changes only with the customer."""
 AT_FIRE_TIME = ("start", "customer", "now")
 """Roots where time has passed."""
-OF_CUSTOMER = ("customer",)
-"""Roots where nothing but the customer is known: what holds then changes only with the customer."""
 _FILTERS = "[{event: Order Completed}]"
 
 

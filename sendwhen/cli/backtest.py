@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
+import msgspec
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -21,12 +23,33 @@ from sendwhen.errors import NotFound, SendwhenError
 if TYPE_CHECKING:
     from sendwhen.backtest.report import Report
     from sendwhen.backtest.variant import Variant
+    from sendwhen.backtest.workers import Workers
 
 T = TypeVar("T")
 
 _WHAT_EVENTS_ARE = "Name an archive's folder, or a file of events, one JSON object a line as for `sendwhen replay`."
 ARCHIVE_FOLDER = "archive"
 """Where ``sendwhen up`` keeps the archive, in the data folder."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A backtest as it was asked for.
+
+    Attributes:
+        events: An archive's place, or a file of events.
+        from_, to: Instants as written; None: all there is.
+        against: A folder or the beginning of a version; None: nothing.
+        share: Of the customers, over 0 and at most 1.
+        report: Folder for the report.
+    """
+
+    folder: str
+    events: str
+    from_: str | None
+    to: str | None
+    against: str | None
+    share: float
+    report: str
 
 
 def backtest(
@@ -51,25 +74,60 @@ def backtest(
     sample: Annotated[str, typer.Option(help="Only so many of the customers, such as 10%.")] = "100%",
     workers: Annotated[int, typer.Option(min=0, max=256, help="Worker processes (0: one for each processor).")] = 0,
     report: Annotated[Path, typer.Option(file_okay=False, help="Folder for the report.")] = Path("backtest"),
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of a Ray cluster whose nodes do the work. All must have sendwhen, and see the archive and "
+            "the report's folder at the same places; --workers then bounds what is under way."
+        ),
+    ] = None,
 ) -> None:
     """Run campaigns over real history, in virtual time, with the code that decides in production. Sends nothing.
 
     Leaves summary.json, report.html, emails.csv and emails.parquet in the report's folder: the same bytes for the same
     history, with any number of workers.
     """
+    asked = Asked(
+        folder=str(folder),
+        events=events or str(folder_of(context) / ARCHIVE_FOLDER),
+        from_=from_,
+        to=to,
+        against=against,
+        share=_share(sample),
+        report=str(report),
+    )
+    if ray is not None:
+        _go_on_ray(ray, workers, asked)
+    from sendwhen.backtest.workers import OwnProcess, Processes
+
+    count = workers or os.cpu_count() or 1
+    run_asked(asked, OwnProcess() if count == 1 else Processes(count))
+
+
+def run_asked(asked: Asked, doing: Workers) -> None:
+    """Do it, print the summary, leave the report; what cannot be done ends the command with a sentence."""
     from sendwhen.backtest.variant import read_variant
 
-    share = _share(sample)
+    against = asked.against
     try:
         # What is wrong with a campaign is said before anything is read, which may take its time.
-        variant = read_variant(folder)
+        variant = read_variant(Path(asked.folder))
         other = read_variant(Path(against)) if against is not None and Path(against).is_dir() else against
-        with _archive(events or str(folder_of(context) / ARCHIVE_FOLDER)) as location:
-            _run(location, variant, other, (from_, to), share, workers or os.cpu_count() or 1, report)
+        with _archive(asked.events) as location:
+            _run(asked, location, variant, other, doing)
     except BadLine as error:
         fail(f"{error}.", code=2)
     except SendwhenError as error:
         fail(str(error))
+
+
+def _go_on_ray(address: str, workers: int, asked: Asked) -> NoReturn:
+    # The command line is a client and may not know Ray; this process becomes one that does.
+    root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    on_ray = ["-m", "services.trigger.backtest_on_ray", address, str(workers), msgspec.json.encode(asked).decode()]
+    environ = {**os.environ, "PYTHONPATH": path}
+    os.execve(sys.executable, [sys.executable, *on_ray], environ)  # noqa: S606  no shell is meant
 
 
 @contextmanager
@@ -100,21 +158,13 @@ def _archive(events: str) -> Iterator[str]:
         yield work
 
 
-def _run(
-    location: str,
-    variant: Variant,
-    against: Variant | str | None,
-    span: tuple[str | None, str | None],
-    share: float,
-    workers: int,
-    report: Path,
-) -> None:
+def _run(asked: Asked, location: str, variant: Variant, against: Variant | str | None, doing: Workers) -> None:
     from sendwhen.archive.archive import Archive
     from sendwhen.archive.location import open_files
     from sendwhen.backtest.run import Plan, run_backtest
     from sendwhen.backtest.variant import logged_variant
-    from sendwhen.backtest.workers import OwnProcess, Processes
 
+    report = Path(asked.report)
     if isinstance(against, str):
         # What is compared is the campaign: both versions under the same policy.
         against = logged_variant(Archive(open_files(location)), against).under_policy_of(variant)
@@ -122,15 +172,16 @@ def _run(
         location=location,
         variant=variant,
         against=against,
-        from_ms=None if span[0] is None else instant_ms(span[0]),
-        to_ms=None if span[1] is None else instant_ms(span[1]),
-        share=share,
+        from_ms=None if asked.from_ is None else instant_ms(asked.from_),
+        to_ms=None if asked.to is None else instant_ms(asked.to),
+        share=asked.share,
     )
-    doing = OwnProcess() if workers == 1 else Processes(workers)
     found = _watched("deciding", 1, lambda tell: run_backtest(plan, doing, report, lambda now: tell(now.done, now.of)))
     _show(found)
-    if span[1] is None:
-        out.print("[dim]The clock stopped with the last event: what falls due later is not in it; see --to.[/]")
+    if asked.to is None:
+        out.print(
+            "[dim]The clock stopped with the last event: what falls due later is not counted. --to moves the end.[/]"
+        )
     out.print(f"details: {report / 'report.html'}, emails.csv, emails.parquet, summary.json")
 
 

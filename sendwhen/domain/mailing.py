@@ -12,6 +12,7 @@ from sendwhen.domain.course import Course, open_run
 from sendwhen.domain.customer import AwaitedGoal
 from sendwhen.domain.decision import Kind, Send
 from sendwhen.domain.goals import HOLDOUT, await_goal
+from sendwhen.domain.length import length
 from sendwhen.domain.local_clock import quiet_until_ms
 from sendwhen.domain.ranking import PRIORITY, RANKED, ranking_ends_ms
 from sendwhen.domain.round import Round
@@ -21,7 +22,6 @@ from sendwhen.domain.sending_rules import AtQuiet, Category
 from sendwhen.domain.sent_mail import cap_reached, count_email
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.shares import held_out
-from sendwhen.domain.span import Span
 from sendwhen.domain.steps import SendStep
 
 QUIET = "quiet_hours"
@@ -90,8 +90,8 @@ class Mailing:
             return "paused", "The campaign is paused."
         late_ms = moment.at_ms - moment.now_ms - course.plan.grace_ms
         if not self._event_clock and campaign.max_lateness_ms is not None and late_ms > campaign.max_lateness_ms:
-            late, most = Span(ms=late_ms).text(), Span(ms=campaign.max_lateness_ms).text()
-            return "expired", f"It came {late} after it was due; up to {most} is sent."
+            latest = length(campaign.max_lateness_ms)
+            return "expired", f"It came {length(late_ms)} after it was due; up to {latest} is sent."
         return None
 
     def _withheld(self, course: Course) -> tuple[str, str] | None:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from sendwhen.domain.calendar import instant_text
 from sendwhen.domain.campaign import Campaign, Reentry
 from sendwhen.domain.customer import Memory
+from sendwhen.domain.length import length
 
 
 def refusal(campaign: Campaign, memory: Memory, key: str, at_ms: int) -> tuple[str, str]:
@@ -21,7 +22,11 @@ def refusal(campaign: Campaign, memory: Memory, key: str, at_ms: int) -> tuple[s
     until_ms = last_ms + campaign.cooldown_ms
     if at_ms >= until_ms:
         return "", ""
-    return "cooldown", f"It fired at {instant_text(last_ms)} and may not again before {instant_text(until_ms)}."
+    return (
+        "cooldown",
+        f"It fired at {instant_text(last_ms)} and may not again before {instant_text(until_ms)}, "
+        f"{length(until_ms - at_ms)} later.",
+    )
 
 
 def fired(campaign: Campaign, memory: Memory, key: str, due_at_ms: int, keys_max: int) -> tuple[Memory, int]:

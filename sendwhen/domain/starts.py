@@ -14,6 +14,7 @@ from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Kind
 from sendwhen.domain.event import Event
+from sendwhen.domain.length import length
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import ANSWERED, Plan
@@ -22,7 +23,6 @@ from sendwhen.domain.reentry import refusal
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Run, StartEvent, run_id
 from sendwhen.domain.shard_limits import ShardLimits
-from sendwhen.domain.span import Span
 from sendwhen.domain.telling import refuse, say
 from sendwhen.domain.trigger_kinds import OnRestart
 from sendwhen.domain.triggers.logic import Hit, Progress
@@ -141,8 +141,7 @@ class Starts:
         oldest = campaign.max_event_age_ms
         age_ms = seen.arrived_ms - seen.event.occurred_at_ms
         if oldest is not None and not self._event_clock and age_ms > oldest:
-            age, most = Span(ms=age_ms).text(), Span(ms=oldest).text()
-            return "too_old", f"The event was {age} old; up to {most} starts a run."
+            return "too_old", f"The event was {length(age_ms)} old; up to {length(oldest)} starts a run."
         return "", ""
 
     def _give_up(self, customer: Customer, plan: Plan, key: str, seen: Seen, out: Round) -> None:

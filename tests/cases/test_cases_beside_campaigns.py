@@ -195,6 +195,12 @@ def test_cases_do_not_know_of_each_other(folder: Path) -> None:
         (HEAD + "    exact: yes\n", "6:12: exact cannot be 'yes'. Write true or false."),
         (HEAD + "    t0: yesterday\n", "6:9: 'yesterday' is no instant. Write date, time and zone"),
         (HEAD + "    t0: 2026-02-31T00:00:00Z\n", "6:9: '2026-02-31T00:00:00Z' is no instant"),
+        (HEAD + "    t0: 1969-12-31T00:00:00Z\n", "6:9: t0 lies outside 2000 to 2089. Write an instant such as"),
+        (HEAD + "    t0: 9999-12-31T23:00:00Z\n", "6:9: t0 lies outside 2000 to 2089. Write an instant such as"),
+        (
+            "cases:\n  - 3\n" + HEAD.removeprefix("cases:\n") * 2,
+            "7:5: 'a cart' is the name of the case in line 3 too.",
+        ),
         (
             HEAD + "    expect: [{at: 1h, who: an, send: reminder}]\n",
             "'an' does not occur in the timeline. Write 'ann'.",

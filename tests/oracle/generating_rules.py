@@ -28,7 +28,7 @@ def some_edits(rule: Mapping[str, Any], choices: Choices, up_to: int) -> list[Ru
     edits: list[Rule] = []
     while len(edits) < up_to and (not edits or not choices.rarely(4)):
         if choices.rarely(4):
-            edits += [{"control": "archive"}, {"control": "rule_change", "patch": {}}][: 1 + choices.number(2)]
+            edits += [{"control": "archive"}, {"control": "rule_change", "patch": {}}][: 2 - choices.rarely(4)]
             continue
         patch = a_patch(rule, choices)
         edit = {"control": "rule_change", "patch": patch}
@@ -38,7 +38,7 @@ def some_edits(rule: Mapping[str, Any], choices: Choices, up_to: int) -> list[Ru
         if migrate != "finish" and not (asks and migrate == "move"):
             edit["migrate"] = migrate
         edits.append(edit)
-        if choices.rarely(4):
+        if choices.rarely(3):
             # And back again.
             edits.append({**edit, "patch": {word: rule.get(word) for word in patch}})
     return edits
@@ -47,7 +47,9 @@ def some_edits(rule: Mapping[str, Any], choices: Choices, up_to: int) -> list[Ru
 def a_patch(rule: Mapping[str, Any], choices: Choices) -> Rule:
     """An edit of a rule."""
     if rule["kind"] == "segment" and not choices.rarely(3):
-        return {"when": a_when(choices, 1)}
+        another_number = {**rule["when"], "at_least": choices.number(3) + 1}
+        asks_a_number = "event" in rule["when"] and "at_most" not in rule["when"]
+        return {"when": another_number if asks_a_number and choices.rarely(2) else a_when(choices, 1)}
     if "course" in rule and not choices.rarely(3):
         return {"course": _course(choices)}
     words = ("for", "guard_at_fire", "reentry", "max_lateness", "within", "unless", "sliding", "gap")
@@ -70,6 +72,12 @@ def a_span(choices: Choices, *, months: bool = True) -> str:
 
 
 def _common(rule: Rule, choices: Choices) -> None:
+    _an_option(rule, choices)
+    if choices.rarely(3):
+        _an_option(rule, choices)
+
+
+def _an_option(rule: Rule, choices: Choices) -> None:
     match choices.number(12):
         case 1 | 2:
             rule["reentry"] = {"cooldown": a_span(choices, months=False)}
@@ -178,6 +186,8 @@ def _absence(choices: Choices) -> Rule:
     if "at_latest" not in rule and choices.rarely(6):
         within = ({"within": "4s"}, {"within": "5s"}) if rule.get("for", "1s") in SPANS else ()
         rule["repeat"] = choices.one(({"at_most": 2}, {"at_most": 3}, *within))
+        if choices.rarely(3):
+            rule |= {"reentry": "once", "guard_at_fire": {"attr": "vip", "equals": True}}
     return rule
 
 
@@ -272,5 +282,5 @@ _KINDS: Mapping[str, Callable[[Choices], Rule]] = {
     "attribute_change": _attribute_change,
 }
 EDITED_KINDS = ("absence", "segment", "delay", "recency", "match", "count", "nth", "quiet_then", "sequence")
-KINDS = (*_KINDS, "edited")
+TRIGGER_KINDS = (*_KINDS, "edited")
 EVENT_TIME_KINDS = tuple(kind for kind in _KINDS if kind not in {"segment", "attribute_change", "wait_until"})

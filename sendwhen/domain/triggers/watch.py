@@ -49,3 +49,7 @@ class Watch(ABC):
     @abstractmethod
     def look(self, memory: bytes, sight: Sight) -> Look:
         """Look; ``memory`` is b"" the first time for a customer and a version."""
+
+    def inherited(self, before: object, memory: bytes) -> bytes:  # noqa: ARG002 - another trigger begins with nothing
+        """What of the memory of another trigger that was in force ``before`` counts for this one, too: nothing."""
+        return b""
