@@ -26,6 +26,7 @@ from sendwhen.campaigns.liquid_shapes import template_flaws
 from sendwhen.campaigns.liquid_work import RenderLimit
 from sendwhen.campaigns.problem import Flaw, listed, nearest, place, shortened
 from sendwhen.campaigns.root_events import RootEvents
+from sendwhen.campaigns.template_slips import FILTERS, TAGS
 from sendwhen.errors import Invalid
 
 SUBJECT_LIMIT = 1_000
@@ -104,7 +105,7 @@ def _unknown_names(template: BoundTemplate, filters: Mapping[str, Any]) -> list[
     names = template.analyze(include_partials=False)
     for name, spans in names.filters.items():
         if name not in filters:
-            close = nearest(name, filters)
+            close = FILTERS.get(name.lower()) or nearest(name, filters)
             remedy = f"Write '{close}'." if close else "docs/campaigns.md lists the filters."
             flaws += [Flaw(span.index, f"There is no filter '{shortened(name)}'", remedy) for span in spans]
     for root, variables in names.globals.items():
@@ -127,7 +128,9 @@ def _syntax(error: LiquidError) -> Flaw:
     if match := _UNKNOWN_TAG.search(problem):
         if match[1] in ("include", "render"):
             return Flaw(offset, f"Templates cannot {match[1]} others", "Write the text out here.")
-        return Flaw(offset, f"There is no tag '{match[1]}'", "docs/campaigns.md lists the tags.")
+        meant = TAGS.get(match[1].lower(), "")
+        remedy = f"Write '{meant}'." if meant else "docs/campaigns.md lists the tags."
+        return Flaw(offset, f"There is no tag '{match[1]}'", remedy)
     return Flaw(offset, f"This is not Liquid ({problem})", "Correct it.")
 
 

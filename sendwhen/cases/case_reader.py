@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from ruamel.yaml.nodes import Node, ScalarNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from sendwhen.campaigns.durations import duration_ms
+from sendwhen.campaigns.catalogue import CATALOGUE_NAME, Catalogue
+from sendwhen.campaigns.durations import duration_ms, months_and_rest
 from sendwhen.campaigns.folder import CASES_NAME
 from sendwhen.campaigns.problem import Problem, listed, nearest, place, shortened
+from sendwhen.campaigns.slips import meant_duration
 from sendwhen.campaigns.words import Reader
 from sendwhen.campaigns.yaml_document import Document, read_document
 from sendwhen.cases.case import Case, Customer, Expected, Occurrence, address_of
@@ -37,7 +39,7 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?([Zz]|[+-][0-9]{2}:[0-9]{2})\Z"
 )
 _CASE = ("name", "t0", "customers", "timeline", "run_until", "expect", "exact")
-_LINE = ("at", "who", "event", "properties", "attributes", "id", "happened_at", "pause")
+_LINE = ("at", "who", "event", "properties", "attributes", "id", "happened_at", "email", "pause")
 _EXPECT = ("at", "who", "send", "skip", "key")
 _TRUTH: Final = {"true": True, "false": False}
 
@@ -55,10 +57,16 @@ class Cases:
     problems: tuple[Problem, ...] = ()
 
 
-def read_cases(content: bytes, *, templates: Collection[str]) -> Cases:
-    """The cases of a file; never raises. ``templates``: what the campaign's steps send."""
+def read_cases(content: bytes, *, templates: Collection[str], catalogue: Catalogue | None = None) -> Cases:
+    """The cases of a file; never raises.
+
+    Args:
+        content: The file.
+        templates: What the campaign's steps send.
+        catalogue: What events there are; only a closed one says that others cannot happen.
+    """
     document = read_document(content, bytes_limit=BYTES_LIMIT)
-    reader = CaseReader(document, templates)
+    reader = CaseReader(document, templates, catalogue if catalogue and catalogue.closed else None)
     cases = () if document.root is None else reader.read(document.root)
     flaws = (*document.flaws, *reader.words.flaws)
     problems = []
@@ -74,11 +82,13 @@ class CaseReader:
 
     Attributes:
         templates: What the campaign's steps send.
+        catalogue: All that can happen; None where anything can.
         words: Collects the problems.
     """
 
     document: Document
     templates: Collection[str]
+    catalogue: Catalogue | None = None
     words: Reader = field(default_factory=Reader)
 
     def read(self, root: Node) -> tuple[Case, ...]:
@@ -155,6 +165,7 @@ class CaseReader:
         if "who" not in entries:
             self.words.refuse(node, "A line of a timeline needs 'who'", "Add 'who: ann', or write 'pause: true'.")
         event = self.words.text(entries.get("event"), "event", "Product Added") or ""
+        self._can_happen(event, entries)
         if "event" not in entries and "attributes" not in entries:
             self.words.refuse(
                 node, "Nothing happens in this line", "Add 'event: …', 'attributes: {…}' or 'pause: true'."
@@ -166,9 +177,26 @@ class CaseReader:
             event=event,
             event_id=self.words.text(entries.get("id"), "id", "e-1") or "",
             happened_at_ms=happened_at_ms,
+            email=CustomerReader(self.words).address(entries.get("email"), ""),
             properties=object_of(entries.get("properties"), "properties", self.words),
             attributes=object_of(entries.get("attributes"), "attributes", self.words),
         )
+
+    def _can_happen(self, event: str, entries: Mapping[str, Node]) -> None:
+        """A case that is played with a misspelt event proves nothing."""
+        if self.catalogue is None or not event:
+            return
+        unknown = self.catalogue.unknown_event(entries["event"].start_mark.index, event)
+        self.words.flaws += [unknown] if unknown else []
+        known = self.catalogue.events.get(event, {})
+        properties = entries.get("properties")
+        for key, _ in properties.value if known and isinstance(properties, MappingNode) else ():
+            if isinstance(key, ScalarNode) and key.value not in known:
+                problem = f"'{shortened(event)}' has no property '{shortened(key.value)}'"
+                flaw = self.catalogue.unknown(
+                    key.start_mark.index, problem, key.value, known, f"among its properties in {CATALOGUE_NAME}"
+                )
+                self.words.flaws += [flaw] if flaw else []
 
     def _expected(self, node: Node | None, customers: Mapping[str, Customer]) -> tuple[Expected, ...]:
         nodes = () if node is None else self._list(node, "expect", "[{at: 1h, who: ann, send: reminder}]", LINES_LIMIT)
@@ -227,7 +255,9 @@ class CaseReader:
             self.words.refuse(
                 node,
                 f"'{shortened(text)}' is no time from the beginning of the case",
-                "Write numbers with the units d, h, m, s or ms, as in 0s, 30m or 1d12h.",
+                f"Write {meant}."
+                if (meant := meant_duration(text)) and not months_and_rest(meant)[0]
+                else "Write numbers with the units d, h, m, s or ms, as in 0s, 30m or 1d12h.",
             )
             return default
         if not earliest_ms <= ms <= LATEST_MS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
 
 from msgspec.structs import replace
 
@@ -19,7 +18,8 @@ from sendwhen.domain.predicate import History
 from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.tally import texts_of
-from sendwhen.domain.triggers.attribute_change import AttributeChangeLogic
+from sendwhen.domain.triggers.logic import TriggerLogic
+from sendwhen.domain.watch_mark import watch_mark
 from sendwhen.errors import Precondition
 
 FOR_EVER_MS = 2**62
@@ -112,6 +112,11 @@ class CampaignBook:
         version = memory.trigger_version.partition("#")[0]
         unbroken = memory.trigger_version == written_by(version, self.generation(campaign_id))
         return unbroken and plan.continues(self.plan(campaign_id, version))
+
+    def remembered_by(self, plan: Plan, memory: Memory) -> TriggerLogic | None:
+        """The trigger that wrote a memory of the same campaign; None where its version is not kept."""
+        before = self.plan(plan.campaign.campaign_id, memory.trigger_version.partition("#")[0])
+        return None if before is None else before.logic
 
     def _since(self, campaign_id: str, plan: Plan, at_ms: int) -> tuple[int, int]:
         """Since when the trigger of a version that is put now is in force, and its generation."""
@@ -212,9 +217,15 @@ class CampaignBook:
             paused=False,
             put_at_ms=at_ms,
         )
+        # Dates in the policy's zone come at other instants: all customers are looked at again.
+        self.watch_mark = self._watch_mark()
         # Nothing is pinned to the one before.
         forgotten = () if before is None else (replace(before, source=b"", current=False),)
         return (*forgotten, self._policy_row)
+
+    def _watch_mark(self) -> str:
+        watching = ((plan, self.generation(plan.campaign.campaign_id)) for plan, _ in self.watching)
+        return watch_mark(watching, self.policy.time_zone)
 
     def _compiled_policy(self, source: bytes) -> SendingPolicy:
         compiled = self._compile(source)
@@ -239,11 +250,6 @@ class CampaignBook:
         if not isinstance(compiled, Campaign):
             raise Precondition("This is no campaign.", remedy="Put its folder again.")
         return Plan(compiled)
-
-    def _mark(self, plan: Plan) -> str:
-        campaign_id = plan.campaign.campaign_id
-        generation = self.generation(campaign_id)
-        return f"{campaign_id} {plan.trigger_text}" + (f" {generation}" if generation else "")
 
     def _forget_oldest(self, campaign_id: str) -> list[CampaignRow]:
         kept = sorted(
@@ -279,10 +285,7 @@ class CampaignBook:
         goals = (plan.campaign.goal for plan in self._plans.values())
         self.goal_events = frozenset(goal.of.event for goal in goals if goal is not None)
         self.watching = tuple((plan, plan.watch) for plan in current if plan.watch is not None)
-        # Who only compares before with after has nothing to see at first.
-        first = [plan for plan, watch in self.watching if not isinstance(watch, AttributeChangeLogic)]
-        marks = " ".join(self._mark(plan) for plan in first)
-        self.watch_mark = blake2b(marks.encode(), digest_size=6).hexdigest() if marks else ""
+        self.watch_mark = self._watch_mark()
         self.last_edit_seq = max((edits[-1].seq for edits in self._edits.values()), default=0)
         counts = {history.tally: history for plan in self._plans.values() for history in plan.histories()}
         self.tallies = frozenset(counts)

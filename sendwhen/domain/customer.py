@@ -234,7 +234,8 @@ def tell(customer: Customer, name: str, value: bytes, *, at_ms: int, seq: int, s
     if len(value) > limits.field_bytes or (known is None and len(customer.fields) >= limits.fields):
         return 1
     told = b"" if value == b"null" else value
-    if known is None or known.value != told:
+    # What is told again counts from now on, too: what was told before it may still be on its way.
+    if known is None or (known.value, known.occurred_at_ms) != (told, at_ms):
         customer.fields = {**customer.fields, name: Field(told, at_ms, seq, source)}
     return 0
 

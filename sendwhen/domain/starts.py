@@ -14,6 +14,7 @@ from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Kind
 from sendwhen.domain.event import Event
+from sendwhen.domain.length import length
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import ANSWERED, Plan
@@ -140,7 +141,7 @@ class Starts:
         oldest = campaign.max_event_age_ms
         age_ms = seen.arrived_ms - seen.event.occurred_at_ms
         if oldest is not None and not self._event_clock and age_ms > oldest:
-            return "too_old", f"The event was {age_ms} ms old; up to {oldest} ms starts a run."
+            return "too_old", f"The event was {length(age_ms)} old; up to {length(oldest)} starts a run."
         return "", ""
 
     def _give_up(self, customer: Customer, plan: Plan, key: str, seen: Seen, out: Round) -> None:

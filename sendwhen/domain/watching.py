@@ -11,6 +11,7 @@ from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer, Memory
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.event import Event
+from sendwhen.domain.length import length
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import Plan
@@ -19,6 +20,7 @@ from sendwhen.domain.run import TRIGGER_PHASE, Alarm, Run, StartEvent, run_id
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.steps import WaitUntilStep
 from sendwhen.domain.triggers.watch import Sight, Watch
+from sendwhen.domain.watch_mark import in_policy_zone
 
 WATCH = "watch"
 """Kind of the alarms by which a trigger is looked at again."""
@@ -105,10 +107,11 @@ class Watching:
         # Events and timers mark what they arm with another number in this place.
         occasion = Occasion(moment, (moment.seq, moment.now_ms, 1, place, 0))
         for plan, watch in self._book.watching:
-            campaign = plan.campaign
-            if self._book.remembers(plan, customer.memory(campaign.campaign_id)):
+            campaign, put_ms = plan.campaign, moment.now_ms
+            if not self._book.remembers(plan, customer.memory(campaign.campaign_id)):
+                put_ms = min(put_ms, self._book.put_at_ms(campaign.campaign_id))
+            elif not in_policy_zone(campaign):
                 continue
-            put_ms = min(moment.now_ms, self._book.put_at_ms(campaign.campaign_id))
             sight = self._sight(customer, customer, put_ms, before_ms=put_ms)
             self._watch(customer, plan, watch, sight, occasion=occasion, out=out)
         customer.looked = self._book.watch_mark
@@ -145,8 +148,10 @@ class Watching:
         campaign = plan.campaign
         memory = customer.memory(campaign.campaign_id)
         # Another version goes on with what was seen where its trigger is the same: it would take who enters for inside.
-        known = self._book.remembers(plan, memory)
-        seen = watch.look(memory.trigger if known else b"", sight)
+        remembered = memory.trigger
+        if not self._book.remembers(plan, memory):
+            remembered = watch.inherited(self._book.remembered_by(plan, memory), remembered)
+        seen = watch.look(remembered, sight)
         mark = self._book.writes(plan)
         if (seen.memory, mark) != (memory.trigger, memory.trigger_version) and (seen.memory or memory.trigger):
             customer.remember(campaign.campaign_id, Memory(memory.stopped, memory.fired, seen.memory, mark))
@@ -225,7 +230,7 @@ class Watching:
             return "", ""
         age_ms = occasion.moment.now_ms - event.occurred_at_ms
         if age_ms > oldest:
-            return "too_old", f"The event was {age_ms} ms old; up to {oldest} ms starts a run."
+            return "too_old", f"The event was {length(age_ms)} old; up to {length(oldest)} starts a run."
         return "", ""
 
     def _wait_on(self, customer: Customer, run: Run, occasion: Occasion, out: Round) -> None:

@@ -8,9 +8,10 @@ from io import StringIO
 
 from ruamel.yaml import YAML
 
+from tests.oracle.areas import AREAS
 from tests.oracle.choices import Choices
 from tests.oracle.evaluator import firings
-from tests.oracle.generating import Example, examples
+from tests.oracle.generating import Example
 from tests.oracle.production import Broken, played
 from tests.oracle.state import Firing
 
@@ -53,10 +54,10 @@ class Difference:
         return f"{text.getvalue()}{how}\n{''.join(told)}{self.raised}"
 
 
-def difference(kind: str, data: bytes) -> tuple[Difference | None, int]:
+def difference(area: str, data: bytes) -> tuple[Difference | None, int]:
     """The first difference among the examples that the bytes make, and how many examples were compared."""
     compared = 0
-    for example in examples(kind, Choices(data), histories=HISTORIES):
+    for example in AREAS[area](Choices(data), HISTORIES):
         compared += 1
         found = compare(example)
         if found is not None:
@@ -100,6 +101,6 @@ def _comparable(example: Example, fired: Sequence[Firing]) -> list[Shown]:
     ]
     # When a look at the customer was armed is a matter of the engine: at one instant these are in any order.
     # Partitions know no order among each other.
-    several = example.partitions > 1 or bool(example.beside) or example.late_looks
+    several = example.partitions > 0 or bool(example.beside) or example.late_looks
     unordered = several or example.rule["kind"] in ("segment", "date") or "'until'" in repr(example.rule)
     return sorted(shown, key=repr) if unordered else list(shown)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.oracle.joining import join
+from tests.oracle.joining import behind, join
 from tests.oracle.looking import WATCHING, Looking
 from tests.oracle.neutral import Rule, filters, key_of, later, length, passes
 from tests.oracle.people import Done, Person, Version, Wait
@@ -134,6 +134,8 @@ class Oracle(Looking):
                 merged = {**book.versions[-1].rule, **line["patch"]}
                 rule = {name: value for name, value in merged.items() if value is not None}
                 self.put(rule, campaign, line.get("migrate", "finish"))
+                # Whoever was known is looked at.
+                self._advance()
             case "policy":
                 self.rule_emails(line["policy"])
             case "pause" | "resume" as word if book is not None and not book.archived:
@@ -180,7 +182,6 @@ class Oracle(Looking):
         if isinstance(what, Held):
             self._held.remove(what)
             person.done.append(what.event)
-            at = what.happened
             self._happens(person, what.event, [what.version])
         else:
             self._over(person, what)
@@ -349,3 +350,14 @@ class Oracle(Looking):
             # Whom the customer has become is no event.
             person.part(version.campaign).inside = {}
             self._first_sight(person, version)
+        before = person.attributes()
+        for wait in [one for one in person.waits if "event" in one.step or "until" in one.step]:
+            holds_now = "until" in wait.step and self._holds(person, wait.step["until"], self._clock)
+            came = any(behind(wait, event) and awaited_by(wait, event) for event in person.done)
+            if holds_now or (came and "event" in wait.step):
+                person.waits = [one for one in person.waits if one is not wait]
+                self._walk(person, wait, wait.rest, self._clock)
+        if person.attributes() != before:
+            self._look(person, self._clock, None, before)
+        if person.addressed:
+            self._release(person, self._clock)

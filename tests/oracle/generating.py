@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,10 +66,8 @@ class People:
         return {"control": "delete", "who": gone}
 
 
-def examples(kind: str, choices: Choices, *, histories: int) -> list[Example]:
-    """One rule with several histories."""
-    if kind in OWN_HISTORIES:
-        return OWN_HISTORIES[kind](choices, histories)
+def rule_examples(kind: str, choices: Choices, histories: int) -> list[Example]:
+    """One rule of a kind of trigger, perhaps with edits, and several histories."""
     often = kind == "edited"
     rule = a_rule(choices.one(EDITED_KINDS) if often else kind, choices)
     edits = []
@@ -96,7 +94,7 @@ def _example(rule: Mapping[str, Any], edits: Sequence[Mapping[str, Any]], choice
     attrs = _words_of(rule, "attr")
     in_event_time = rule.get("clock") == "event"
     # Visitors are forgotten after a month.
-    mixed = not in_event_time and _can_be_joined(rule) and max(map(length, spans)) <= 2 * DAY_MS
+    mixed = not in_event_time and max(map(length, spans)) <= 2 * DAY_MS
     partitions = choices.one((0, 0, 0, 0, 1, 3)) if mixed else 0
     people = People(choices, mixed=partitions > 0)
     lines: list[dict[str, Any]] = []
@@ -138,23 +136,6 @@ def _example(rule: Mapping[str, Any], edits: Sequence[Mapping[str, Any]], choice
     late = choices.rarely(2) and not partitions and rule["kind"] == "segment"
     return Example(
         rule=rule, timeline=lines, batched=batched, restored=mode // 7, partitions=partitions, late_looks=late
-    )
-
-
-def _can_be_joined(rule: Mapping[str, Any]) -> bool:
-    """What a merge makes of it is what the joined history would: of two customers, the domain joins what it remembers.
-
-    Not so of sequences with something between their ends, of which each customer may have brought a part, and of events
-    that a run waits for, which came to the other one.
-    """
-    steps = rule.get("steps", rule.get("start_sequence", ()))
-    awaits = _awaits_an_event(rule.get("course", ())) or rule["kind"] == "wait_until"
-    return len(steps) <= 2 and not any("times" in step for step in steps) and not awaits
-
-
-def _awaits_an_event(course: Sequence[Mapping[str, Any]]) -> bool:
-    return any(
-        "event" in step or any(_awaits_an_event(arm["then"]) for arm in step.get("branch", ())) for step in course
     )
 
 
@@ -226,10 +207,6 @@ def _spans(*rules: Any) -> tuple[str, ...]:
 def _names(rule: Mapping[str, Any]) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(re.findall(r"'event': '(\w)'", repr(rule))))
     return found or NAMES
-
-
-OWN_HISTORIES: dict[str, Callable[[Choices, int], list[Example]]] = {}
-"""Kinds with histories of their own."""
 
 
 def _words_of(rule: Mapping[str, Any], word: str) -> bool:

@@ -70,6 +70,12 @@ def a_span(choices: Choices, *, months: bool = True) -> str:
 
 
 def _common(rule: Rule, choices: Choices) -> None:
+    _an_option(rule, choices)
+    if choices.rarely(3):
+        _an_option(rule, choices)
+
+
+def _an_option(rule: Rule, choices: Choices) -> None:
     match choices.number(12):
         case 1 | 2:
             rule["reentry"] = {"cooldown": a_span(choices, months=False)}
@@ -178,6 +184,8 @@ def _absence(choices: Choices) -> Rule:
     if "at_latest" not in rule and choices.rarely(6):
         within = ({"within": "4s"}, {"within": "5s"}) if rule.get("for", "1s") in SPANS else ()
         rule["repeat"] = choices.one(({"at_most": 2}, {"at_most": 3}, *within))
+        if choices.rarely(3):
+            rule |= {"reentry": "once", "guard_at_fire": {"attr": "vip", "equals": True}}
     return rule
 
 
@@ -272,5 +280,5 @@ _KINDS: Mapping[str, Callable[[Choices], Rule]] = {
     "attribute_change": _attribute_change,
 }
 EDITED_KINDS = ("absence", "segment", "delay", "recency", "match", "count", "nth", "quiet_then", "sequence")
-KINDS = (*_KINDS, "edited")
+TRIGGER_KINDS = (*_KINDS, "edited")
 EVENT_TIME_KINDS = tuple(kind for kind in _KINDS if kind not in {"segment", "attribute_change", "wait_until"})

@@ -21,8 +21,8 @@ def a(at: str, who: str = "c1", event: str = "A", **more: Any) -> Line:
     return {"at": at, "event": event, "who": who, "id": f"{event} at {at} of {who}", **more}
 
 
-def put(at: str, **patch: Any) -> Line:
-    return {"at": at, "control": "rule_change", "patch": patch}
+def put(instant: str, **patch: Any) -> Line:
+    return {"at": instant, "control": "rule_change", "patch": patch}
 
 
 def archive(at: str) -> Line:
@@ -139,6 +139,51 @@ FOUND: Mapping[str, tuple[Example, int]] = {
             put("2s", when={"not": {"event": "B", "at_least": 1, "within_last": "2s"}}),
             a("4s", event="C"),
             late_looks=True,
+        ),
+        1,
+    ),
+    "a date whose hour is edited on the day": (
+        an_example(
+            BIRTHDAY,
+            a("0ms", attrs={"birthday": "1990-11-17"}),
+            tick("3d"),
+            put("3d", at="23:00"),
+            tick("10d"),
+        ),
+        1,
+    ),
+    "an absence that is repeated under once, whose first time is skipped": (
+        an_example(
+            {
+                "kind": "absence",
+                "start": {"event": "A"},
+                "unless": [],
+                "for": "1s",
+                "repeat": {"at_most": 3},
+                "reentry": "once",
+                "guard_at_fire": {"attr": "vip", "equals": True},
+            },
+            a("0ms"),
+            a("1500ms", event="B", attrs={"vip": True}),
+            tick("5s"),
+        ),
+        1,
+    ),
+    "an event of now that ends the wait of an earlier version in event time": (
+        an_example(
+            {
+                "kind": "absence",
+                "start": {"event": "A"},
+                "unless": [{"event": "A"}],
+                "for": "2s",
+                "on_restart": "keep",
+                "clock": "event",
+                "grace": "1s",
+            },
+            a("0ms"),
+            put("500ms", max_event_age="2h"),
+            a("1s"),
+            tick("9s"),
         ),
         1,
     ),
