@@ -88,11 +88,18 @@ class Archive:
         return sorted(day for day in found if day is not None)
 
     def manifest(self, partition: int, day: str) -> Manifest:
-        """What counts of a day; an empty one where none was written."""
+        """What counts of a day; an empty one where none was written.
+
+        Raises:
+            Precondition: It is damaged, or of a later version.
+        """
+        place = f"{layout.day_folder(partition, day)}/{layout.MANIFEST}"
         try:
-            return read_manifest(self._files.read(f"{layout.day_folder(partition, day)}/{layout.MANIFEST}"))
+            return read_manifest(self._files.read(place))
         except NotFound:
             return Manifest(partition=partition, day=day)
+        except Precondition as error:
+            raise Precondition(f"{place}: {error.problem}", remedy=error.remedy) from error
 
     def segments(self, partition: int) -> Sequence[Place]:
         """All that counts, in the order of the log."""
