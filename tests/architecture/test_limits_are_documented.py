@@ -38,7 +38,7 @@ def test_limits_of_services_and_of_the_archive_are_in_the_guide_with_the_numbers
         "CLOSES_AFTER_MS": f"{erasure.CLOSES_AFTER_MS // 60_000} minutes",
         "RANGE_BYTES": f"{archiver.RANGE_BYTES // MB} MB",
         "FILE_ROWS": f"{compaction.FILE_ROWS:,} rows, and {compaction.FILE_BYTES // MB} MB of them",
-        "UNIT_ROWS": f"{history.UNIT_ROWS:,} rows",
+        "UNIT_ROWS": f"{history.UNIT_ROWS:,} rows, and {history.UNIT_BYTES // MB // 1024} GB of them",
         "CALLS_MAX": f"{grpc_gate.CALLS_MAX:,} calls",
         "MESSAGE_BYTES_MAX": f"{grpc_server.MESSAGE_BYTES_MAX // MB} MB",
         "QUEUED_BYTES_MAX": f"{intake.QUEUED_BYTES_MAX // MB} MB of events on their way to trigger (ingest), "
