@@ -44,7 +44,8 @@ class Reader:
     def map(self, node: Node, known: Sequence[str], *, required: Collection[str] = (), what: str) -> Mapping[str, Node]:
         """The entries of a map by word; unknown, repeated, missing and empty ones are noted."""
         if not isinstance(node, MappingNode):
-            short = meant_map(what, shortened(str(node.value))) if isinstance(node, ScalarNode) else ""
+            brief = shortened(str(node.value)) if isinstance(node, ScalarNode) else ""
+            short = meant_map(what, brief) if brief not in known else ""
             remedy = f"Write {short}." if short else f"Write it with the words {listed(known)}."
             self.refuse(node, f"{what} must be a map, not {_kind(node)}", remedy)
             return {}
