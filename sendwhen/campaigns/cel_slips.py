@@ -33,6 +33,7 @@ _SLIPS: Final[tuple[tuple[str, str, str], ...]] = (
     (r"(?<!\.)\bin\s*\(", "'in' asks a list", 'Write in ["a", "b"].'),
 )  # fmt: skip
 _SLIP: Final = tuple((re.compile(pattern, re.IGNORECASE), problem, remedy) for pattern, problem, remedy in _SLIPS)
+_DATE: Final = re.compile(r"(?<![\w.])((?:19|20)[0-9]{2})-([01][0-9])-([0-3][0-9])(?![\w.])")
 _COMMA: Final = re.compile(r"\b([0-9]+),([0-9]+)\b")
 _FUNCTIONS: Final = (
     "size", "startsWith", "endsWith", "contains", "matches", "exists", "all", "exists_one", "has", "int", "double",
@@ -57,6 +58,20 @@ def slips(text: str) -> list[Flaw]:
     bare = _LITERAL.sub(lambda match: match[0][0] + " " * (len(match[0]) - 2) + match[0][0], text)
     found = sorted(_found(bare), key=lambda flaw: flaw.offset)
     return found[:SLIPS_MAX]
+
+
+def bare_dates(text: str) -> list[Flaw]:
+    """Dates without quotes, which are subtractions to CEL: 2026-01-31 is 1994."""
+    bare = _LITERAL.sub(lambda match: " " * len(match[0]), text)
+    return [
+        Flaw(
+            match.start(),
+            f"{match[0]} is {int(match[1]) - int(match[2]) - int(match[3])} to CEL, which subtracts here",
+            f'Write timestamp("{match[0]}T00:00:00Z"), or "{match[0]}" where a text is compared.',
+            True,
+        )
+        for match in _DATE.finditer(bare)
+    ]
 
 
 def unknown_name(name: str, text: str, roots: Collection[str]) -> tuple[str, str] | None:

@@ -11,6 +11,7 @@ from sendwhen.campaigns.cel_library import ROOTS, check_text
 from sendwhen.campaigns.cel_python import Code, Writer
 from sendwhen.campaigns.cel_refusals import Refused
 from sendwhen.campaigns.cel_runtime import RUNTIME
+from sendwhen.campaigns.cel_slips import bare_dates
 from sendwhen.campaigns.problem import Flaw, shortened
 from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Expression, Fused
 from sendwhen.errors import Invalid
@@ -60,7 +61,7 @@ def read_condition(text: str, roots: Collection[str]) -> tuple[Condition | None,
         test=test,
         asks_customer="customer" in writer.roots,
     )
-    return condition, writer.warnings
+    return condition, [*writer.warnings, *bare_dates(text)]
 
 
 def read_expression(text: str, roots: Collection[str]) -> tuple[Expression | None, list[Flaw]]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from zoneinfo import available_timezones
 
 from ruamel.yaml.nodes import Node
 
 from sendwhen.campaigns.conditions import compile_expression
 from sendwhen.campaigns.filter_reader import OF_CUSTOMER, FilterReader
-from sendwhen.campaigns.problem import nearest, shortened
+from sendwhen.campaigns.problem import shortened
 from sendwhen.campaigns.words import Reader
 from sendwhen.domain.calendar import zone_named
 from sendwhen.domain.condition import Expression
 from sendwhen.domain.local_moment import LocalTime
 
+_ZONE_LIKENESS = 0.75
+"""Likeness from which the name of a zone is taken for another that is misspelt."""
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])\Z")
 _CUSTOMERS_ZONE = compile_expression("customer.time_zone", roots=OF_CUSTOMER)
 
@@ -75,8 +78,10 @@ class LocalTimeReader:
         return None, "UTC"
 
     def _no_zone(self, node: Node, text: str) -> None:
+        region, _, city = text.rpartition("/")
         ends = {name.rsplit("/", 1)[-1].lower(): name for name in sorted(available_timezones())}
-        close = ends.get(nearest(text.rsplit("/", 1)[-1], ends))
+        there = {end: name for end, name in ends.items() if name.startswith(f"{region}/")} or ends
+        close = there.get(next(iter(get_close_matches(city.lower(), there, n=1, cutoff=_ZONE_LIKENESS)), ""))
         self.words.refuse(
             node,
             f"There is no time zone '{shortened(text)}'",

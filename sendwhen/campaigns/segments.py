@@ -16,7 +16,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from sendwhen.campaigns.conditions import compile_condition
 from sendwhen.campaigns.filter_reader import OF_CUSTOMER, FilterReader
-from sendwhen.campaigns.problem import Flaw, shortened
+from sendwhen.campaigns.problem import Flaw, nearest, shortened
 from sendwhen.campaigns.template_files import NAME
 from sendwhen.campaigns.uses import Uses
 from sendwhen.campaigns.when_reader import WhenReader
@@ -82,7 +82,14 @@ class _SegmentsReader:
     definitions: dict[str, When] = field(default_factory=dict)
 
     def read(self, root: Node) -> Segments:
-        entries = self.words.map(root, ("segments",), required=("segments",), what=SEGMENTS_NAME)
+        if isinstance(root, MappingNode) and not any(
+            nearest(str(getattr(key, "value", "")), ("segments",)) for key, _ in root.value
+        ):
+            remedy = "Begin it with the line 'segments:', and indent the names below it."
+            self.words.refuse(root, f"{SEGMENTS_NAME} has no word 'segments'", remedy)
+            entries: Mapping[str, Node] = {"segments": root}  # what else is wrong is said in one go
+        else:
+            entries = self.words.map(root, ("segments",), required=("segments",), what=SEGMENTS_NAME)
         nodes = dict(self._entries(entries.get("segments")))
         written = {name: _plain(node) for name, (_, node) in nodes.items()}
         self.definitions.update(dict.fromkeys(nodes, _BROKEN))

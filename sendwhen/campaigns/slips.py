@@ -30,13 +30,14 @@ _ISO: Final = re.compile(r"p(?:([0-9]+)w)?(?:([0-9]+)d)?(?:t(?:([0-9]+)h)?(?:([0
 _CLOCK: Final = re.compile(r"([0-9]{1,3}):([0-5][0-9])(?::([0-5][0-9]))?\Z")
 _OTHER_WORDS: Final = MappingProxyType(
     {
-        "delay": ("wait",), "sleep": ("wait",), "after": ("wait", "for"), "duration": ("for",), "time": ("at", "for"),
-        "days": ("for",), "hours": ("for",), "minutes": ("for",), "seconds": ("for",), "weeks": ("for",),
-        "day": ("weekday",), "days_of_week": ("weekday",), "timezone": ("zone", "time_zone"),
-        "tz": ("zone", "time_zone"), "email": ("send",), "mail": ("send",), "message": ("send",),
-        "template": ("send",), "action": ("send", "steps"), "actions": ("steps",), "journey": ("steps",),
-        "flow": ("steps",), "then": ("steps", "then"), "id": ("campaign",), "name": ("event", "campaign"),
-        "title": ("campaign",), "type": ("event",), "on": ("trigger", "event"), "if": ("where", "guard", "branch"),
+        "event": ("match", "of"), "within": ("sliding",), "delay": ("wait",), "sleep": ("wait",),
+        "after": ("wait", "for"), "duration": ("for",), "time": ("at", "for"), "days": ("for",), "hours": ("for",),
+        "minutes": ("for",), "seconds": ("for",), "weeks": ("for",), "day": ("weekday",),
+        "days_of_week": ("weekday",), "timezone": ("zone", "time_zone"), "tz": ("zone", "time_zone"),
+        "email": ("send",), "mail": ("send",), "message": ("send",), "template": ("send",),
+        "action": ("send", "steps"), "actions": ("steps",), "journey": ("steps",), "flow": ("steps",),
+        "then": ("steps", "then"), "id": ("campaign",), "name": ("event", "campaign"), "title": ("campaign",),
+        "type": ("event",), "on": ("trigger", "event"), "if": ("where", "guard", "branch"),
         "condition": ("where", "guard", "if"), "filter": ("where", "guard"), "filters": ("where", "guard"),
         "properties": ("where",), "key": ("per",), "group_by": ("per",), "cooldown": ("reentry",),
         "frequency": ("reentry",), "repeat_after": ("reentry",), "cancel_on": ("exit_on", "unless"),
@@ -50,11 +51,20 @@ _OTHER_WORDS: Final = MappingProxyType(
     }
 )  # fmt: skip
 """What others call our words; the first that a map knows is meant."""
+_SHORT_FOR: Final = MappingProxyType(
+    {
+        "'trigger'": "{{match: {{event: {}}}}}", "'segment'": "{{enter: {}}}", "'send'": "{{category: {}}}",
+        "A step of a sequence": "{{event: {}}}",
+    }
+)  # fmt: skip
+"""Maps for which a text stands where somebody is brief."""
 
 
 def meant_duration(text: str) -> str:
     """The duration that was probably meant, as the language writes it; "" where nobody can tell."""
     lower = text.strip().lower()
+    if len(lower) > 2 and lower in _UNIT_OF:
+        lower = f"1{lower}"
     if match := _CLOCK.match(lower):
         hours, minutes, seconds = (int(part or 0) for part in match.groups())
         return _written((hours * 60 + minutes) * 60_000 + seconds * 1_000)
@@ -78,6 +88,12 @@ def meant_duration(text: str) -> str:
         return ""
     rest = _written(int(total)) if total else ""
     return (f"{months}mo" if months else "") + rest
+
+
+def meant_map(what: str, text: str) -> str:
+    """The map that somebody means who writes a text in its place; "" where nobody can tell."""
+    short = _SHORT_FOR.get(what, "")
+    return short.format(text) if short and text and "\n" not in text else ""
 
 
 def meant_word(word: str, known: Collection[str]) -> str:

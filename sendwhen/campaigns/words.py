@@ -15,7 +15,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from sendwhen.campaigns.durations import DURATION_LIMIT_MS, MONTHS_LIMIT, duration_ms, duration_text, months_and_rest
 from sendwhen.campaigns.language import MapWords
 from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
-from sendwhen.campaigns.slips import meant_duration, meant_word
+from sendwhen.campaigns.slips import meant_duration, meant_map, meant_word
 from sendwhen.domain.span import Span
 
 T = TypeVar("T")
@@ -44,7 +44,10 @@ class Reader:
     def map(self, node: Node, known: Sequence[str], *, required: Collection[str] = (), what: str) -> Mapping[str, Node]:
         """The entries of a map by word; unknown, repeated, missing and empty ones are noted."""
         if not isinstance(node, MappingNode):
-            self.refuse(node, f"{what} must be a map, not {_kind(node)}", f"Write it with the words {listed(known)}.")
+            brief = shortened(str(node.value)) if isinstance(node, ScalarNode) else ""
+            short = meant_map(what, brief) if brief not in known else ""
+            remedy = f"Write {short}." if short else f"Write it with the words {listed(known)}."
+            self.refuse(node, f"{what} must be a map, not {_kind(node)}", remedy)
             return {}
         found: dict[str, Node] = {}
         for key, value in node.value[:LIST_LIMIT]:  # no map has so many words, so that it is refused anyway

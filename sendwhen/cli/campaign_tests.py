@@ -22,7 +22,10 @@ def play(
     junit: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a JUnit report here.")] = None,
     only: Annotated[str, typer.Option("--only", "-k", help="Play only cases whose name contains this.")] = "",
 ) -> None:
-    """Play the cases beside campaigns (cases.yaml) in virtual time. Needs no running sendwhen, sends nothing."""
+    """Play the cases beside campaigns (cases.yaml) in virtual time. Needs no running sendwhen, sends nothing.
+
+    The exit status is 1 where a case fails, there is none, or something is wrong with a campaign or a case.
+    """
     results = [play_folder(one, clock_s=time.perf_counter, only=only) for one in campaign_folders(folder)]
     # What is wrong with a file that belongs to all of them is said once.
     for problem in dict.fromkeys(problem for result in results for problem in result.problems):

@@ -56,7 +56,10 @@ Folder = Annotated[
 
 @app.command()
 def check(folder: Folder) -> None:
-    """Say what is wrong with campaigns (file:line:column, the problem, what to write). Needs no running sendwhen."""
+    """Say what is wrong with campaigns (file:line:column, the problem, what to write). Needs no running sendwhen.
+
+    The exit status is 1 where anything is wrong; warnings leave it 0.
+    """
     lines, well = check_lines(folder)
     of_cases = [line for campaign in campaign_folders(folder) for line in case_problems(campaign)]
     for line in [*lines, *of_cases]:
@@ -86,7 +89,10 @@ def put(
         typer.Option(help="People who wait in earlier versions: finish there, move to this one, or leave (cancel)."),
     ] = Policy.finish,
 ) -> None:
-    """Put campaigns into force; the same again changes nothing. `sendwhen campaigns plan` shows what it would do."""
+    """Put campaigns into force; the same again changes nothing. `sendwhen campaigns plan` shows what it would do.
+
+    Of a folder of campaigns, those that are well are put; the exit status is 1 where one was refused.
+    """
     targets = targets_of(context)
     refused = False
     # The policy first, so that no campaign acts without it.

@@ -75,7 +75,7 @@ def replay(
 
     At the end it says how many lines were accepted and refused, and of the accepted ones how many were repeats of
     events known before and how many were set aside: the installation's counts since the replay began, so what others
-    send meanwhile is in them.
+    send meanwhile is in them. The exit status is 1 where a line was refused.
     """
     try:
         advance_to_ms = None if advance_to is None else instant_ms(advance_to)

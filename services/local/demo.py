@@ -30,7 +30,7 @@ class Demo:
         self._tell = tell
         self._log = installation.logs / "shop.log"
         self._shop: asyncio.subprocess.Process | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Open the shop.
@@ -38,7 +38,7 @@ class Demo:
         Raises:
             Unavailable: Its campaigns cannot be put.
         """
-        self._watching = asyncio.create_task(MailWatch(self._installation.mail, tell=self._tell).run())
+        self._watching.append(asyncio.create_task(MailWatch(self._installation.mail, tell=self._tell).run()))
         putting = await self._python("-m", "sendwhen.cli", "campaigns", "put", str(CAMPAIGNS))
         if await putting.wait():
             raise Unavailable(
@@ -46,13 +46,14 @@ class Demo:
             )
         state = self._installation.folder / "shop.json"
         self._shop = await self._python("-m", "examples.demo.shop", "--state", str(state))
+        self._watching.append(asyncio.create_task(self._tell_of_closing(self._shop)))
         self._tell("the demo shop is open: orders are thanked for at once, carts left alone for 20 s earn a reminder")
         self._tell("try: sendwhen why shopper-1 abandoned-cart | sendwhen campaigns list | sendwhen inbox --open")
 
     async def stop(self) -> None:
         """Close the shop."""
-        if self._watching is not None:
-            self._watching.cancel()
+        for task in self._watching:
+            task.cancel()
         if self._shop is None or self._shop.returncode is not None:
             return
         self._shop.terminate()
@@ -61,6 +62,10 @@ class Demo:
         except TimeoutError:
             self._shop.send_signal(signal.SIGKILL)
             await self._shop.wait()
+
+    async def _tell_of_closing(self, shop: asyncio.subprocess.Process) -> None:
+        await shop.wait()
+        self._tell(f"the demo shop has closed ({last_lines(self._log, lines=1)}); everything else goes on")
 
     async def _python(self, *arguments: str) -> asyncio.subprocess.Process:
         return await self._spawner.start((sys.executable, *arguments), environ=self._environ(), log=self._log)

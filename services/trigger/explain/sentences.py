@@ -19,7 +19,7 @@ from sendwhen.domain.trigger_kinds import Absence
 from services.trigger.explain.grounds import listens_to, unmet
 from services.trigger.explain.past import FOR_EVER_MS
 from services.trigger.explain.watching import never_fired
-from services.trigger.explain.words import at
+from services.trigger.explain.words import at, times
 from services.trigger.front_ports import SentEmail
 
 NAMES_MAX: Final = 8
@@ -184,12 +184,12 @@ def _never_entered(campaign: Campaign, customer: Customer, until_ms: int) -> lis
             told.append(f"Of the latest {len(recent)} events of the customer none is “{one.event}”.")
         elif one.where is None:
             told.append(
-                f"“{one.event}” came {counts[one.event]} times, as far as is remembered, perhaps before this campaign "
+                f"“{one.event}” came {times(counts[one.event])}, as far as is remembered, perhaps before this campaign "
                 "was put."
             )
         elif one.where.needs_start:
             told.append(
-                f"“{one.event}” came {counts[one.event]} times, as far as is remembered; {one.where.source} compares "
+                f"“{one.event}” came {times(counts[one.event])}, as far as is remembered; {one.where.source} compares "
                 "it with what came before."
             )
     told += [f"{judged.text()}." for judged in unmet(campaign, customer, until_ms=until_ms)]

@@ -16,3 +16,8 @@ def at(ms: int) -> str:
 def at_exactly(ms: int) -> str:
     """An instant to the millisecond, where that matters."""
     return at(ms) if ms % 1_000 == 0 else at(ms).replace(" UTC", f".{ms % 1_000:03} UTC")
+
+
+def times(number: int) -> str:
+    """How often."""
+    return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
