@@ -41,6 +41,7 @@ class CampaignBook:
         asks_for_moving_facts: Somebody who watches a customer asks for what every event may change.
         tallies: Names of all counts that versions kept ask for.
         tally_events: By event name, the counts of all versions kept that events of this name may add to.
+        counted: Names of events that count, or are held back, whether or not they pass a filter.
         goal_events: Names of events that are the goal of any version kept.
         policy: The installation's rules about emails.
         last_edit_seq: Entry of the latest edit that open runs must follow; 0 for none.
@@ -293,3 +294,4 @@ class CampaignBook:
         self.tally_events: dict[str, list[History]] = {}
         for _, history in sorted(counts.items()):
             self.tally_events.setdefault(history.of.event, []).append(history)
+        self.counted = frozenset((*self.tally_events, *self.on_event_time))
