@@ -21,6 +21,8 @@ PARTITIONS: Final = 16
 ENTRY_EVENTS: Final = 500
 HELD_EVENTS: Final = 250_000
 """Events in memory at a time."""
+HELD_BYTES: Final = 256 * 1024 * 1024
+"""And so many bytes of them."""
 REASONS_MAX: Final = 10
 
 
@@ -49,6 +51,7 @@ class _Filling:
         self._held: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
         self._seqs: dict[int, int] = defaultdict(int)
         self._count = 0
+        self._bytes = 0
 
     def take(self, file: Path, tell: Callable[[int], None]) -> Taken:
         taken = Taken()
@@ -70,9 +73,11 @@ class _Filling:
             taken.events += 1
             event.source = "file"
             partition = routing_hash(key) % PARTITIONS
-            self._held[partition].append((event.occurred_at_ms, event.SerializeToString()))
+            message = event.SerializeToString()
+            self._held[partition].append((event.occurred_at_ms, message))
             self._count += 1
-            if self._count >= HELD_EVENTS:
+            self._bytes += len(message)
+            if self._count >= HELD_EVENTS or self._bytes >= HELD_BYTES:
                 self._flush()
                 tell(done)
         self._flush()
@@ -95,4 +100,4 @@ class _Filling:
                 )
             self._archive.append(partition, entries)
         self._held.clear()
-        self._count = 0
+        self._count = self._bytes = 0

@@ -24,6 +24,10 @@ from sendwhen.v1.event_pb2 import Event
 
 SORTED_RUN_LINES = 200_000
 """So many lines are sorted in memory; longer files are merged from sorted runs on disk."""
+SORTED_RUN_BYTES = 256 * 1024 * 1024
+"""And so many bytes of them."""
+LINE_BYTES_MAX = 1024 * 1024
+"""A longer line is no event; no more of it is read into memory."""
 _IDENTITY_BYTES = 1024 * 1024
 _DIGITS_MAX = 20
 """One more than any instant has."""
@@ -76,14 +80,18 @@ def count_lines(path: Path) -> int:
 
 
 def in_file_order(path: Path) -> Iterator[Line]:
-    """The lines that are not blank."""
+    """The lines that are not blank; of one that is too long, its beginning."""
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        number = 0
+        while line := file.readline(LINE_BYTES_MAX):
+            number += 1
             if line.strip():
                 yield number, line
+            while len(line) == LINE_BYTES_MAX and not line.endswith(b"\n"):
+                line = file.readline(LINE_BYTES_MAX)
 
 
-def by_time(path: Path, *, run_lines: int = SORTED_RUN_LINES) -> Iterator[Line]:
+def by_time(path: Path, *, run_lines: int = SORTED_RUN_LINES, run_bytes: int = SORTED_RUN_BYTES) -> Iterator[Line]:
     """The same lines sorted by their time; those of one time keep the file's order.
 
     A line whose time cannot be read stays behind the one before it, to be refused in its place.
@@ -91,13 +99,14 @@ def by_time(path: Path, *, run_lines: int = SORTED_RUN_LINES) -> Iterator[Line]:
     with ExitStack() as stack:
         runs: list[Iterator[tuple[int, int, bytes]]] = []
         run: list[tuple[int, int, bytes]] = []
-        at_ms = 0
+        at_ms = size = 0
         for number, line in in_file_order(path):
             at_ms = _time_of(line, otherwise_ms=at_ms)
             run.append((at_ms, number, line))
-            if len(run) == run_lines:
+            size += len(line)
+            if len(run) == run_lines or size >= run_bytes:
                 runs.append(_on_disk(sorted(run), stack))
-                run = []
+                run, size = [], 0
         run.sort()
         for _, number, line in heapq.merge(*runs, run):
             yield number, line
@@ -131,6 +140,8 @@ def event_of(line: bytes, number: int, *, file_identity: str) -> Event:
     Raises:
         BadLine: It is none.
     """
+    if len(line) >= LINE_BYTES_MAX:
+        raise BadLine(f"it is longer than {LINE_BYTES_MAX // 1024**2} MB")
     try:
         row = _row.decode(line)
     except msgspec.DecodeError as error:

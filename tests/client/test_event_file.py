@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from sendwhen.client.event_file import BadLine, by_time, count_lines, event_of, identity_of, in_file_order, instant_ms
+from sendwhen.client.event_file import (
+    LINE_BYTES_MAX,
+    BadLine,
+    by_time,
+    count_lines,
+    event_of,
+    identity_of,
+    in_file_order,
+    instant_ms,
+)
 
 
 def a_file(path: Path, times: list[int]) -> Path:
@@ -19,6 +28,19 @@ def a_file(path: Path, times: list[int]) -> Path:
 
 def ids(lines: object) -> list[str]:
     return [json.loads(line)["event_id"] for _, line in lines]
+
+
+def test_a_line_that_is_too_long_is_refused_in_its_place_and_the_next_ones_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    short = b'{"name": "A", "user_id": "u", "occurred_at_ms": 1700000000000}\n'
+    path.write_bytes(short + b'{"name": "' + b"x" * (5 * LINE_BYTES_MAX) + b'"}\n' + short + b" " * LINE_BYTES_MAX)
+
+    for lines in (list(in_file_order(path)), list(by_time(path)), list(by_time(path, run_bytes=1))):
+        assert [number for number, _ in lines] == [1, 2, 3]
+        assert [len(line) <= LINE_BYTES_MAX + 1 for _, line in lines] == [True] * 3
+        assert event_of(lines[2][1], 3, file_identity="f").name == "A"
+        with pytest.raises(BadLine, match="longer than 1 MB"):
+            event_of(lines[1][1], 2, file_identity="f")
 
 
 @pytest.mark.parametrize("run_lines", [1, 7, 1000])
