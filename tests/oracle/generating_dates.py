@@ -76,11 +76,19 @@ def _told(t0: int, rule: Mapping[str, Any], choices: Choices) -> Rule:
 def _example(rule: Rule, t0: int, choices: Choices) -> Example:
     lines: list[Rule] = []
     at, known, now_rule, archived = t0, dict[str, Rule](), rule, False
+    partitions = 1 if choices.rarely(4) else 0
+    people = ["c1", *["anon-1"] * partitions, "c1", "c2"]
     for _ in range(2 + choices.number(7)):
-        who = choices.one(("c1", "c1", "c2"))
-        at = max(at, _next_instant(at, now_rule, known.setdefault(who, {}), choices))
+        who = choices.one(people)
+        at = max(at + partitions, _next_instant(at, now_rule, known.setdefault(who, {}), choices))
+        # Visitors are forgotten after a month.
+        at = min(at, t0 + 20 * DAY_MS + len(lines)) if partitions else at
         line: Rule = {"at": f"{at - t0}ms"}
-        match choices.number(10):
+        match choices.number(10 + partitions):
+            case 10 if "anon-1" in people:
+                people.remove("anon-1")
+                line |= {"control": "merge", "from": "anon-1", "into": "c1"}
+                known["c1"] = {**known.pop("anon-1", {}), **known.get("c1", {})}
             case 6 if lines:
                 line |= {"control": choices.one(("pause", "resume", "archive"))}
                 archived = archived or line["control"] == "archive"
@@ -95,13 +103,23 @@ def _example(rule: Rule, t0: int, choices: Choices) -> Example:
                 known[who] |= attrs
                 line |= {"who": who, "id": f"e{len(lines)}", "control": "set", "attrs": attrs}
         lines.append(line)
-    end = max(at + 3 * DAY_MS, max((_instants(at, now_rule, one)[-1] for one in known.values()), default=at))
-    if choices.rarely(3):
+    end = (
+        at + 3 * DAY_MS
+        if partitions
+        else max(at + 3 * DAY_MS, max((_instants(at, now_rule, one)[-1] for one in known.values()), default=at))
+    )
+    if choices.rarely(3) and not partitions:
         end += 800 * DAY_MS
     lines.append({"at": f"{end - t0}ms", "control": "tick"})
-    batched = choices.rarely(4)
+    batched, late = choices.rarely(4) and not partitions, choices.rarely(2) and not partitions
     return Example(
-        rule=rule, timeline=lines, t0=t0, batched=batched, restored=choices.number(8) // 7, late_looks=choices.rarely(2)
+        rule=rule,
+        timeline=lines,
+        t0=t0,
+        batched=batched,
+        restored=choices.number(8) // 7,
+        late_looks=late,
+        partitions=partitions,
     )
 
 

@@ -205,7 +205,7 @@ def _policy(choices: Choices) -> Rule:
 def _example(rules: Sequence[Rule], policy: Rule | None, t0: int, choices: Choices) -> Example:
     at, lines = t0, list[Rule]()
     in_event_time = any("clock" in rule for rule in rules)
-    partitions = 1 if choices.rarely(4) and not in_event_time else 0
+    partitions = choices.one((1, 3)) if choices.rarely(4) and not in_event_time else 0
     people, coming = list(PEOPLE), _edits(rules, choices)
     if partitions:
         people.insert(1, "anon-1")
@@ -216,9 +216,9 @@ def _example(rules: Sequence[Rule], policy: Rule | None, t0: int, choices: Choic
         address = {"address": False} if choices.rarely(4) else {}
         lines.append({"at": "0ms", "control": "set", "who": who, "id": f"of {who}", "attrs": attrs, **address})
     for number in range(3 + choices.number(9)):
-        at = max(at + partitions, _next_instant(at, t0, lines, (rules, policy), choices))
+        at = max(at + (partitions > 0), _next_instant(at, t0, lines, (rules, policy), choices))
         line: Rule = {"at": f"{at - t0}ms", "id": f"e{number}"}
-        match choices.number(16 + partitions):
+        match choices.number(16 + (partitions > 0)):
             case 14 if coming:
                 line = {"at": line["at"], **coming.pop(0)}
             case 15 if in_event_time:
