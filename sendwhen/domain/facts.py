@@ -35,7 +35,10 @@ _ACTIONS_BYTES = 160
 def actions_after(actions: bytes, name: str, at_ms: int) -> bytes:
     """Latest actions, packed, after one more."""
     actions += _action(name, at_ms)
-    over, at = len(actions) - _ACTIONS_BYTES, 0
+    over = len(actions) - _ACTIONS_BYTES
+    if over <= 0:
+        return actions
+    at = 0
     while at < over:
         at += 1 + actions[at] + _TIME_BYTES
     return actions[at:]

@@ -50,7 +50,8 @@ class SeenIds:
     def may_know(self, hashed: bytes) -> bool:
         """False: the id is new. Searching bytes is quickest for the few ids of most customers, not for a flood's."""
         if len(self.packed) < _INDEX_FROM_BYTES:
-            return hashed in self.packed
+            # Not ``in``: it tries bytes as a number first, and takes twice as long.
+            return self.packed.find(hashed) >= 0
         if self._index is None:
             self._index = {bytes(self.packed[i : i + 8]) for i in range(0, len(self.packed), ITEM_BYTES)}
         return hashed in self._index
