@@ -11,7 +11,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-T0_MS = 1_700_000_000_000
+T0_MS = 1_270_080_000_000
 _UNIT_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|mo|d|h|m|s)")
 
