@@ -57,6 +57,7 @@ SEQUENCE = MapWords(
         steps=(list_of(either(_STEP, to("not_between"))), "The events in their order."),
         within=(SPAN, "From the first event to the last."),
         repeat_last=(TRUTH, "Every further event of the last step fires again."),
+        starts=(choice("oldest", "first", "each"), "For which of several first events a completion fires."),
     ),
     required=("steps",),
 )

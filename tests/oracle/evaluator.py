@@ -15,7 +15,7 @@ from tests.oracle.joining import join, told
 from tests.oracle.neutral import Rule, alike, filters, key_of, later, length, passes
 from tests.oracle.people import Done, Person, Version, Wait
 from tests.oracle.rules import EMAIL, awaited_by, ended_by, in_event_time, restart, steps_after, trigger_of
-from tests.oracle.triggers import completes, uses_up, wait_ends
+from tests.oracle.triggers import Complete, completes, uses_up, wait_ends
 
 LONGEST_WAIT = "400d"
 Line = Mapping[str, Any]
@@ -34,9 +34,11 @@ class Firing:
     value: float | None = field(default=None, compare=False)
 
 
-def firings(rule: Rule, timeline: Sequence[Line], *, run_until: int | None = None, t0: int) -> list[Firing]:
-    """Everything that fires, in order. ``run_until`` counts from t0."""
-    oracle = Oracle(t0)
+def firings(
+    rule: Rule, timeline: Sequence[Line], *, run_until: int | None = None, t0: int, ids_for: str = "72h"
+) -> list[Firing]:
+    """Everything that fires, in order. ``run_until`` counts from t0; ids are remembered for ``ids_for``."""
+    oracle = Oracle(t0, ids_for)
     lines = list(timeline)
     if run_until is not None:
         lines.append({"at": run_until, "control": "tick"})
@@ -59,8 +61,9 @@ class Oracle:
         fired: Everything that fired.
     """
 
-    def __init__(self, t0: int) -> None:
+    def __init__(self, t0: int, ids_for: str) -> None:
         self.fired: list[Firing] = []
+        self._ids_for = ids_for
         self._t0 = self._clock = self._processed = t0
         self._versions: list[Version] = []
         self._people: dict[str, Person] = {}
@@ -152,7 +155,7 @@ class Oracle:
         name = self._name(line["who"])
         person = self._people.setdefault(name, Person(name=name))
         event_id = line.get("id", f"line {self._order}")
-        if not person.repeats(event_id, clock):
+        if not person.repeats(event_id, clock, self._ids_for):
             happened = self._t0 + length(line.get("happened_at", line["at"]))
             event = Done(
                 order=self._order,
@@ -221,9 +224,10 @@ class Oracle:
 
     def _start(self, person: Person, event: Done, version: Version, key: str) -> None:
         rule = version.rule
-        complete = completes(version, person, event, key)
-        if complete is None:
+        found = completes(version, person, event, key)
+        if not found:
             return
+        complete = found[0]
         person.completed.append((version.trigger_order, key, event.at))
         if uses_up(rule):
             for one in person.done:
@@ -235,21 +239,29 @@ class Oracle:
             return
         if complete.due is None or not self._again(person, rule, key, event.at):
             return
-        wait = Wait(
+        if complete.due <= event.at:
+            for one in found:
+                self._fire(person, self._wait(version, key, one, event.at, event), event.at)
+            return
+        self._wait_from_now(person, event, self._wait(version, key, complete, complete.due, event))
+
+    def _wait(self, version: Version, key: str, complete: Complete, due: int, event: Done) -> Wait:
+        return Wait(
             version=version,
             key=key,
             start=complete.begun.at,
             begun=complete.begun,
-            due=complete.due,
+            due=due,
             armed=self._arming(),
             order=event.order,
             value=complete.value,
             seen={"start": complete.begun.props, **complete.seen},
             first=event.at,
         )
-        if complete.due <= event.at:
-            self._fire(person, wait, event.at)
-            return
+
+    @staticmethod
+    def _wait_from_now(person: Person, event: Done, wait: Wait) -> None:
+        rule, key = wait.version.rule, wait.key
         same = [one for one in person.waits if one.trigger and one.key == key]
         again = restart(rule)
         if same and again == "keep":

@@ -18,6 +18,8 @@ from sendwhen.domain.entry import CampaignPut
 from sendwhen.domain.event import Event
 from sendwhen.domain.partition import customer_uid, routing_key
 from sendwhen.domain.shard import Shard
+from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.trigger_kinds import DAY_MS
 from tests.domain.town import Town
 from tests.semantics.campaign_text import TEMPLATE, campaign_text
 from tests.semantics.cases import Case, milliseconds, patched
@@ -39,6 +41,8 @@ class Firing:
 
 
 PARTITIONS = 3
+LIMITS = ShardLimits(seen_ms=10_000 * DAY_MS, visitor_ms=0)
+"""The rules know no installation that forgets ids after 72 hours, and visitors after 30 days."""
 
 
 def play(case: Case, *, restored: bool) -> tuple[list[Firing], Mapping[str, bytes]]:
@@ -69,6 +73,7 @@ def _shard(partition: int, partitions: int) -> Shard:
         send_key=b"semantics",
         compile_campaign=_compile,
         fuse=fuse,
+        limits=LIMITS,
     )
 
 
@@ -92,11 +97,11 @@ def _firings(changes: Changes, names: Mapping[str, str], t0_ms: int) -> Iterator
 
 def _steps(case: Case, names: dict[str, str]) -> Iterator[Callable[[Town], None]]:
     rule = case.rule
-    active_ms = milliseconds(rule["active_from"]) if "active_from" in rule else None
+    active_ms = milliseconds(rule["active_from"], case.t0_ms) if "active_from" in rule else None
     if active_ms is None:
         yield _put(rule, case.t0_ms)
     for number, line in enumerate(case.timeline):
-        at_ms = milliseconds(line["at"])
+        at_ms = milliseconds(line["at"], case.t0_ms)
         if active_ms is not None and at_ms >= active_ms:
             yield _put(rule, case.t0_ms + active_ms)
             active_ms = None
@@ -110,7 +115,7 @@ def _steps(case: Case, names: dict[str, str]) -> Iterator[Callable[[Town], None]
                 yield _customers(line, case.t0_ms + at_ms, names)
             case _:
                 event = _event(line, number, case.t0_ms)
-                names[event.uid] = line["who"]
+                names[event.uid] = str(line["who"])
                 yield partial(Town.happens, event=event, at_ms=case.t0_ms + at_ms)
     if case.run_until_ms is not None:
         yield partial(Town.tick, at_ms=case.t0_ms + case.run_until_ms)
@@ -118,16 +123,16 @@ def _steps(case: Case, names: dict[str, str]) -> Iterator[Callable[[Town], None]
 
 def _customers(line: Mapping[str, Any], at_ms: int, names: dict[str, str]) -> Callable[[Town], None]:
     if line["control"] == "delete":
-        return partial(Town.delete, key=_key(line["who"]), at_ms=at_ms)
-    into, other = _key(line["into"]), _key(line["from"])
-    names[customer_uid(into)] = line["into"]
+        return partial(Town.delete, key=_key(str(line["who"])), at_ms=at_ms)
+    into, other = _key(str(line["into"])), _key(str(line["from"]))
+    names[customer_uid(into)] = str(line["into"])
     both_known = other.startswith("user:")
 
     def merge(town: Town) -> None:
         town.merge(other, into, at_ms, both_known=both_known)
         town.settle()
         # The one who survives is known from now on, if only by name.
-        town.happens(_told(line["into"], at_ms), at_ms)
+        town.happens(_told(str(line["into"]), at_ms), at_ms)
 
     return merge
 
@@ -167,19 +172,19 @@ def _put(rule: Mapping[str, Any], at_ms: int) -> Callable[[Town], None]:
 
 
 def _event(line: Mapping[str, Any], number: int, t0_ms: int) -> Event:
-    who = line["who"]
+    who = str(line["who"])
     properties = msgspec.json.encode(line["props"]) if "props" in line else b""
     attributes = msgspec.json.encode(line["attrs"]) if "attrs" in line else b""
-    name = line.get("event", SET_EVENT)
+    name = str(line.get("event", SET_EVENT))
     user_id, anonymous_id = ("", who) if _anonymous(who) else (who, "")
     return Event(
-        event_id=line.get("id", f"line-{number}"),
+        event_id=str(line.get("id", f"line {number}")),
         name=name,
         uid=customer_uid(routing_key(user_id=user_id, anonymous_id=anonymous_id, email="")),
         user_id=user_id,
         anonymous_id=anonymous_id,
-        email=_address(who),
-        occurred_at_ms=t0_ms + milliseconds(line.get("happened_at", line["at"])),
+        email=_address(who) if "email" not in line else str(line["email"] or ""),
+        occurred_at_ms=t0_ms + milliseconds(line.get("happened_at", line["at"]), t0_ms),
         properties=properties,
         attributes=attributes,
         fingerprint=crc32(repr((who, name, properties, attributes)).encode()),
