@@ -46,7 +46,7 @@ def a_span(choices: Choices, *, months: bool = True) -> str:
 def _common(rule: Rule, choices: Choices) -> None:
     match choices.number(12):
         case 1 | 2:
-            rule["reentry"] = {"cooldown": a_span(choices, months=False)}
+            rule["reentry"] = {"cooldown": a_span(choices)}
         case 3:
             rule["reentry"] = "once"
         case 4:
@@ -170,8 +170,8 @@ def _sequence(choices: Choices) -> Rule:
     if choices.rarely(4):
         after = choices.number(len(steps) - 1)
         rule["not_between"] = [{"after_step": after, **a_filter(choices, (NOISE, "C", "A"))}]
-    if choices.rarely(6):
-        rule["overlap"] = "all_repeat_last"
+    if choices.rarely(4):
+        rule["overlap"] = choices.one(("repeat_last", "all_repeat_last", "all", "first_only"))
     return rule
 
 

@@ -33,6 +33,26 @@ FOUND: Mapping[str, tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]] = {
             {"at": "5ms", "event": "A", "who": "c1"},
         ],
     ),
+    "a repetition that meets a later start of another identity": (
+        {"kind": "absence", "start": {"event": "A"}, "unless": [], "for": "1s", "repeat": {"at_most": 2}},
+        [
+            {"at": "1ms", "event": "A", "who": "c1"},
+            {"at": "501ms", "event": "A", "who": "anon-1"},
+            {"at": "1001ms", "control": "merge", "from": "anon-1", "into": "c1"},
+            {"at": "1h", "control": "tick"},
+        ],
+    ),
+    "what one identity completed and began before another came": (
+        {"kind": "sequence", "steps": [{"event": "A"}, {"event": "A", "where": [["price", ">=", {"ref": "0.price"}]]}]},
+        [
+            {"at": "1ms", "event": "A", "who": "c1", "props": {"price": 0}},
+            {"at": "2ms", "event": "A", "who": "anon-1", "props": {"price": 0}},
+            {"at": "3ms", "event": "A", "who": "c1", "props": {"price": 0}},
+            {"at": "4ms", "event": "A", "who": "c1", "props": {"price": 0}},
+            {"at": "5ms", "control": "merge", "from": "anon-1", "into": "c1"},
+            {"at": "6ms", "event": "A", "who": "c1", "props": {"price": 0}},
+        ],
+    ),
 }
 
 

@@ -109,23 +109,23 @@ class SequenceLogic(AtOnce):
         return _encode(self._counting(both))
 
     def rejoin(self, own: bytes, other: bytes, past: Sequence[Past], since_ms: int, limits: ShardLimits) -> bytes:
-        """See ``Replayed``."""
-        begun: list[tuple[Partial, bool | None]] = [
+        """See ``Replayed``. What a side began and used up by itself stays as it was: only what is open counts."""
+        remembered: list[tuple[Partial, bool]] = [
             (partial, mine)
             for memory, mine in ((own, True), (other, False))
             for partial in (_decode(memory) if memory else ())
-            if partial.first_at_ms < since_ms
         ]
+        begun: list[tuple[Partial, bool | None]] = [one for one in remembered if one[0].first_at_ms < since_ms]
         begun.sort(key=lambda one: one[0].first_at_ms)
         for one in past:
-            begun = self._replayed(begun, one, since_ms)
+            begun = self._replayed(begun, one, begins=one.hit.at_ms >= since_ms and self._began(remembered, one))
         kept = self._counting([partial for partial, _ in begun])[-limits.partials :]
         return _encode(kept) if kept else b""
 
     def _replayed(
-        self, begun: Sequence[tuple[Partial, bool | None]], one: Past, since_ms: int
+        self, begun: Sequence[tuple[Partial, bool | None]], one: Past, *, begins: bool
     ) -> list[tuple[Partial, bool | None]]:
-        hit, completed = one.hit, False
+        hit = one.hit
         kept: list[tuple[Partial, bool | None]] = []
         for partial, mine in begun:
             if self._over(partial, hit.at_ms):
@@ -133,16 +133,33 @@ class SequenceLogic(AtOnce):
             # What one side remembers was moved on by its own events already.
             is_asked = partial.key == hit.key and mine is not one.own
             moved = self._moved(partial, hit) if is_asked else partial
-            if moved is not None:
+            is_over = moved is None or (moved is not partial and moved.complete and not self._trigger.repeat_last)
+            if moved is not None and not is_over:
                 kept.append((moved, mine))
-                completed = completed or (moved is not partial and moved.complete)
-        if completed:
-            kept = [pair for pair in kept if self._outlasts(pair[0], hit.key)]
-        partials = [partial for partial, _ in kept]
-        if 0 in hit.indexes and hit.at_ms >= since_ms and self._may_begin(partials, hit.key, completed=completed):
+        if begins:
+            partials = [partial for partial, _ in kept]
             self._begin(partials, hit)
             kept += [(partial, None) for partial in partials[len(kept) :]]
         return kept
+
+    def _began(self, remembered: Sequence[tuple[Partial, bool]], one: Past) -> bool:
+        """The event began something on its side that is open still, or would have, had not another stood there."""
+        hit = one.hit
+        if 0 not in hit.indexes:
+            return False
+        alike = self._leaves_out_alike()
+        return any(
+            partial.key == hit.key
+            and (
+                partial.first.event_id == hit.occurrence.event_id
+                or (alike and mine is one.own and partial.first_at_ms <= hit.at_ms)
+            )
+            for partial, mine in remembered
+        )
+
+    def _leaves_out_alike(self) -> bool:
+        """Without a window, one that was begun before and stands at the same place comes to everything first."""
+        return self._trigger.within is None and not self._refers and self._trigger.starts is not Starts.EACH
 
     def _outlasts(self, partial: Partial, key: str) -> bool:
         """It is still open after something of a key was completed."""
@@ -201,13 +218,11 @@ class SequenceLogic(AtOnce):
         begun = self._advanced(Partial(hit.key, hit.at_ms, hit.occurrence, 0, 0), hit)
         if begun.complete and not self._trigger.repeat_last:
             return begun
-        alike = self._trigger.within is None and not self._refers and self._trigger.starts is not Starts.EACH
-        if alike and not begun.complete and self._known(kept, begun):
+        if self._leaves_out_alike() and not begun.complete and self._known(kept, begun):
             return None
         kept.append(begun)
         return begun if begun.complete else None
 
     @staticmethod
     def _known(kept: Sequence[Partial], begun: Partial) -> bool:
-        # Without a window, one that was begun before and stands at the same place comes to everything first.
         return any((one.key, one.step, one.done) == (begun.key, begun.step, begun.done) for one in kept)
