@@ -17,6 +17,8 @@ from sendwhen.v1.event_pb2 import Event
 
 AWAY_S_MAX: Final = 60.0
 """So long ingest may be away before the replay gives up (and can be resumed)."""
+ARREARS_S_MAX: Final = 1.0
+"""So much of a stall is made up for faster than the given rate: not all of it, which could be a flood."""
 REASONS_MAX: Final = 10
 
 
@@ -66,6 +68,20 @@ class Tally:
             self.reasons[reason] += 1
 
 
+class Pace:
+    """When to send the next events for so many a second."""
+
+    def __init__(self, rate_per_s: float, now_s: float) -> None:
+        self._rate_per_s = rate_per_s
+        self._due_s = now_s
+
+    def wait_s(self, events: int, now_s: float) -> float:
+        """How long to wait before so many are sent, which they are taken to be then."""
+        due_s = max(self._due_s, now_s - ARREARS_S_MAX)
+        self._due_s = due_s + events / self._rate_per_s
+        return max(0.0, due_s - now_s)
+
+
 async def send(
     batches: Iterator[Batch], tally: Tally, targets: Targets, *, progress: Callable[[], None], rate_per_s: float | None
 ) -> bool:
@@ -108,12 +124,11 @@ async def _feed(
     rate_per_s: float | None,
 ) -> None:
     loop = asyncio.get_running_loop()
-    began_s, sent = loop.time(), 0
+    pace = Pace(rate_per_s, loop.time()) if rate_per_s else None
     for batch in batches:
-        if rate_per_s is not None:
-            await asyncio.sleep(max(0.0, began_s + sent / rate_per_s - loop.time()))
+        if pace is not None:
+            await asyncio.sleep(pace.wait_s(len(batch.events), loop.time()))
         waiting.append((batch, await stream.send_messages(batch.events)))
-        sent += len(batch.events)
         settle()
     while waiting:
         # Not awaited itself: a future that is awaited is cancelled with its waiter, and what it holds would be lost.

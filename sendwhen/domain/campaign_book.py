@@ -98,11 +98,11 @@ class CampaignBook:
 
     def _trigger_put_at_ms(self, current: CampaignRow) -> int:
         rows = [row for row in self._rows.values() if row.campaign_id == current.campaign_id]
-        since_ms, text = current.put_at_ms, self._plans[current.campaign_id, current.version].trigger_text
+        since_ms, in_force = current.put_at_ms, self._plans[current.campaign_id, current.version]
         for row in sorted(rows, key=lambda row: row.put_at_ms, reverse=True):
             if row.put_at_ms > since_ms or row.version == current.version:
                 continue
-            if self._plans[row.campaign_id, row.version].trigger_text != text:
+            if not in_force.continues(self._plans[row.campaign_id, row.version]):
                 break
             since_ms = row.put_at_ms
         return since_ms

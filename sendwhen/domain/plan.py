@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -32,7 +33,6 @@ class Plan:
         logic: Its trigger.
         on_event_time: It runs behind a watermark. grace_ms: how far its deadlines lie behind in log time; else 0.
         event_names: All that its filters name.
-        trigger_text: The same for versions of which one may go on with what the trigger of the other remembers.
     """
 
     def __init__(self, campaign: Campaign) -> None:
@@ -51,7 +51,12 @@ class Plan:
         self.on_event_time = campaign.grace_ms is not None
         self.grace_ms = campaign.grace_ms or 0
         self.event_names = frozenset((*self.starts, *self.event_names_that_end_runs()))
-        self.trigger_text = written((campaign.trigger, campaign.per, campaign.grace_ms))
+
+    @cached_property
+    def trigger_text(self) -> str:
+        """The same for versions of which one may go on with what the trigger of the other remembers."""
+        campaign = self.campaign
+        return written((campaign.trigger, campaign.per, campaign.grace_ms))
 
     def continues(self, before: Plan | None) -> bool:
         """Its trigger goes on with what that of another version remembers, as they are the same."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from msgspec.structs import fields
-
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.round import Round
@@ -39,8 +37,8 @@ class Visitors:
             return
         let_tombstones_go(customer, out)
         nobody = Customer(customer.uid)
-        for field in fields(Customer):
-            setattr(customer, field.name, getattr(nobody, field.name))
+        for field in Customer.__struct_fields__:
+            setattr(customer, field, getattr(nobody, field))
         out.counters.expired += 1
 
     @staticmethod

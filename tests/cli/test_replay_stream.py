@@ -7,7 +7,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from sendwhen.cli.replay_stream import Batch, Tally, send
+from sendwhen.cli.replay_stream import ARREARS_S_MAX, Batch, Pace, Tally, send
 from sendwhen.cli.targets import Targets
 from sendwhen.client import Position
 from sendwhen.errors import Unauthenticated
@@ -111,3 +111,22 @@ def test_a_line_that_is_no_event_counts_with_the_lines_around_it() -> None:
     tally.settle(batch, [Position(partition=0, seq=1)])
 
     assert (tally.lines, tally.accepted, tally.refused) == (3, 1, 2)
+
+
+def test_a_given_rate_is_kept() -> None:
+    pace, now_s = Pace(100.0, 50.0), 50.0
+
+    for _ in range(20):
+        now_s += pace.wait_s(10, now_s)
+
+    assert now_s == pytest.approx(50.0 + 190 / 100)
+
+
+def test_what_a_stall_held_up_is_made_up_for_by_no_more_than_a_second() -> None:
+    pace = Pace(128.0, 50.0)
+
+    at_once = 0
+    while not pace.wait_s(16, 60.0):
+        at_once += 16
+
+    assert at_once == 128 * ARREARS_S_MAX + 16

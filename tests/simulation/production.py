@@ -54,14 +54,24 @@ def compiled(source: bytes) -> Campaign | SendingPolicy:
     )
 
 
+@cache
+def _fused(conditions: tuple[Condition, ...]) -> Fused:
+    return fuse(conditions)
+
+
+def fused(conditions: Sequence[Condition]) -> Fused:
+    """As shards fuse conditions: the same ones once."""
+    return _fused(tuple(conditions))
+
+
 def poisonous_fuse(conditions: Sequence[Condition]) -> Fused:
     """The production fuse, but an event with the property ``poison`` raises, as a defect of ours would."""
-    fused = fuse(conditions)
+    sound = fused(conditions)
 
     def evaluate(event: EventScope, customer: CustomerScope, now_ms: int) -> int:
         if "poison" in event.properties:
             raise Poisoned
-        return fused(event, customer, now_ms)
+        return sound(event, customer, now_ms)
 
     return evaluate
 
@@ -78,7 +88,7 @@ def roomy_shard(partition: int) -> Shard:
 
 def mended_shard(partition: int) -> Shard:
     """One in which nothing is poison any more: only the log's Skip entries tell it what was left out."""
-    return _shard(partition, fuse=fuse, limits=ROOMY)
+    return _shard(partition, fuse=fused, limits=ROOMY)
 
 
 def _shard(partition: int, *, fuse: Fuse, limits: ShardLimits) -> Shard:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.triggers.logic import AtOnce, Hit, Progress
+from sendwhen.domain.triggers.watch import Watch
 
 
-class EventlessLogic(AtOnce):
-    """Listens to nothing; what it fires on, it sees (``sendwhen.domain.triggers.watch``)."""
+class EventlessLogic(AtOnce, Watch):
+    """Listens to nothing; what it fires on, it sees."""
 
     starts: tuple[EventFilter, ...] = ()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -43,10 +43,9 @@ class Look(msgspec.Struct, frozen=True, gc=False):
     detail: str = ""
 
 
-@runtime_checkable
-class Watch(Protocol):
+class Watch(ABC):
     """One trigger that looks at the customer."""
 
+    @abstractmethod
     def look(self, memory: bytes, sight: Sight) -> Look:
         """Look; ``memory`` is b"" the first time for a customer and a version."""
-        ...
