@@ -129,19 +129,27 @@ def _sequence(rule: Mapping[str, Any]) -> dict[str, Any]:
     return {**sequence, **_OVERLAPS[overlap]}
 
 
-def _steps(given_steps: list[Mapping[str, Any]], not_between: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _steps(given_steps: Any, not_between: Any) -> list[dict[str, Any]]:
+    if not isinstance(given_steps, list) or not all(isinstance(one, Mapping) for one in given_steps):
+        raise Malformed(f"The steps of a sequence are a list of {{event: NAME, …}}, this is {given_steps!r}.")
+    forbidden: dict[int, list[dict[str, Any]]] = {}
+    for between in _listed(not_between):
+        after = between.get("after_step") if isinstance(between, Mapping) else None
+        if not isinstance(after, int) or not 0 <= after < len(given_steps) - 1:
+            raise Malformed(f"What must not come between two steps says 'after_step', from 0 on; this is {between!r}.")
+        forbidden.setdefault(after + 1, []).append({"not": _filter(_without(between, "after_step"))})
     steps: list[dict[str, Any]] = []
     for index, given in enumerate(given_steps):
-        steps += [
-            {"not": _filter({name: value for name, value in between.items() if name != "after_step"})}
-            for between in not_between
-            if between["after_step"] == index - 1
-        ]
-        step = {"as": f"step_{index}", **_filter({name: value for name, value in given.items() if name != "times"})}
+        steps += forbidden.get(index, [])
+        step = {"as": f"step_{index}", **_filter(_without(given, "times"))}
         if "times" in given:
             step["times"] = given["times"]
         steps.append(step)
     return steps
+
+
+def _without(given: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {word: value for word, value in given.items() if word != name}
 
 
 def _threshold(rule: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,7 +206,11 @@ _WORDS = {"delay": "match", "wait_until": "match"}
 
 
 def _filters(given: Any) -> list[dict[str, Any]]:
-    return [_filter(one) for one in (given if isinstance(given, list) else [given])]
+    return [_filter(one) for one in _listed(given)]
+
+
+def _listed(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else [given]
 
 
 def _filter(given: Mapping[str, Any]) -> dict[str, Any]:

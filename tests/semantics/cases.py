@@ -217,7 +217,7 @@ def refuse_unsupported(case: Case) -> None:
     for firing in case.expect:
         if not isinstance(firing, Mapping) or "at" not in firing:
             raise Malformed(f"'expect' is a list of {{at, who, …}}, this is {_shortened(firing)}.")
-        _known(firing, EXPECTED_FIELDS | REMARKS, "expected field ")
+        _known(firing, EXPECTED_FIELDS | {"note", "notes", "comment"}, "expected field ")
 
 
 def refuse_unsupported_rule(rule: Mapping[str, Any]) -> None:
