@@ -119,7 +119,10 @@ _OF = (FILTER, "The events that are looked at.")
 _WINDOW = {
     "sliding": (SPAN, "Events less far back than this count."),
     "tumbling": (SPAN, "Events since the last multiple of this count."),
-    "fire": (choice("crossing", "consume"), "Fire on coming from below the bound, or forget what was counted."),
+    "fire": (
+        choice("crossing", "consume", "every"),
+        "Fire on coming from below the bound, or forget what was counted, or fire on every event at the bound or above.",
+    ),
 }
 COUNT = MapWords(
     what="'count'",

@@ -151,6 +151,8 @@ class Fire(Enum):
     """On an event that carries the measure from below the threshold to it; again only after it was below (rule R8)."""
     CONSUME = "consume"
     """On an event with which the threshold is reached; what was counted is then forgotten."""
+    EVERY = "every"
+    """On every event with which the measure stands at the threshold or above it."""
 
 
 class Threshold(msgspec.Struct, frozen=True, kw_only=True, tag="threshold"):

@@ -186,7 +186,7 @@ def _threshold(kind: str) -> Callable[[Choices], Rule]:
             case 2:
                 rule["tumbling"] = choices.one(("1s", "2s", "1mo", "1d"))
         if choices.rarely(3):
-            rule["fire"] = "consume"
+            rule["fire"] = choices.one(("consume", "consume", "every"))
         return rule
 
     return threshold

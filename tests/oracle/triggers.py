@@ -201,7 +201,7 @@ def _threshold(rule: Rule, past: Sequence[Done], event: Done) -> Complete | None
     after = _measured(rule, counting)
     assert after is not None
     was_below = before is None or before < rule["at_least"]
-    if after >= rule["at_least"] and (was_below or rule.get("fire") == "consume"):
+    if after >= rule["at_least"] and (was_below or rule.get("fire") in ("consume", "every")):
         # Of things to count no more are told than are asked for; a merge may bring more.
         told = min(after, rule["at_least"]) if rule["kind"] in ("count", "distinct") else after
         return _at_once(event, told)

@@ -81,7 +81,7 @@ REQUIRED = {
 CONTROLS = {
     "tick": set(),
     "set": EVENT_FIELDS - {"event"},
-    "rule_change": {"patch"},
+    "rule_change": {"patch", "migrate"},
     "merge": {"from", "into"},
     "delete": set(),
 }
@@ -255,6 +255,8 @@ def _check_line(line: Any, number: int) -> None:
     _known(line, CONTROLS[control] | {"at", "who", "control"} | REMARKS, "field ", f" of {control}")
     if control == "rule_change" and not isinstance(line["patch"], Mapping):
         raise Malformed(f"{what}: 'patch' names options of the rule.")
+    if line.get("migrate", "finish") not in {"finish", "move", "cancel"}:
+        raise Unsupported(f"migrate {line['migrate']}")
 
 
 def _needs(given: Mapping[str, Any], fields: Iterable[str], what: str) -> None:

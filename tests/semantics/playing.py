@@ -16,6 +16,7 @@ from sendwhen.domain.changes import Changes
 from sendwhen.domain.decision import Kind
 from sendwhen.domain.entry import CampaignPut
 from sendwhen.domain.event import Event
+from sendwhen.domain.migrate import Migrate
 from sendwhen.domain.partition import customer_uid, routing_key
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.shard_limits import ShardLimits
@@ -110,7 +111,7 @@ def _steps(case: Case, names: dict[str, str]) -> Iterator[Callable[[Town], None]
                 yield partial(Town.tick, at_ms=case.t0_ms + at_ms)
             case "rule_change":
                 rule = patched(rule, line["patch"])
-                yield _put(rule, case.t0_ms + at_ms)
+                yield _put(rule, case.t0_ms + at_ms, Migrate(line.get("migrate", "finish")))
             case "merge" | "delete":
                 yield _customers(line, case.t0_ms + at_ms, names)
             case _:
@@ -161,12 +162,14 @@ def _address(who: str) -> str:
     return "" if _anonymous(who) else f"{who}@example.invalid"
 
 
-def _put(rule: Mapping[str, Any], at_ms: int) -> Callable[[Town], None]:
+def _put(rule: Mapping[str, Any], at_ms: int, migrate: Migrate = Migrate.FINISH) -> Callable[[Town], None]:
     source = campaign_text(CAMPAIGN_ID, rule)
     version = compile_campaign(source, {TEMPLATE: "hash"}).version
 
     def entry(seq: int) -> CampaignPut:
-        return CampaignPut(seq=seq, at_ms=at_ms, campaign_id=CAMPAIGN_ID, version=version, source=source)
+        return CampaignPut(
+            seq=seq, at_ms=at_ms, campaign_id=CAMPAIGN_ID, version=version, source=source, migrate=migrate
+        )
 
     return lambda town: town.everywhere(entry)
 

@@ -139,3 +139,25 @@ def test_a_file_that_cannot_be_read_is_said_to_be_so(
     assert main([str(a_file(tmp_path, text))]) == 2
 
     assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("migrate", "fires"),
+    [
+        ("finish", "[{at: 1h, who: c1, start: 0s}, {at: 2h10m, who: c2}]"),
+        ("move", "[{at: 2h10m, who: c2}]"),
+        ("cancel", "[{at: 2h10m, who: c2}]"),
+    ],
+)
+def test_an_edit_may_say_what_becomes_of_those_who_wait(migrate: str, fires: str, tmp_path: Path) -> None:
+    timeline = f"""
+  - {{at: 0s, who: c1, event: A}}
+  - {{at: 5m, control: rule_change, patch: {{for: 2h, unless: [{{event: C}}]}}, migrate: {migrate}}}
+  - {{at: 6m, who: c1, event: C}}
+  - {{at: 10m, who: c2, event: A}}"""
+    rule = "{kind: absence, start: {event: A}, unless: [{event: B}], for: 1h}"
+    text = f"- id: a\n  rule: {rule}\n  run_until: 9h\n  expect: {fires}\n  timeline:{timeline}"
+
+    (verdict,) = judge_all(a_file(tmp_path, text))
+
+    assert (verdict.unsupported, verdict.differences) == ("", [])
