@@ -203,7 +203,7 @@ class Oracle:
 
     def _open(self, person: Person, event: Done, rule: Rule) -> bool:
         """Whether anything may start on it."""
-        oldest = rule.get("max_event_age", "24h")
+        oldest = rule.get("max_event_age", "none")
         too_old = oldest != "none" and event.arrived - event.happened > length(oldest)
         return not (person.stopped or self._paused or self._archived or too_old)
 

@@ -47,8 +47,8 @@ def campaign_text(campaign_id: str, rule: Mapping[str, Any]) -> bytes:
     if "reentry" in rule:
         campaign["reentry"] = _reentry(rule["reentry"])
     campaign["send"] = {"category": "transactional"}
-    if "max_event_age" in rule:
-        campaign["max_event_age"] = _duration(rule["max_event_age"])
+    # The rules know no limit of an event's age or a decision's lateness, but where they say so.
+    campaign["max_event_age"] = _duration(rule["max_event_age"]) if "max_event_age" in rule else "none"
     lateness = rule.get("max_lateness")
     campaign["max_lateness"] = "none" if lateness is None else _duration(lateness)
     text = StringIO()
@@ -104,8 +104,8 @@ def _absence(rule: Mapping[str, Any]) -> dict[str, Any]:
         absence["repeat"] = _repeat(repeats, rule)
     elif "within" in rule and "start_sequence" not in rule:
         raise Unsupported("within of a single start")
-    if "at_latest" in rule:
-        absence["at_latest"] = _duration(rule["at_latest"])
+    if "at_latest" in rule or "cap" in rule:
+        absence["at_latest"] = _duration(rule.get("at_latest", rule.get("cap")))
     return absence
 
 

@@ -48,6 +48,7 @@ OPTIONS = {
         "on_restart",
         "repeat",
         "at_latest",
+        "cap",
         "not_between",
     },
     "sequence": COMMON_OPTIONS | {"steps", "within", "not_between", "overlap", "boundary"},
@@ -79,7 +80,7 @@ REQUIRED = {
     "session_end": ("of", "gap"),
 }
 CONTROLS = {
-    "tick": set(),
+    **dict.fromkeys(("tick", "pause", "resume", "archive"), frozenset()),
     "set": EVENT_FIELDS - {"event"},
     "rule_change": {"patch", "migrate"},
     "merge": {"from", "into"},

@@ -14,7 +14,7 @@ from sendwhen.campaigns import compile_campaign, fuse
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import Changes
 from sendwhen.domain.decision import Kind
-from sendwhen.domain.entry import CampaignPut
+from sendwhen.domain.entry import CampaignArchived, CampaignPaused, CampaignPut
 from sendwhen.domain.event import Event
 from sendwhen.domain.migrate import Migrate
 from sendwhen.domain.partition import customer_uid, routing_key
@@ -63,7 +63,7 @@ def play(case: Case, *, restored: bool) -> tuple[list[Firing], Mapping[str, byte
             town.tick(town.at_ms)
     firings = [firing for _, changes in town.changes for firing in _firings(changes, names, case.t0_ms)]
     # Partitions fire in an order of their own; customers' firings are in the order of their instants.
-    firings.sort(key=lambda firing: firing.seen_at)
+    firings.sort(key=lambda firing: (firing.seen_at, firing.at if apart else 0))
     return firings, {f"{number}/{uid}": record for number, uid, record in town.records()}
 
 
@@ -112,6 +112,8 @@ def _steps(case: Case, names: dict[str, str]) -> Iterator[Callable[[Town], None]
             case "rule_change":
                 rule = patched(rule, line["patch"])
                 yield _put(rule, case.t0_ms + at_ms, Migrate(line.get("migrate", "finish")))
+            case "pause" | "resume" | "archive" as word:
+                yield _halted(word, case.t0_ms + at_ms)
             case "merge" | "delete":
                 yield _customers(line, case.t0_ms + at_ms, names)
             case _:
@@ -170,6 +172,15 @@ def _put(rule: Mapping[str, Any], at_ms: int, migrate: Migrate = Migrate.FINISH)
         return CampaignPut(
             seq=seq, at_ms=at_ms, campaign_id=CAMPAIGN_ID, version=version, source=source, migrate=migrate
         )
+
+    return lambda town: town.everywhere(entry)
+
+
+def _halted(word: str, at_ms: int) -> Callable[[Town], None]:
+    def entry(seq: int) -> CampaignPaused | CampaignArchived:
+        if word == "archive":
+            return CampaignArchived(seq=seq, at_ms=at_ms, campaign_id=CAMPAIGN_ID)
+        return CampaignPaused(seq=seq, at_ms=at_ms, campaign_id=CAMPAIGN_ID, paused=word == "pause")
 
     return lambda town: town.everywhere(entry)
 

@@ -19,7 +19,7 @@ UNSUPPORTED = {
     f"{ONCE}, zone: Europe/Berlin": "field zone of a case",
     "rules: [{kind: match}], timeline: [], expect: []": "field rules of a case",
     "rule: {kind: match, match: {event: B}, colour: red}, timeline: [], expect: []": "option colour of match",
-    f"{MATCH}, timeline: [{{at: 1s, control: pause}}], expect: []": "control pause",
+    f"{MATCH}, timeline: [{{at: 1s, control: ban}}], expect: []": "control ban",
     f"{MATCH}, timeline: [{{at: 1s, who: c1, event: B, prop: {{}}}}], expect: []": "field prop of an event",
     f"{MATCH}, timeline: [], expect: [{{at: 1s, reason: x}}]": "expected field reason",
     "rule: {kind: match, match: {event: B, where: [[a, '~', 1]]}}, timeline: [], expect: []": "operator ~",
