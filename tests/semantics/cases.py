@@ -309,6 +309,9 @@ def _shortened(value: object) -> str:
 
 
 def _overridden(rule: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    if override.get("kind", rule.get("kind")) != rule.get("kind"):
+        # Another kind takes over what it knows.
+        rule = {name: value for name, value in rule.items() if name in OPTIONS.get(str(override["kind"]), ())}
     merged = {**rule, **override}
     # A lateness of null says "no limit"; any other null takes the option away.
     return {name: value for name, value in merged.items() if value is not None or name == "max_lateness"}
