@@ -121,7 +121,7 @@ _WINDOW = {
     "tumbling": (SPAN, "Events since the last multiple of this count."),
     "fire": (
         choice("crossing", "consume", "every"),
-        "Fire on coming from below the bound, or forget what was counted, or fire on every event at the bound or above.",
+        "On coming from below the bound; or so, and forget what was counted; or on every event at the bound or above.",
     ),
 }
 COUNT = MapWords(

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from sendwhen.domain import triggers
 from sendwhen.domain.campaign import Campaign
@@ -19,7 +20,8 @@ from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.source_text import written
 from sendwhen.domain.steps import BranchStep, SendStep, WaitStep, WaitUntilStep
 from sendwhen.domain.tally import histories
-from sendwhen.domain.trigger_kinds import Segment
+from sendwhen.domain.trigger_kinds import Absence, Segment, Trigger
+from sendwhen.domain.trigger_kinds import Sequence as SequenceTrigger
 from sendwhen.domain.triggers.watch import Watch
 
 ANSWERED, EXITED, STOPPED, GOAL = "answered", "exited", "stopped", "goal"
@@ -56,7 +58,7 @@ class Plan:
     def trigger_text(self) -> str:
         """The same for versions of which one may go on with what the trigger of the other remembers."""
         campaign = self.campaign
-        return written((campaign.trigger, campaign.per, campaign.grace_ms))
+        return written((_remembered(campaign.trigger), campaign.per, campaign.grace_ms))
 
     def continues(self, before: Plan | None) -> bool:
         """Its trigger goes on with what that of another version remembers, as they are the same."""
@@ -209,6 +211,18 @@ def holds(
 ) -> bool:
     """The filter's condition holds; none always does."""
     return where is None or where.test(event, customer, start, at_ms)
+
+
+def _remembered(trigger: Trigger) -> Any:
+    """What a trigger's memory depends on. Windows of what was begun are kept with it, as all deadlines are."""
+    match trigger:
+        case SequenceTrigger():
+            return replace(trigger, within=None)
+        case Absence(sequence=None):
+            return "absence", trigger.start
+        case Absence(sequence=SequenceTrigger() as start):
+            return "absence", replace(start, within=None)
+    return trigger
 
 
 def key_text(value: Any, chars_max: int) -> str:

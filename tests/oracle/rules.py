@@ -41,7 +41,12 @@ def steps_after(rule: Rule) -> Sequence[Mapping[str, Any]]:
 
 def trigger_of(rule: Rule) -> Rule:
     """What makes two versions' triggers the same."""
-    others = ("reentry", "guard_at_fire", "stop_after", "exit_on", "course", "max_lateness", "max_event_age")
+    others = ["reentry", "guard_at_fire", "stop_after", "exit_on", "course", "max_lateness", "max_event_age"]
+    # What was begun keeps the window that it began with, and a wait is made when it begins.
+    if rule["kind"] == "sequence":
+        others += ["within"]
+    if rule["kind"] == "absence":
+        others += ["within", "start_within", "unless", "for", "for_prop", "on_restart", "repeat", "at_latest"]
     return {name: value for name, value in rule.items() if name not in others}
 
 

@@ -81,9 +81,8 @@ def _is(wanted: Mapping[str, Any], event: Done) -> bool:
 def _absence(rule: Rule, past: Sequence[Done], event: Done) -> Complete | None:
     seen: Mapping[str, Props] = {}
     if "start_sequence" in rule:
-        within = rule.get("start_within", rule.get("within"))
-        window = {"not_between": rule.get("not_between", ()), **({} if within is None else {"within": within})}
-        found = _sequences(window, rule["start_sequence"], past, event)
+        start = {"not_between": rule.get("not_between", ())}
+        found = _sequences(start, rule["start_sequence"], past, event)
         if not found:
             return None
         seen = found[0][1]
@@ -132,9 +131,13 @@ def _begins(rule: Rule, steps: Sequence[Mapping[str, Any]], past: Sequence[Done]
 
 
 def _over(rule: Rule, first: Done, at: int) -> bool:
-    if "within" not in rule:
+    """By the version in force when it began."""
+    assert first.version is not None
+    began_by = first.version.rule
+    within = began_by.get("start_within", began_by.get("within"))
+    if within is None:
         return False
-    ends = later(first.at, rule["within"])
+    ends = later(first.at, within)
     return at > ends or (at == ends and rule.get("boundary") != "inclusive")
 
 

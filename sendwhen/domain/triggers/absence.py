@@ -24,11 +24,13 @@ class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     Attributes:
         first_at_ms: Log time of its first event. done: how many of its events were seen.
+        until_ms: When its window is over, by the version with which it began; 0: never. -1: kept by an earlier release.
     """
 
     key: str
     first_at_ms: int
     done: int
+    until_ms: int = -1
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -54,19 +56,19 @@ class AbsenceLogic:
         last = len(self.starts) - 1
         if last == 0:
             return Progress(b"", True)
-        within_ms, key, at_ms, hits = self._trigger.start_within_ms, hit.key, hit.at_ms, hit.indexes
+        key, at_ms, hits = hit.key, hit.at_ms, hit.indexes
         moved = []
         for partial in _decode(memory) if memory else ():
-            if within_ms and at_ms - partial.first_at_ms >= within_ms:
+            if self._over(partial, at_ms):
                 continue
             if partial.key == key and partial.done in hits:
                 if partial.done == last:
                     return Progress(self._without(memory, key), True)
-                moved.append(Partial(key, partial.first_at_ms, partial.done + 1))
+                moved.append(Partial(key, partial.first_at_ms, partial.done + 1, partial.until_ms))
             else:
                 moved.append(partial)
         if 0 in hits:
-            moved.append(Partial(key, at_ms, 1))
+            moved.append(Partial(key, at_ms, 1, self._until_ms(at_ms)))
         overflows = max(0, len(moved) - limits.partials)
         del moved[:overflows]
         return Progress(_encode(moved) if moved else b"", False, overflows)
@@ -130,37 +132,42 @@ class AbsenceLogic:
             return self._sequence.rejoin(own, other, past, since_ms, limits)
         if len(self.starts) == 1:
             return b""
-        begun = [
+        remembered = [
             (partial, mine)
             for memory, mine in ((own, True), (other, False))
             for partial in (_decode(memory) if memory else ())
-            if partial.first_at_ms < since_ms
         ]
-        begun.sort(key=lambda one: one[0].first_at_ms)
-        # What began within the histories is begun again here, and moved on by the events of both sides.
-        partials: list[tuple[Partial, bool | None]] = list(begun)
+        # What began within the histories, and is open still, is begun again and moved on by the events of both sides.
+        again = {(one.key, one.first_at_ms, mine): one for one, mine in remembered if one.first_at_ms >= since_ms}
+        partials: list[tuple[Partial, bool | None]] = [one for one in remembered if one[0].first_at_ms < since_ms]
+        partials.sort(key=lambda one: one[0].first_at_ms)
         for one in past:
-            partials = self._replay(partials, one, since_ms)
+            partials = self._replay(partials, one, again.get((one.hit.key, one.hit.at_ms, one.own)))
         kept = [partial for partial, _ in partials][-limits.partials :]
         return _encode(kept) if kept else b""
 
     def _replay(
-        self, partials: Sequence[tuple[Partial, bool | None]], one: Past, since_ms: int
+        self, partials: Sequence[tuple[Partial, bool | None]], one: Past, begins: Partial | None
     ) -> list[tuple[Partial, bool | None]]:
-        hit, within_ms, last = one.hit, self._trigger.start_within_ms, len(self.starts) - 1
+        hit, last = one.hit, len(self.starts) - 1
         moved: list[tuple[Partial, bool | None]] = []
         for partial, mine in partials:
-            if within_ms and hit.at_ms - partial.first_at_ms >= within_ms:
+            if self._over(partial, hit.at_ms):
                 continue
-            if partial.key == hit.key and partial.done in hit.indexes and mine is not one.own:
-                if partial.done == last:
-                    return [kept for kept in partials if kept[0].key != hit.key]
-                moved.append((Partial(partial.key, partial.first_at_ms, partial.done + 1), mine))
-            else:
+            if partial.key != hit.key or partial.done not in hit.indexes or mine is one.own:
                 moved.append((partial, mine))
-        if 0 in hit.indexes and hit.at_ms >= since_ms:
-            moved.append((Partial(hit.key, hit.at_ms, 1), None))
+            elif partial.done != last:
+                moved.append((Partial(partial.key, partial.first_at_ms, partial.done + 1, partial.until_ms), mine))
+        if 0 in hit.indexes and begins is not None:
+            moved.append((Partial(hit.key, hit.at_ms, 1, begins.until_ms), None))
         return moved
+
+    def _over(self, partial: Partial, at_ms: int) -> bool:
+        until_ms = self._until_ms(partial.first_at_ms) if partial.until_ms < 0 else partial.until_ms
+        return until_ms > 0 and at_ms >= until_ms
+
+    def _until_ms(self, first_at_ms: int) -> int:
+        return first_at_ms + self._trigger.start_within_ms if self._trigger.start_within_ms else 0
 
     @staticmethod
     def _without(memory: bytes, key: str) -> bytes:

@@ -24,6 +24,7 @@ class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
         step: Index of the step that it waits for; ``done``: how many events of that step came.
         captured: Latest events of named steps.
         complete: All steps came, and further events of the last one count.
+        until_ms: When its window is over, by the version with which it began; 0: never. -1: kept by an earlier release.
     """
 
     key: str
@@ -33,6 +34,7 @@ class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
     done: int
     captured: Mapping[str, StartEvent] = {}
     complete: bool = False
+    until_ms: int = -1
 
     def scope(self) -> EventScope:
         """What conditions see as ``start``, with the named steps."""
@@ -118,12 +120,12 @@ class SequenceLogic(AtOnce):
         begun: list[tuple[Partial, bool | None]] = [one for one in remembered if one[0].first_at_ms < since_ms]
         begun.sort(key=lambda one: one[0].first_at_ms)
         for one in past:
-            begun = self._replayed(begun, one, begins=one.hit.at_ms >= since_ms and self._began(remembered, one))
+            begun = self._replayed(begun, one, self._began(remembered, one) if one.hit.at_ms >= since_ms else None)
         kept = self._counting([partial for partial, _ in begun])[-limits.partials :]
         return _encode(kept) if kept else b""
 
     def _replayed(
-        self, begun: Sequence[tuple[Partial, bool | None]], one: Past, *, begins: bool
+        self, begun: Sequence[tuple[Partial, bool | None]], one: Past, begins: Partial | None
     ) -> list[tuple[Partial, bool | None]]:
         hit = one.hit
         kept: list[tuple[Partial, bool | None]] = []
@@ -136,26 +138,24 @@ class SequenceLogic(AtOnce):
             is_over = moved is None or (moved is not partial and moved.complete and not self._trigger.repeat_last)
             if moved is not None and not is_over:
                 kept.append((moved, mine))
-        if begins:
+        if begins is not None:
             partials = [partial for partial, _ in kept]
-            self._begin(partials, hit)
+            self._begin(partials, hit, begins.until_ms)
             kept += [(partial, None) for partial in partials[len(kept) :]]
         return kept
 
-    def _began(self, remembered: Sequence[tuple[Partial, bool]], one: Past) -> bool:
-        """The event began something on its side that is open still, or would have, had not another stood there."""
+    def _began(self, remembered: Sequence[tuple[Partial, bool]], one: Past) -> Partial | None:
+        """What the event began on its side, if that is open still, or would have, had not another stood there."""
         hit = one.hit
         if 0 not in hit.indexes:
-            return False
-        alike = self._leaves_out_alike()
-        return any(
-            partial.key == hit.key
-            and (
-                partial.first.event_id == hit.occurrence.event_id
-                or (alike and mine is one.own and partial.first_at_ms <= hit.at_ms)
+            return None
+        same = [(partial, mine) for partial, mine in remembered if partial.key == hit.key]
+        began = next((partial for partial, _ in same if partial.first.event_id == hit.occurrence.event_id), None)
+        if began is None and self._leaves_out_alike():
+            began = next(
+                (earlier for earlier, mine in same if mine is one.own and earlier.first_at_ms <= hit.at_ms), None
             )
-            for partial, mine in remembered
-        )
+        return began
 
     def _leaves_out_alike(self) -> bool:
         """Without a window, one that was begun before and stands at the same place comes to everything first."""
@@ -184,8 +184,11 @@ class SequenceLogic(AtOnce):
         return list(first.values())
 
     def _over(self, partial: Partial, at_ms: int) -> bool:
-        within = self._trigger.within
-        return within is not None and at_ms >= within.after(partial.first_at_ms)
+        until_ms = self._until_ms(partial.first_at_ms) if partial.until_ms < 0 else partial.until_ms
+        return until_ms > 0 and at_ms >= until_ms
+
+    def _until_ms(self, first_at_ms: int) -> int:
+        return 0 if self._trigger.within is None else self._trigger.within.after(first_at_ms)
 
     def _moved(self, partial: Partial, hit: Hit) -> Partial | None:
         """What becomes of one by an event of its key; None: it is dropped. What forbids comes before what moves on."""
@@ -213,9 +216,10 @@ class SequenceLogic(AtOnce):
             return replace(partial, captured=captured, done=done, complete=True)
         return replace(partial, captured=captured, step=partial.step + 1, done=0)
 
-    def _begin(self, kept: list[Partial], hit: Hit) -> Partial | None:
+    def _begin(self, kept: list[Partial], hit: Hit, until_ms: int = -1) -> Partial | None:
         """Begin with this event; the partial where that completes it already."""
-        begun = self._advanced(Partial(hit.key, hit.at_ms, hit.occurrence, 0, 0), hit)
+        until_ms = self._until_ms(hit.at_ms) if until_ms < 0 else until_ms
+        begun = self._advanced(Partial(hit.key, hit.at_ms, hit.occurrence, 0, 0, until_ms=until_ms), hit)
         if begun.complete and not self._trigger.repeat_last:
             return begun
         if self._leaves_out_alike() and not begun.complete and self._known(kept, begun):
@@ -225,4 +229,6 @@ class SequenceLogic(AtOnce):
 
     @staticmethod
     def _known(kept: Sequence[Partial], begun: Partial) -> bool:
-        return any((one.key, one.step, one.done) == (begun.key, begun.step, begun.done) for one in kept)
+        return any(
+            (one.key, one.step, one.done, one.until_ms) == (begun.key, begun.step, begun.done, 0) for one in kept
+        )
