@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
 from itertools import groupby
 from typing import Final
@@ -32,7 +33,7 @@ from sendwhen.archive.files import Files
 from sendwhen.archive.manifest import Identity, Manifest, Segment, read_identity, read_manifest, write_manifest
 from sendwhen.chassis.days import day_of
 from sendwhen.domain.entry import Skip
-from sendwhen.errors import NotFound, Precondition
+from sendwhen.errors import NotFound, Precondition, Unavailable
 
 ROW_GROUP_ROWS: Final = 4_096
 """Rows that are read together at least; a customer's past is found by their bounds."""
@@ -155,17 +156,25 @@ class Archive:
         return len(content), checksum(content)
 
     def table(self, partition: int, day: str, segment: Segment, *, columns: Sequence[str] | None = None) -> pa.Table:
-        """The rows of a file, sorted by customer."""
-        with self._files.open(f"{layout.day_folder(partition, day)}/{segment.file}") as file:
-            found = pq.ParquetFile(file).read(columns=columns)
+        """The rows of a file, sorted by customer.
+
+        Raises:
+            NotFound: It is not there any more: compaction put another in its place.
+            Precondition: It is damaged.
+        """
+        with self._opened(partition, day, segment) as parquet:
+            found = parquet.read(columns=columns)
         return completed(found) if columns is None else found
 
     def customers(
         self, partition: int, day: str, segment: Segment, *, low: str, high: str, columns: Sequence[str] | None
     ) -> Iterator[pa.Table]:
-        """The rows of customers from ``low`` up to, not including, ``high``, without reading most of the others."""
-        with self._files.open(f"{layout.day_folder(partition, day)}/{segment.file}") as file:
-            parquet = pq.ParquetFile(file)
+        """The rows of customers from ``low`` up to, not including, ``high``, without reading most of the others.
+
+        Raises:
+            NotFound, Precondition: As ``table``.
+        """
+        with self._opened(partition, day, segment) as parquet:
             for number in range(parquet.num_row_groups):
                 bounds = parquet.metadata.row_group(number).column(0).statistics
                 if bounds is None or not bounds.has_min_max or (bounds.min < high and bounds.max >= low):
@@ -183,6 +192,22 @@ class Archive:
     def remove(self, partition: int, day: str, name: str) -> None:
         """Remove a file that does not count any more."""
         self._files.remove(f"{layout.day_folder(partition, day)}/{name}")
+
+    @contextmanager
+    def _opened(self, partition: int, day: str, segment: Segment) -> Iterator[pq.ParquetFile]:
+        path = f"{layout.day_folder(partition, day)}/{segment.file}"
+        with self._files.open(path) as file:
+            try:
+                yield pq.ParquetFile(file)
+            except FileNotFoundError as error:
+                raise NotFound(f"The archive has no file {path} any more.") from error
+            except (ConnectionError, TimeoutError) as error:
+                raise Unavailable("The archive went away while it was read.", remedy="Try again.") from error
+            except (pa.ArrowInvalid, OSError) as error:
+                raise Precondition(
+                    f"{path} of the archive cannot be read.",
+                    remedy="`sendwhen log verify` names all that is damaged; put it back from a copy.",
+                ) from error
 
     def _write(self, partition: int, day: str, entries: Sequence[LoggedEntry]) -> Segment:
         rows: list[Row] = [row for entry in entries for row in rows_of(entry)]

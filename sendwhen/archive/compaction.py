@@ -54,12 +54,23 @@ def deletions_of(archive: Archive, partition: int) -> Mapping[str, int]:
 
 
 def compact_before(archive: Archive, partition: int, before_day: str) -> Compacted:
-    """Compact all days of a partition before this one."""
+    """Compact all days of a partition before this one.
+
+    Raises:
+        Precondition: A file is damaged, or somebody else compacts. The other days are through: deleted customers shall
+            not stay in them for that.
+    """
     deletions = deletions_of(archive, partition)
     done = Compacted()
+    refused: Precondition | None = None
     for day in archive.days(partition):
         if day < before_day:
-            done.add(compact_day(archive, partition, day, deletions))
+            try:
+                done.add(compact_day(archive, partition, day, deletions))
+            except Precondition as error:
+                refused = refused or error
+    if refused is not None:
+        raise refused
     return done
 
 

@@ -13,6 +13,7 @@ from sendwhen.archive.archive import Archive
 from sendwhen.archive.columns import LoggedEntry
 from sendwhen.archive.manifest import Identity
 from sendwhen.client.event_file import BadLine, by_time, event_of, identity_of
+from sendwhen.domain.event import EARLIEST_MS, LATEST_MS
 from sendwhen.domain.partition import normalised_email, routing_hash, routing_key
 from sendwhen.wire.entry import event_entry
 
@@ -59,6 +60,8 @@ class _Filling:
                 )
                 if not key:
                     raise BadLine("it has none of user_id, anonymous_id and email")
+                if not EARLIEST_MS <= event.occurred_at_ms <= LATEST_MS:
+                    raise BadLine("it did not happen between 2000 and 2100")
             except BadLine as error:
                 taken.refused += 1
                 if len(taken.reasons) < REASONS_MAX:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
+from urllib.parse import urlsplit
 
 import fsspec
 
@@ -19,6 +20,7 @@ class FsspecFiles:
 
         Raises:
             Invalid: Nothing here reads such an address.
+            Unavailable: The place is away.
         """
         try:
             filesystem, root = fsspec.core.url_to_fs(url)
@@ -27,9 +29,14 @@ class FsspecFiles:
             raise Invalid(
                 f"No archive can be kept at {scheme}://: {error}", remedy=f"Install fsspec's support for {scheme}."
             ) from error
+        except OSError as error:
+            raise Unavailable(
+                f"The archive at {without_secrets(url)} cannot be reached: {type(error).__name__}.",
+                remedy="Check its address, and whether it is there.",
+            ) from error
+        self._url = url
         self._filesystem: Any = filesystem
         self._root = str(root).rstrip("/")
-        self._url = url
 
     def children(self, folder: str) -> Sequence[str]:
         """See the port."""
@@ -77,6 +84,12 @@ class FsspecFiles:
             raise NotFound(f"The archive has no file {path}.") from error
         except OSError as error:
             raise Unavailable(
-                f"The archive at {self._url.split('?')[0]} cannot be used: {type(error).__name__}.",
+                f"The archive at {without_secrets(self._url)} cannot be used: {type(error).__name__}.",
                 remedy="Check its address and what may be done there.",
             ) from error
+
+
+def without_secrets(url: str) -> str:
+    """An address for a message, which goes to logs: some places take names and keys in theirs."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

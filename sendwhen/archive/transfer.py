@@ -17,9 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sendwhen.archive.archive import Archive, plain_bytes
-from sendwhen.archive.columns import EVENT, read_rows
+from sendwhen.archive.columns import EVENT, SCHEMA, read_rows
 from sendwhen.archive.files import Files
 from sendwhen.archive.manifest import Segment
+from sendwhen.archive.rereading import reread
 from sendwhen.domain.event import Event
 from sendwhen.errors import NotFound
 from sendwhen.wire.event import event_message, event_of
@@ -118,9 +119,14 @@ def events_by_time(archive: Archive, within: Range, *, stretch: str) -> Iterator
 
 
 def _in_order(archive: Archive, part: Part, within: Range) -> pa.Table:
-    partition, day, segments = part
+    partition, day, _ = part
+    return reread(lambda: _day_in_order(archive, partition, day, within))
+
+
+def _day_in_order(archive: Archive, partition: int, day: str, within: Range) -> pa.Table:
+    segments = [segment for segment in archive.manifest(partition, day).segments if within.touches(segment)]
     tables = [within.of(archive.table(partition, day, segment)) for segment in segments]
-    return pa.concat_tables(tables).sort_by([("seq", "ascending"), ("index", "ascending")])
+    return pa.concat_tables(tables or [SCHEMA.empty_table()]).sort_by([("seq", "ascending"), ("index", "ascending")])
 
 
 def _run(stack: ExitStack, archive: Archive, parts: Sequence[Part], within: Range) -> Iterator[_RunItem]:
@@ -149,9 +155,14 @@ def _lines(table: pa.Table) -> bytes:
     for start in range(0, table.num_rows, SLICE_ROWS):
         for row in table.slice(start, SLICE_ROWS).select(FOR_OTHERS).to_pylist():
             line = {name: value for name, value in row.items() if value and name != "source"}
-            line |= {name: msgspec.Raw(line[name]) for name in ("properties", "attributes") if name in line}
+            line |= {name: _in_one_line(line[name]) for name in ("properties", "attributes") if name in line}
             made.append(msgspec.json.encode(line))
     return b"\n".join(made) + b"\n"
+
+
+def _in_one_line(text: bytes) -> msgspec.Raw:
+    # As the client wrote it, but for the line breaks that it may have between its values.
+    return msgspec.Raw(msgspec.json.format(text, indent=-1) if b"\n" in text or b"\r" in text else text)
 
 
 def stretches_of(archive: Archive, within: Range) -> Sequence[tuple[str, int]]:

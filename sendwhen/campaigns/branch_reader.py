@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec.structs import replace
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from sendwhen.campaigns.filter_reader import AT_FIRE_TIME
@@ -86,13 +87,20 @@ class BranchReader:
         flat, at, ends = self.steps.flat, len(self.steps.flat), list[int]()
         flat.append(GoToStep(go_to=0))
         shares: list[Share] = []
-        for number, way in enumerate(ways):
-            entries = self.words.words_of(way, MAPS["share"])
+        read = [self.words.words_of(way, MAPS["share"]) for way in ways]
+        for entries in read:
             percent = self.words.percent(entries.get("share"), "share")
             name = self.words.text(entries.get("name"), "name", "a")
             if name is not None and any(name == share.name for share in shares):
                 self.words.refuse(entries["name"], f"There are two shares '{shortened(name)}'", "Rename one of them.")
-            shares.append(Share(name=name or "", percent=percent or 0, go_to=len(flat)))
+            shares.append(Share(name=name or "", percent=percent or 0, go_to=0))
+        # Named by its shares, so that changes elsewhere in the campaign do not shuffle the customers; of several of one
+        # name the first keeps it, and a split within its shares comes after it.
+        of_shares = "/".join(share.name for share in shares)
+        self.steps.splits[of_shares] += 1
+        count = self.steps.splits[of_shares]
+        for number, entries in enumerate(read):
+            shares[number] = replace(shares[number], go_to=len(flat))
             if "then" in entries:
                 self._steps(entries["then"], "'then'", ends, depth, last=number == len(ways) - 1)
             elif number < len(ways) - 1:
@@ -102,11 +110,8 @@ class BranchReader:
         whole = sum(share.percent for share in shares)
         if ways and all(share.percent for share in shares) and (whole != 100 or len(shares) == 1):
             self.words.refuse(node, f"The shares make {whole} together", "Change them so that they make 100.")
-        # Named by its shares, so that changes elsewhere in the campaign do not shuffle the customers.
-        name = "/".join(share.name for share in shares)
-        self.steps.splits[name] += 1
-        count = self.steps.splits[name]
-        flat[at] = SplitStep(name=name if count == 1 else f"{name} ({count})", shares=tuple(shares))
+        name = of_shares if count == 1 else f"{of_shares} ({count})"
+        flat[at] = SplitStep(name=name, shares=tuple(shares))
 
     def _ways(self, node: Node, what: str, example: str, depth: int) -> Sequence[Node]:
         if depth >= BRANCHES_DEEP_LIMIT:

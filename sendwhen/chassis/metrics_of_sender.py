@@ -20,7 +20,8 @@ SENDER_METRICS: Final[Mapping[Name, Metric]] = {
         "sender",
         "emails",
         "campaign state",
-        "Emails that entered a state: accepted, rejected, retry_at, in_doubt, gave_up, suppressed, expired, held.",
+        "Emails that entered a state: accepted, rejected, retry_at, in_doubt, gave_up, suppressed, expired, held, "
+        "cancelled.",
         "rejected: the ledger's detail says why. gave_up: in doubt and never resolved; check the provider's own log.",
     ),
     "sendwhen_send_duration_seconds": histogram(

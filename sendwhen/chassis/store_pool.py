@@ -6,11 +6,84 @@ lost connection: a shard then drops its memory, a ledger step then counts as unk
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
 from redis import Redis
+from redis.asyncio import ConnectionPool
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.exceptions import MaxConnectionsError
+from redis.exceptions import TimeoutError as StoreTimeoutError
 from redis.retry import Retry
+
+CONNECTIONS_MAX: Final = 64
+"""Of one event loop to one store; who asks for a further one waits for its turn, at most as long as for an answer."""
+
+
+class WaitingPool(ConnectionPool):
+    """A pool in which who finds no connection free waits, in turn.
+
+    redis-py's own pool refuses instead, and calls that a lost connection: whoever asks about each of 256 partitions at
+    once would never be answered. Its waiting pool takes a lock and sets a timer for each request; here only who waits
+    pays.
+    """
+
+    def __init__(self, *, wait_s: float, **more: Any) -> None:
+        super().__init__(**more)
+        self._wait_s = wait_s
+        self._queue: deque[asyncio.Future[None]] = deque()
+
+    async def get_connection(self, *arguments: Any, **more: Any) -> Any:
+        """A connection that is open.
+
+        Raises:
+            redis.TimeoutError: None was given back in time.
+        """
+        try:
+            return await super().get_connection(*arguments, **more)  # type: ignore[no-untyped-call]  # untyped there
+        except MaxConnectionsError:
+            return await self._waited(*arguments, **more)
+
+    async def release(self, connection: Any) -> None:
+        """Give a connection back; the first of those who wait tries again."""
+        await super().release(connection)
+        self._wake()
+
+    async def _waited(self, *arguments: Any, **more: Any) -> Any:
+        try:
+            async with asyncio.timeout(self._wait_s):
+                place = self._queue.append
+                while True:
+                    await self._turn(place)
+                    try:
+                        return await super().get_connection(*arguments, **more)  # type: ignore[no-untyped-call]  # as above
+                    except MaxConnectionsError:
+                        # Somebody who had not waited was quicker.
+                        place = self._queue.appendleft
+        except TimeoutError:
+            raise StoreTimeoutError(f"No connection was free for {self._wait_s:g} s.") from None
+
+    async def _turn(self, place: Callable[[asyncio.Future[None]], None]) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        place(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            # Whose turn it was and who is gone leaves it to the next.
+            if turn.done() and not turn.cancelled():
+                self._wake()
+            raise
+
+    def _wake(self) -> None:
+        while self._queue:
+            turn = self._queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
 
 
 def open_store(url: str, *, timeout_s: float = 5.0) -> Redis:
@@ -20,13 +93,15 @@ def open_store(url: str, *, timeout_s: float = 5.0) -> Redis:
     )
 
 
-def open_async_store(url: str, *, timeout_s: float = 5.0, connections_max: int = 64) -> AsyncRedis:
-    """The same for an event loop."""
-    return AsyncRedis.from_url(
+def open_async_store(url: str, *, timeout_s: float = 5.0, connections_max: int = CONNECTIONS_MAX) -> AsyncRedis:
+    """The same for an event loop, with so many connections at most."""
+    pool = WaitingPool.from_url(
         url,
+        wait_s=timeout_s,
         retry=AsyncRetry(NoBackoff(), 0),
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         max_connections=connections_max,
         protocol=2,
     )
+    return AsyncRedis.from_pool(pool)

@@ -12,6 +12,7 @@ import msgspec
 from rich.progress import Progress
 
 from sendwhen.cli.replay_stream import Batch, Tally, send
+from sendwhen.cli.saved_state import read_state, write_state
 from sendwhen.cli.settled import Totals, ask_status, settled
 from sendwhen.cli.targets import Targets
 from sendwhen.wire.event import event_message
@@ -45,7 +46,7 @@ async def import_archive(
     from sendwhen.archive.transfer import stretches_of
 
     before = await ask_status(targets)
-    saved = _saved(state)
+    saved = read_state(state, Saved)
     days = stretches_of(archive, within)
     tally = Tally(accepted=saved.accepted, refused=saved.refused) if saved else Tally()
     task = bar.add_task("sending", total=sum(events for _, events in days))
@@ -60,10 +61,6 @@ async def import_archive(
     return tally, Totals.of(after).duplicates - Totals.of(before).duplicates
 
 
-def _saved(state: Path) -> Saved | None:
-    return msgspec.json.decode(state.read_bytes(), type=Saved) if state.exists() else None
-
-
 async def _send_day(
     targets: Targets, archive: Archive, within: Range, place: tuple[str, Path], tally: Tally, bar: Progress
 ) -> None:
@@ -72,12 +69,8 @@ async def _send_day(
     at_first = bar.tasks[0].completed
 
     def save() -> None:
-        state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = state.with_suffix(".new")
-        fresh.write_bytes(
-            msgspec.json.encode(Saved(day=day, events=tally.lines, accepted=tally.accepted, refused=tally.refused))
-        )
-        fresh.replace(state)
+        saved = Saved(day=day, events=tally.lines, accepted=tally.accepted, refused=tally.refused)
+        write_state(state, saved)
 
     def progress() -> None:
         nonlocal saved_s

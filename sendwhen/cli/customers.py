@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Annotated, Any
 
 import typer
-from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
 
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.targets import Targets
-from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, instant, out, run
-from sendwhen.cli.why import Kind
+from sendwhen.cli.terminal import EXIT_REFUSED, AsJson, ask_trigger, err, fail, instant, out, print_json, run
+from sendwhen.cli.why import Kind, named
+from sendwhen.errors import Invalid
 from sendwhen.v1.profile_service_pb2 import CustomerId
 from sendwhen.v1.trigger_service_pb2 import (
     DeleteCustomerRequest,
@@ -22,37 +21,36 @@ from sendwhen.v1.trigger_service_pb2 import (
     ShowCustomerRequest,
     ShowCustomerResponse,
 )
+from sendwhen.wire.customer_name import HOW, kind_of, reading
 
 app = typer.Typer(help="Show, join and delete customers.", no_args_is_help=True)
 LOOKS = 50
 LOOK_EVERY_S = 0.1
-_PREFIXES = {"user:": "user_id", "anon:": "anonymous_id", "email:": "email", "uid:": "uid"}
 
 Who = Annotated[
     str,
-    typer.Argument(help="user:ID, anon:ID, email:ADDRESS or uid:UID; plain: a user_id, or an address if it has an @."),
+    typer.Argument(help=f"{HOW}; plain: a user_id, or an address if it has an @."),
 ]
 By = Annotated[Kind | None, typer.Option(help="What the id is, where it has no kind in front.")]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
 
 def customer_id(text: str, by: Kind | None = None) -> CustomerId:
-    """The customer that is meant."""
+    """The customer that is surely meant."""
     if by is not None:
         return CustomerId(**{by.value: text})
-    for prefix, field in _PREFIXES.items():
-        if text.startswith(prefix):
-            return CustomerId(**{field: text.removeprefix(prefix)})
-    return CustomerId(email=text) if "@" in text else CustomerId(user_id=text)
+    try:
+        return reading(text, "CUSTOMER")
+    except Invalid as error:
+        fail(str(error), code=2)
 
 
 @app.command("show")
 def show(context: typer.Context, customer: Who, by: By = None, as_json: AsJson = False) -> None:
     """Show a customer: what is known, which identities are tied to it or were refused, and what it waits for."""
-    request = ShowCustomerRequest(id=customer_id(customer, by))
+    request = ShowCustomerRequest(id=named(customer, by))
     answer = run(ask_trigger(targets_of(context), lambda trigger: trigger.ShowCustomer(request)))
     if as_json:
-        typer.echo(json.dumps(MessageToDict(answer, preserving_proto_field_name=True), indent=2))
+        print_json(answer)
     else:
         _show(answer)
 
@@ -122,10 +120,9 @@ async def _outcome(trigger: Any, request: MergeCustomersRequest) -> Identity | N
 
 
 def _key(who: CustomerId) -> str:
-    kind = who.WhichOneof("id") or ""
-    value: str = getattr(who, kind)
-    prefix = next(prefix for prefix, field in _PREFIXES.items() if field == kind)
-    return prefix + (value.strip().lower() if kind == "email" else value)
+    kind = kind_of(who)
+    value: str = getattr(who, who.WhichOneof("id") or "")
+    return f"{kind}:{value.strip().lower() if kind == 'email' else value}"
 
 
 def _show(answer: ShowCustomerResponse) -> None:

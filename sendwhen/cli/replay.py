@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.replay_counts import Counts, count
 from sendwhen.cli.replay_stream import Batch, Tally, send
+from sendwhen.cli.saved_state import read_state, write_state
 from sendwhen.cli.settled import Totals, advance_clock, ask_status, settled
 from sendwhen.cli.targets import Targets
 from sendwhen.cli.terminal import EXIT_REFUSED, err, fail, out, run
@@ -93,7 +94,9 @@ async def _replay(
     state = targets.data / "replays" / f"{identity}.json"
     if restart:
         state.unlink(missing_ok=True)
-    saved = _saved(state) or Saved(lines=0, accepted=0, refused=0, reasons={}, again=False, before=Totals.of(status))
+    saved = read_state(state, Saved) or Saved(
+        lines=0, accepted=0, refused=0, reasons={}, again=False, before=Totals.of(status)
+    )
     tally = Tally(lines=saved.lines, accepted=saved.accepted, refused=saved.refused, reasons=Counter(saved.reasons))
     total = count_lines(file)
     lines = by_time(file) if status.clock == "events" else in_file_order(file)
@@ -156,22 +159,10 @@ def _batches(lines: Iterator[Line], skipped: int, identity: str, rate: float | N
     yield batch
 
 
-def _saved(state: Path) -> Saved | None:
-    if not state.exists():
-        return None
-    try:
-        return msgspec.json.decode(state.read_bytes(), type=Saved)
-    except msgspec.DecodeError as error:
-        fail(f"{state} cannot be understood: {error}. Begin anew with --restart; what is known is not applied twice.")
-
-
 def _save(state: Path, saved: Saved, tally: Tally) -> None:
     saved.lines, saved.accepted, saved.refused = tally.lines, tally.accepted, tally.refused
     saved.reasons = dict(tally.reasons)
-    state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = state.with_suffix(".new")
-    fresh.write_bytes(msgspec.json.encode(saved))
-    fresh.replace(state)
+    write_state(state, saved)
 
 
 def _report(tally: Tally, counts: Counts) -> None:

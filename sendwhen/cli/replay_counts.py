@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from google.protobuf.message import DecodeError
 
 from sendwhen.cli.settled import Totals
 from sendwhen.cli.targets import Targets
@@ -48,7 +49,10 @@ async def _repeated(targets: Targets, letters: int) -> int:
 
 
 def _what(letter: DeadLetter) -> tuple[str, str, bytes]:
-    event = Event.FromString(letter.event)
+    try:
+        event = Event.FromString(letter.event)
+    except DecodeError:
+        return letter.reason, letter.event_id, letter.event
     # Ingest stamps what it takes, each time anew.
     event.ClearField("received_at_us")
     return letter.reason, letter.event_id, event.SerializeToString(deterministic=True)

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import Annotated
 
 import typer
-from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
 
 from sendwhen.cli.context import targets_of
-from sendwhen.cli.instants import instant_ms
-from sendwhen.cli.targets import Targets
-from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, fail, instant, out, run
-from sendwhen.errors import NotFound
+from sendwhen.cli.terminal import EXIT_REFUSED, AsJson, ask_trigger, err, fail, instant, out, print_json, run
+from sendwhen.client.event_file import BadLine, instant_ms
 from sendwhen.v1.decision_pb2 import Decision
 from sendwhen.v1.email_pb2 import Email, EmailState
 from sendwhen.v1.profile_service_pb2 import CustomerId
 from sendwhen.v1.trigger_service_pb2 import (
     Clause,
     GetTimelineRequest,
-    GetTimelineResponse,
     Ground,
     WhyRequest,
     WhyResponse,
 )
+from sendwhen.wire.customer_name import HOW
 
 
 class Kind(StrEnum):
@@ -37,9 +33,10 @@ class Kind(StrEnum):
     uid = "uid"
 
 
-CustomerName = Annotated[str, typer.Argument(help="The customer's user_id, or an address, or another id with --by.")]
-By = Annotated[Kind | None, typer.Option(help="What CUSTOMER is (default: user_id, or email where it has an @).")]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+CustomerName = Annotated[
+    str, typer.Argument(help=f"{HOW}; plain: a user_id, an address or a visitor's id, whoever is known first.")
+]
+By = Annotated[Kind | None, typer.Option(help="What CUSTOMER is, where it has no kind in front.")]
 
 
 def why(
@@ -54,12 +51,14 @@ def why(
 ) -> None:
     """Explain what a campaign decided about a customer, clause by clause; and what was missing for an email."""
     targets = targets_of(context)
-    at_ms = instant_ms(at) if at else 0
-    if at_ms is None:
-        fail("--at is no instant. Write it as in 2026-03-02T09:00:00Z.", code=2)
-    answer = run(_ask(targets, customer, campaign, by, at_ms))
+    try:
+        at_ms = instant_ms(at) if at else 0
+    except BadLine as error:
+        fail(f"--at: {error}.", code=2)
+    request = WhyRequest(id=named(customer, by), campaign_id=campaign, at_ms=at_ms)
+    answer = run(ask_trigger(targets, lambda trigger: trigger.Why(request)))
     if as_json:
-        typer.echo(json.dumps(MessageToDict(answer, preserving_proto_field_name=True), indent=2))
+        print_json(answer)
     else:
         _show(answer)
     if not answer.HasField("customer") or not answer.HasField("campaign"):
@@ -68,10 +67,13 @@ def why(
 
 def timeline(context: typer.Context, customer: CustomerName, by: By = None, as_json: AsJson = False) -> None:
     """Show a customer's events, decisions, waits and emails in one list by time."""
-    answer = run(_ask_timeline(targets_of(context), customer, by))
+    request = GetTimelineRequest(id=named(customer, by))
+    answer = run(ask_trigger(targets_of(context), lambda trigger: trigger.GetTimeline(request)))
     if as_json:
-        typer.echo(json.dumps(MessageToDict(answer, preserving_proto_field_name=True), indent=2))
+        print_json(answer)
         return
+    if answer.followed:
+        out.print("[dim]That id was joined into this customer.[/]")
     for item in answer.items:
         campaign = f"[bold]{escape(item.campaign_id)}[/] " if item.campaign_id else ""
         out.print(f"{instant(item.at_ms)}  {item.kind:<8}  {campaign}{escape(item.text)}")
@@ -79,39 +81,9 @@ def timeline(context: typer.Context, customer: CustomerName, by: By = None, as_j
         out.print(f"[dim]{escape(sentence)}[/]")
 
 
-async def _ask_timeline(targets: Targets, customer: str, by: Kind | None) -> GetTimelineResponse:
-    kinds = _kinds(customer, by)
-    for number, kind in enumerate(kinds, start=1):
-        request = GetTimelineRequest(id=CustomerId(**{kind.value: customer}))
-        try:
-            return await _timeline(targets, request)
-        except NotFound:
-            if number == len(kinds):
-                raise
-    raise AssertionError("there is a kind at least")
-
-
-async def _timeline(targets: Targets, request: GetTimelineRequest) -> GetTimelineResponse:
-    return await ask_trigger(targets, lambda trigger: trigger.GetTimeline(request))
-
-
-def _kinds(customer: str, by: Kind | None) -> list[Kind]:
-    return [by] if by else [Kind.user_id, *([Kind.email] if "@" in customer else []), Kind.anonymous_id]
-
-
-async def _ask(targets: Targets, customer: str, campaign: str, by: Kind | None, at_ms: int) -> WhyResponse:
-    kinds = _kinds(customer, by)
-    answer = WhyResponse()
-    for kind in kinds:
-        request = WhyRequest(id=CustomerId(**{kind.value: customer}), campaign_id=campaign, at_ms=at_ms)
-        answer = await _why(targets, request)
-        if answer.HasField("customer"):
-            break
-    return answer
-
-
-async def _why(targets: Targets, request: WhyRequest) -> WhyResponse:
-    return await ask_trigger(targets, lambda trigger: trigger.Why(request))
+def named(customer: str, by: Kind | None) -> CustomerId:
+    """The customer as it was written; what that means is trigger's to find out."""
+    return CustomerId(**{by.value: customer}) if by else CustomerId(name=customer)
 
 
 def _show(answer: WhyResponse) -> None:

@@ -25,6 +25,9 @@ from sendwhen.v1.event_pb2 import Event
 SORTED_RUN_LINES = 200_000
 """So many lines are sorted in memory; longer files are merged from sorted runs on disk."""
 _IDENTITY_BYTES = 1024 * 1024
+_DIGITS_MAX = 20
+"""One more than any instant has."""
+_MS_MAX = 2**63 - 1
 
 Line = tuple[int, bytes]
 """Number of a line, from 1, and its text."""
@@ -154,7 +157,7 @@ def _object(name: str, raw: msgspec.Raw) -> bytes:
 
 def _instant(at_ms: int | None, text: str | None) -> int:
     if at_ms is not None:
-        return at_ms
+        return _within_64_bits(at_ms)
     if text is None:
         raise BadLine("it has neither occurred_at_ms nor occurred_at")
     return instant_ms(text)
@@ -167,11 +170,17 @@ def instant_ms(text: str) -> int:
         BadLine: It is neither.
     """
     if text.isdecimal():
-        return int(text)
+        return _within_64_bits(int(text[:_DIGITS_MAX]))
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise BadLine(f"{text!r} is not a time such as 2026-01-31T08:00:00Z") from None
+        raise BadLine(f"{text[:40]!r} is not a time such as 2026-01-31T08:00:00Z") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return round(moment.timestamp() * 1000)
+
+
+def _within_64_bits(at_ms: int) -> int:
+    if not -_MS_MAX <= at_ms <= _MS_MAX:
+        raise BadLine("its time is beyond all calendars; milliseconds are meant")
+    return at_ms

@@ -17,6 +17,7 @@ from sendwhen.domain.held_events import HeldEventHandler
 from sendwhen.domain.holding import Holding
 from sendwhen.domain.joining import Joining
 from sendwhen.domain.journey import Journey
+from sendwhen.domain.length import length
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.recalled import Recalled
@@ -95,7 +96,7 @@ class Application:
             self._handover.forward(resident.customer, event, out)
             return False
         if self._event_clock and event.occurred_at_ms < moment.now_ms:
-            detail = f"It happened {moment.now_ms - event.occurred_at_ms} ms before the clock."
+            detail = f"It happened {length(moment.now_ms - event.occurred_at_ms)} before the clock."
             return self._apply(resident, event, index, moment, out, unsorted=detail)
         return self._apply(resident, event, index, moment, out)
 
@@ -133,7 +134,7 @@ class Application:
                 mark = mark or out.mark()
                 self._journey.take(resident.customer, draft, event, index=index, moment=moment, out=out)
                 if is_reachable:
-                    self._holding.release(draft, moment, (BY_EVENT, index), out)
+                    self._journey.release(draft, moment, (BY_EVENT, index), self._holding, out)
         except MemoryError:
             # Says nothing of the event: another process may have room for it.
             raise
@@ -222,6 +223,10 @@ class Application:
 
     def deadline(self, resident: Resident, due: Run | Alarm, moment: Moment, out: Round) -> None:
         """Let a deadline come: that of an open run, or of an alarm."""
+        if self._deadlines.review(resident, 0, moment, out):
+            # Something else may have been due before it: it comes again in its turn.
+            out.armed.append(due)
+            return
         if self._follow_edits(resident, moment, out):
             followed = resident.customer.due(due.due_at_ms, due.armed)
             if followed is None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
 
 from msgspec.structs import replace
 
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import CampaignRow
 from sendwhen.domain.condition import Fuse
+from sendwhen.domain.customer import Memory, written_by
 from sendwhen.domain.entry import CampaignArchived, CampaignPaused, CampaignPut, Entry, EventBatch, Unreadable
 from sendwhen.domain.facts import MOVING
 from sendwhen.domain.migrate import EDITS_MAX, Edit, Migrate
@@ -18,7 +18,8 @@ from sendwhen.domain.predicate import History
 from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.tally import texts_of
-from sendwhen.domain.triggers.attribute_change import AttributeChangeLogic
+from sendwhen.domain.triggers.logic import TriggerLogic
+from sendwhen.domain.watch_mark import watch_mark
 from sendwhen.errors import Precondition
 
 FOR_EVER_MS = 2**62
@@ -96,7 +97,38 @@ class CampaignBook:
         """Since when the trigger in force has been: versions that only changed something else count together."""
         return self._put_at_ms.get(campaign_id, 0)
 
+    def generation(self, campaign_id: str) -> int:
+        """How often another trigger, or none, was in force before that; the same in every partition."""
+        row = self._current.get(campaign_id)
+        return 0 if row is None else row.generation
+
+    def writes(self, plan: Plan) -> str:
+        """Mark of what a version in force remembers (``Memory.trigger_version``)."""
+        return written_by(plan.campaign.version, self.generation(plan.campaign.campaign_id))
+
+    def remembers(self, plan: Plan, memory: Memory) -> bool:
+        """What a customer's memory holds of a trigger is that of this version's, without a break."""
+        campaign_id = plan.campaign.campaign_id
+        version = memory.trigger_version.partition("#")[0]
+        unbroken = memory.trigger_version == written_by(version, self.generation(campaign_id))
+        return unbroken and plan.continues(self.plan(campaign_id, version))
+
+    def remembered_by(self, plan: Plan, memory: Memory) -> TriggerLogic | None:
+        """The trigger that wrote a memory of the same campaign; None where its version is not kept."""
+        before = self.plan(plan.campaign.campaign_id, memory.trigger_version.partition("#")[0])
+        return None if before is None else before.logic
+
+    def _since(self, campaign_id: str, plan: Plan, at_ms: int) -> tuple[int, int]:
+        """Since when the trigger of a version that is put now is in force, and its generation."""
+        before = self._current.get(campaign_id)
+        if before is not None and plan.continues(self._plans[campaign_id, before.version]):
+            return self._trigger_put_at_ms(before), before.generation
+        earlier = (row.generation + 1 for row in self._rows.values() if row.campaign_id == campaign_id)
+        return at_ms, max(earlier, default=0)
+
     def _trigger_put_at_ms(self, current: CampaignRow) -> int:
+        if current.since_ms:
+            return current.since_ms
         rows = [row for row in self._rows.values() if row.campaign_id == current.campaign_id]
         since_ms, in_force = current.put_at_ms, self._plans[current.campaign_id, current.version]
         for row in sorted(rows, key=lambda row: row.put_at_ms, reverse=True):
@@ -126,6 +158,7 @@ class CampaignBook:
             return (), 0
         plan = self._plan(entry.source)
         edits_before = self._edits
+        since_ms, generation = self._since(entry.campaign_id, plan, at_ms)
         if entry.migrate is not Migrate.FINISH:
             self._note(Edit(entry.seq, at_ms, entry.migrate.value, entry.version), entry.campaign_id)
         changed = [
@@ -137,6 +170,8 @@ class CampaignBook:
                 paused=before is not None and before.paused,
                 put_at_ms=at_ms,
                 edits=self._edits.get(entry.campaign_id, ()),
+                since_ms=since_ms,
+                generation=generation,
             )
         ]
         if before is not None:
@@ -182,9 +217,15 @@ class CampaignBook:
             paused=False,
             put_at_ms=at_ms,
         )
+        # Dates in the policy's zone come at other instants: all customers are looked at again.
+        self.watch_mark = self._watch_mark()
         # Nothing is pinned to the one before.
         forgotten = () if before is None else (replace(before, source=b"", current=False),)
         return (*forgotten, self._policy_row)
+
+    def _watch_mark(self) -> str:
+        watching = ((plan, self.generation(plan.campaign.campaign_id)) for plan, _ in self.watching)
+        return watch_mark(watching, self.policy.time_zone)
 
     def _compiled_policy(self, source: bytes) -> SendingPolicy:
         compiled = self._compile(source)
@@ -244,10 +285,7 @@ class CampaignBook:
         goals = (plan.campaign.goal for plan in self._plans.values())
         self.goal_events = frozenset(goal.of.event for goal in goals if goal is not None)
         self.watching = tuple((plan, plan.watch) for plan in current if plan.watch is not None)
-        # Who only compares before with after has nothing to see at first.
-        first = [plan for plan, watch in self.watching if not isinstance(watch, AttributeChangeLogic)]
-        marks = " ".join(f"{plan.campaign.campaign_id} {plan.trigger_text}" for plan in first)
-        self.watch_mark = blake2b(marks.encode(), digest_size=6).hexdigest() if marks else ""
+        self.watch_mark = self._watch_mark()
         self.last_edit_seq = max((edits[-1].seq for edits in self._edits.values()), default=0)
         counts = {history.tally: history for plan in self._plans.values() for history in plan.histories()}
         self.tallies = frozenset(counts)

@@ -61,6 +61,8 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         current: New runs start on it. source: as in CampaignPut; b"" means forget this version.
         edits: Edits of the campaign that open runs must follow, oldest first; kept with the version put last.
+        since_ms: Log time since which its trigger has been in force without a break: versions that only changed
+            something else count together. 0: not noted. generation: how many breaks there were before.
     """
 
     campaign_id: str
@@ -70,6 +72,15 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool
     put_at_ms: int
     edits: tuple[Edit, ...] = ()
+    since_ms: int = 0
+    generation: int = 0
+
+
+class Forgotten(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A customer was deleted, and sender must forget what it has of that life and of those before it."""
+
+    uid: str
+    born_seq: int
 
 
 class ReceivedRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -119,6 +130,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
         sends: In the order decided. decisions: all of them, in order, for logs, metrics and the runner of cases.
         campaigns: Rows that changed.
         transfers: (partition, transfer) in order. received: rows that changed.
+        forgotten: Deleted customers, in order; lives, so that what the next one was sent stays.
     """
 
     position: int
@@ -131,3 +143,4 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     counters: Counters
     transfers: tuple[tuple[int, Transfer], ...] = ()
     received: tuple[ReceivedRow, ...] = ()
+    forgotten: tuple[Forgotten, ...] = ()

@@ -44,7 +44,8 @@ class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
         stopped: One of ``stop_after`` was seen.
         fired: Run key to the logical instant of its last firing, the one that fired first in front.
         trigger: The trigger kind's own memory, in its own coding; b"" for none.
-        trigger_version: Version of the campaign that wrote it; another version starts with none.
+        trigger_version: Version of the campaign that wrote it, with the generation of its trigger (see ``written_by``);
+            another trigger starts with none, and so does the same one after a break.
     """
 
     stopped: bool = False
@@ -54,6 +55,11 @@ class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 NO_MEMORY = Memory()
+
+
+def written_by(version: str, generation: int) -> str:
+    """Mark of what a version remembers: with how often its trigger came after a break, where it did."""
+    return f"{version}#{generation}" if generation else version
 
 
 class AwaitedGoal(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -228,7 +234,8 @@ def tell(customer: Customer, name: str, value: bytes, *, at_ms: int, seq: int, s
     if len(value) > limits.field_bytes or (known is None and len(customer.fields) >= limits.fields):
         return 1
     told = b"" if value == b"null" else value
-    if known is None or known.value != told:
+    # What is told again counts from now on, too: what was told before it may still be on its way.
+    if known is None or (known.value, known.occurred_at_ms) != (told, at_ms):
         customer.fields = {**customer.fields, name: Field(told, at_ms, seq, source)}
     return 0
 

@@ -11,6 +11,7 @@ from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind
+from sendwhen.domain.held_events import KIND as HELD_EVENT
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.residents import Resident
@@ -52,10 +53,11 @@ class Deadlines:
         try:
             if isinstance(due, Run):
                 self._run(draft, due, moment, armed, out)
-                if draft.fields is not resident.customer.fields:
-                    self._watching.look(draft, resident.customer, Occasion(moment, armed), out)
             else:
                 self._alarms[due.kind].ring(draft, due, moment, armed, out)
+            takes_steps = isinstance(due, Run) or due.kind == HELD_EVENT
+            if takes_steps and draft.fields is not resident.customer.fields:
+                self._watching.look(draft, resident.customer, Occasion(moment, armed), out)
         except MemoryError:
             # Says nothing of the run: another process may have room for it.
             raise

@@ -70,6 +70,7 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
         volume_per_day: As the campaign's Sending says; 0: no bound.
         entry_seq: Entry in which it was decided. front_received_at_us, appended_at_us: of that entry, for traces.
         grace_ms: How far the campaign runs behind log time: in log time it was due so much later.
+        born_seq: Entry that created the customer; tells one life from the next.
     """
 
     send_id: str
@@ -101,3 +102,4 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     appended_at_us: int
     volume_per_day: int = 0
     grace_ms: int = 0
+    born_seq: int = 0

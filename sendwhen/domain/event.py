@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
+
+EARLIEST_MS: Final = 946_684_800_000
+"""2000-01-01 UTC: no event happened before."""
+LATEST_MS: Final = 4_102_444_800_000
+"""2100-01-01 UTC: where the events' own time is the clock, no event may end all others."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -98,7 +98,7 @@ class Handover:
             case Repoint():
                 return self._tombstones.repoint(resident, transfer, moment)
             case Forget():
-                return self._tombstones.forget(resident, transfer)
+                return self._tombstones.forget(resident, transfer, out)
             case _:
                 return self._travelled(resident, transfer, index, moment, out)
 
@@ -221,7 +221,7 @@ class Handover:
         if not own.exists:
             return False
         let_tombstones_go(own, out)
-        erase(resident)
+        erase(resident, out)
         out.counters.deleted += 1
         return True
 

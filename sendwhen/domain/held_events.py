@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.event import Event
+from sendwhen.domain.length import length
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.plan import Plan
 from sendwhen.domain.round import Round
@@ -74,15 +75,15 @@ class HoldingBack:
     def hold(self, customer: Customer, event: Event, index: int, moment: Moment, out: Round) -> None:
         """Hold an event back for every version on event time that it may concern."""
         current = self._book.on_event_time.get(event.name, ())
-        concerned = {(plan.campaign.campaign_id, plan.campaign.version): plan for plan in current}
+        in_force = {(plan.campaign.campaign_id, plan.campaign.version) for plan in current}
         versions = [(run.campaign_id, run.version) for run in customer.runs]
+        pinned: dict[tuple[str, str], Plan] = {}
         for version in (*versions, *((alarm.campaign_id, alarm.version) for alarm in customer.alarms)):
-            if version in concerned:
-                continue
-            pinned = self._book.plan(*version)
-            if pinned is not None and pinned.on_event_time and event.name in pinned.event_names:
-                concerned[version] = pinned
-        for count, plan in enumerate(concerned.values()):
+            plan = None if version in in_force else self._book.plan(*version)
+            if plan is not None and plan.on_event_time and event.name in plan.event_names:
+                pinned[version] = plan
+        # What ends waits, be they of earlier versions, comes before what starts them.
+        for count, plan in enumerate((*pinned.values(), *current)):
             armed = (_BEHIND_DEADLINES, moment.seq, moment.now_ms, 1, index, count)
             held = Held(moment.now_ms, plan in current, StartEvent.of(event))
             self._hold(customer, plan, held, armed=armed, moment=moment, out=out)
@@ -95,7 +96,10 @@ class HoldingBack:
         why = ("", "")
         if event.occurred_at_ms < watermark_ms:
             out.counters.late += 1
-            why = "too_late", f"It happened {watermark_ms - event.occurred_at_ms} ms before what is decided already."
+            why = (
+                "too_late",
+                f"It happened {length(watermark_ms - event.occurred_at_ms)} before what is decided already.",
+            )
         elif sum(one.kind == KIND for one in customer.alarms) >= self._held_max:
             out.counters.overflows += 1
             why = "limit", f"{self._held_max} events of the customer wait for their time already."

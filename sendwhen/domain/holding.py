@@ -16,7 +16,7 @@ from sendwhen.domain.passage import Passage
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import NO_ADDRESS
 
-_RELEASED = 1 << 18
+RELEASED = 1 << 18
 """First of the numbers, in ``Run.armed``, of what is armed by runs that go on because an address is known."""
 
 
@@ -38,6 +38,6 @@ class Holding:
             if plan is None:
                 continue
             customer.runs = tuple(one for one in customer.runs if one is not run)
-            armed = (moment.seq, moment.now_ms, *place, _RELEASED + number)
+            armed = (moment.seq, moment.now_ms, *place, RELEASED + number)
             course = Course(customer=customer, run=replace(run, held=""), plan=plan, moment=moment, armed=armed)
             self._passage.walk(course, run.phase, out)

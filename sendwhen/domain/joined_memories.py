@@ -64,10 +64,10 @@ class JoinedMemories:
     def _trigger(self, campaign_id: str, ours: Memory, theirs: Memory, did: Did, customer: _Seen) -> tuple[bytes, str]:
         plan = self._book.in_force(campaign_id)
         if plan is None:
-            kept = ours if ours.trigger else theirs
-            return kept.trigger, kept.trigger_version
-        version = plan.campaign.version
-        own, other = (one.trigger if self._goes_on(plan, one) else b"" for one in (ours, theirs))
+            # Should the campaign be put again, its trigger begins with nothing.
+            return b"", ""
+        version = self._book.writes(plan)
+        own, other = (one.trigger if self._book.remembers(plan, one) else b"" for one in (ours, theirs))
         if isinstance(plan.logic, Replayed):
             past = sorted(self._past(plan, did, customer), key=lambda one: one.hit.at_ms)
             since_ms = max(map(self._complete_since_ms, did))
@@ -75,9 +75,6 @@ class JoinedMemories:
         if own and other:
             return plan.logic.join(own, other), version
         return own or other, version if own or other else ""
-
-    def _goes_on(self, plan: Plan, memory: Memory) -> bool:
-        return plan.continues(self._book.plan(plan.campaign.campaign_id, memory.trigger_version))
 
     def _complete_since_ms(self, events: Sequence[RecentEvent]) -> int:
         return events[0].logged_at_ms if len(events) >= kept_events(self._limits.recent_events) else 0

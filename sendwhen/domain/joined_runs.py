@@ -35,6 +35,9 @@ _PASSED = 1 << 19
 """First of the numbers, in ``Run.armed``, of what is armed by runs that go on."""
 
 
+Waiting = tuple[Run, Sequence[RecentEvent]]
+
+
 class JoinedAt(NamedTuple):
     """When two are joined: the entry's moment, and which transfer of it."""
 
@@ -50,8 +53,11 @@ class JoinedRuns:
         self._passage = passage
         self._limits = limits
 
-    def join(self, own: Customer, other: Customer, did: Did, at: JoinedAt, out: Round) -> None:
-        """Give ``own``, which is joined but for its runs, those that stay of both; ``did``: what each side did."""
+    def join(self, own: Customer, other: Customer, did: Did, at: JoinedAt, out: Round) -> Sequence[Waiting]:
+        """Give ``own``, which is joined but for its runs, those that stay of both; ``did``: what each side did.
+
+        Each of these is returned with what the other side did, for ``go_on``.
+        """
         moment = at.moment
         mine = [run for run in own.runs if not self._ended(own, run, did[1], moment, out)]
         theirs = [run for run in other.runs if not self._ended(own, run, did[0], moment, out)]
@@ -62,9 +68,14 @@ class JoinedRuns:
         for run in moved:
             self._add(own, mine, run, moment, out)
         own.runs = tuple(mine)
-        for number, run in enumerate(mine):
-            armed = (moment.seq, moment.now_ms, BY_JOINING, at.place, _PASSED + number)
-            self._pass(own, run, did[0] if run in moved else did[1], (moment, armed), out)
+        return [(run, did[0] if run in moved else did[1]) for run in mine]
+
+    def go_on(self, own: Customer, waiting: Sequence[Waiting], at: JoinedAt, out: Round) -> None:
+        """Let runs go on that waited for what the other side has done."""
+        for number, (run, did) in enumerate(waiting):
+            if any(one is run for one in own.runs):
+                armed = (at.moment.seq, at.moment.now_ms, BY_JOINING, at.place, _PASSED + number)
+                self._pass(own, run, did, (at.moment, armed), out)
 
     def _pass(
         self,

@@ -74,11 +74,16 @@ class Joining:
         out.counters.overflows += self._memories.join(own, other, (did, other_did), at.moment.now_ms)
         self._join_alarms(own, other, at, out)
         own.sent, own.goals = joined_sent(own.sent, other.sent), joined_goals(own.goals, other.goals)
-        self._runs.join(own, other, (did, other_did), at, out)
+        waiting = self._runs.join(own, other, (did, other_did), at, out)
+        self._visitors.met(own, (at.moment.seq, at.moment.now_ms, BY_JOINING, at.place, 0), at.moment.now_ms, out)
+        self._look(own, replace(own), at, out, silent=True)
+        before = replace(own)
+        self._runs.go_on(own, waiting, at, out)
         if own.email:
             self._holding.release(own, at.moment, (BY_JOINING, at.place), out)
-        self._visitors.met(own, (at.moment.seq, at.moment.now_ms, BY_JOINING, at.place, 0), at.moment.now_ms, out)
-        self._look(own, at, out)
+        if own.fields is not before.fields:
+            # What steps tell of the customer is new, whatever let them be taken.
+            self._look(own, before, at, out, silent=False)
         told = [*remembered_decisions(own), *remembered_decisions(other)]
         told.sort(key=lambda decision: decision.at_ms)
         own.decisions = tuple(map(pack_decision, told[-self._limits.decisions :]))
@@ -125,6 +130,6 @@ class Joining:
         own.alarms = (*own.alarms, *moved)
         out.armed.extend(moved)
 
-    def _look(self, own: Customer, at: JoinedAt, out: Round) -> None:
-        armed = (at.moment.seq, at.moment.now_ms, BY_JOINING, at.place, 1 << 20)
-        self._watching.look(own, replace(own), Occasion(at.moment, armed, silent=True), out)
+    def _look(self, own: Customer, before: Customer, at: JoinedAt, out: Round, *, silent: bool) -> None:
+        armed = (at.moment.seq, at.moment.now_ms, BY_JOINING, at.place, (1 << 20) + (not silent))
+        self._watching.look(own, before, Occasion(at.moment, armed, silent=silent), out)

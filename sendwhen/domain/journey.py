@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.counting import add
 from sendwhen.domain.course import Course
@@ -16,6 +18,7 @@ from sendwhen.domain.decision import Kind
 from sendwhen.domain.event import Event
 from sendwhen.domain.goals import reach_goals
 from sendwhen.domain.held_events import Held, HoldingBack
+from sendwhen.domain.holding import RELEASED, Holding
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import STOPPED, Listeners, Plan, holds
@@ -74,6 +77,14 @@ class Journey:
             self._listen(customer, listeners, seen, out)
         if self._watching.concerns(before, customer, name):
             self._watching.look(customer, before, Occasion(moment, place, event, seen.armings), out)
+
+    def release(self, customer: Customer, moment: Moment, place: tuple[int, int], holding: Holding, out: Round) -> None:
+        """An address is known now: let those go on who waited for it, and those look who watch the customer."""
+        before = replace(customer)
+        holding.release(customer, moment, place, out)
+        if customer.fields is not before.fields:
+            occasion = Occasion(moment, (moment.seq, moment.now_ms, *place, RELEASED, 0))
+            self._watching.look(customer, before, occasion, out)
 
     def take_held(
         self,

@@ -72,8 +72,9 @@ class Passage:
         """The trigger waits again, where it says so."""
         run, plan, now_ms = course.run, course.plan, course.moment.now_ms
         due_at_ms = plan.logic.due_again_at_ms(run, now_ms)
-        memory = course.customer.memory(plan.campaign.campaign_id)
-        if due_at_ms is None or (plan.campaign.reentry is Reentry.ONCE and run.key in memory.fired):
+        campaign = plan.campaign
+        is_over = campaign.reentry is Reentry.ONCE and run.key in course.customer.memory(campaign.campaign_id).fired
+        if due_at_ms is None or is_over:
             return
         again = replace(
             run,

@@ -8,7 +8,6 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from sendwhen.domain import triggers
 from sendwhen.domain.campaign import Campaign
@@ -21,7 +20,6 @@ from sendwhen.domain.source_text import written
 from sendwhen.domain.steps import BranchStep, SendStep, WaitStep, WaitUntilStep
 from sendwhen.domain.tally import histories
 from sendwhen.domain.trigger_kinds import Absence, Segment, Trigger
-from sendwhen.domain.trigger_kinds import Sequence as SequenceTrigger
 from sendwhen.domain.triggers.watch import Watch
 
 ANSWERED, EXITED, STOPPED, GOAL = "answered", "exited", "stopped", "goal"
@@ -214,14 +212,9 @@ def holds(
 
 
 def _remembered(trigger: Trigger) -> Any:
-    """What a trigger's memory depends on. Windows of what was begun are kept with it, as all deadlines are."""
-    match trigger:
-        case SequenceTrigger():
-            return replace(trigger, within=None)
-        case Absence(sequence=None):
-            return "absence", trigger.start
-        case Absence(sequence=SequenceTrigger() as start):
-            return "absence", replace(start, within=None)
+    """What a trigger's memory depends on: of an absence, what starts it."""
+    if isinstance(trigger, Absence):
+        return "absence", trigger.start, trigger.start_within_ms, trigger.sequence
     return trigger
 
 

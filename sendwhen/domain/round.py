@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sendwhen.domain.changes import CampaignRow, Changes, Counters, CustomerChange, DeadLetter, ReceivedRow
+from sendwhen.domain.changes import CampaignRow, Changes, Counters, CustomerChange, DeadLetter, Forgotten, ReceivedRow
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Kind, Send
 from sendwhen.domain.record import pack_decision, packed_beginning
@@ -13,7 +13,7 @@ from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.transfer import Transfer
 
 _REPEATING = frozenset({Kind.REFUSED, Kind.RESET})
-_Mark = tuple[int, int, int, int, int, int]
+_Mark = tuple[int, int, int, int, int, int, int]
 
 
 class Round:
@@ -28,6 +28,7 @@ class Round:
         self.decisions: list[tuple[str, Decision]] = []
         self.sends: list[Send] = []
         self.transfers: list[tuple[int, Transfer]] = []
+        self.forgotten: list[Forgotten] = []
         self.dead_letters: list[DeadLetter] = []
         self.campaigns: dict[tuple[str, str], CampaignRow] = {}
         self.counters = Counters()
@@ -37,12 +38,12 @@ class Round:
         """Where the outputs stand."""
         counters = self.counters
         written = len(self.decisions), len(self.sends), len(self.dead_letters), len(self.transfers)
-        return (*written, counters.overflows, counters.late)
+        return (*written, len(self.forgotten), counters.overflows, counters.late)
 
     def back_to(self, mark: _Mark) -> None:
         """Take back what was added since."""
-        decisions, sends, dead_letters, transfers, self.counters.overflows, self.counters.late = mark
-        del self.transfers[transfers:]
+        decisions, sends, dead_letters, transfers, forgotten, self.counters.overflows, self.counters.late = mark
+        del self.transfers[transfers:], self.forgotten[forgotten:]
         del self.decisions[decisions:], self.sends[sends:], self.dead_letters[dead_letters:]
         self.armed.clear()
 
@@ -60,6 +61,7 @@ class Round:
             campaigns=tuple(self.campaigns.values()),
             counters=self.counters,
             transfers=tuple(self.transfers),
+            forgotten=tuple(self.forgotten),
             received=received,
         )
 

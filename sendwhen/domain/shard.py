@@ -77,8 +77,7 @@ class Shard:
     ) -> None:
         """Forget everything and start from a committed state.
 
-        ``skips`` are (seq, index) of events to be left out, as the log's Skip entries name them; index -1: a whole
-        entry.
+        ``skips`` are (seq, index) of events to be left out, as the log's Skip entries name them; -1: a whole entry.
         A replay of a stretch of log that holds Skip entries needs them: they stand behind what they skip, so whoever
         replays reads ahead for them. Resuming from a commit needs none, because a Skip is appended by the very commit
         that goes past its event.
@@ -196,8 +195,7 @@ class Shard:
     def collect(self) -> Changes:
         """Everything since the last collect. Each dirty customer is written once."""
         self._application.recalled.forget()
-        write = self._residents.write
-        customers = [write(uid, resident) for uid, resident in self._dirty.items()]
+        customers = [self._residents.write(uid, resident) for uid, resident in self._dirty.items()]
         self._dirty = {}
         done, self._round = self._round, Round(self._limits)
         return done.changes(self.position, self.clock_ms, customers, self._received.drain())
@@ -209,7 +207,7 @@ class Shard:
 
     def _apply_events(self, batch: EventBatch) -> None:
         out, apply, live, event_clock = self._round, self._application.event, self._residents.live, self._event_clock
-        left_out, before_ms = self._skips.of(batch.seq, len(batch.events)), self.clock_ms
+        left_out, before_ms, mark = self._skips.of(batch.seq, len(batch.events)), self.clock_ms, self.watch_mark
         moment = None if event_clock else self._move_to(max(before_ms, batch.at_ms), batch, before_ms)
         for index, event in enumerate(batch.events):
             if isinstance(event, Unreadable):
@@ -222,6 +220,9 @@ class Shard:
                 continue
             uid = event.uid
             resident = live.get(uid) or self._resident(uid)
+            if resident.customer.looked != mark and self._application.review(resident, index, moment, out):
+                self._touched(uid, resident)
+                self._advance(self.clock_ms, batch)
             if apply(resident, event, index, moment, out):
                 self._touched(uid, resident)
         if self._application.book.least_grace_ms is not None:
@@ -257,11 +258,10 @@ class Shard:
             due_ms, armed, uid = timer
             resident = self._resident(uid)
             due = resident.customer.due(due_ms, armed)
-            if due is None:
-                continue
-            moment = Moment.of(entry, now_ms=due_ms, at_ms=at_ms)
-            self._application.deadline(resident, due, moment, self._round)
-            self._touched(uid, resident)
+            if due is not None:
+                moment = Moment.of(entry, now_ms=due_ms, at_ms=at_ms)
+                self._application.deadline(resident, due, moment, self._round)
+                self._touched(uid, resident)
 
     def _touched(self, uid: str, resident: Resident) -> None:
         resident.used = True
@@ -280,6 +280,7 @@ class Shard:
             resident = self._resident(uid)
             if self._application.review(resident, place, moment, self._round):
                 self._touched(uid, resident)
+        self._advance(self.clock_ms, entry)  # what has changed since the put, before anybody looked
 
     def _apply_change(self, entry: entries.Change) -> None:
         match entry:

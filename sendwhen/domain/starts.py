@@ -14,6 +14,7 @@ from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Kind
 from sendwhen.domain.event import Event
+from sendwhen.domain.length import length
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import ANSWERED, Plan
@@ -127,16 +128,13 @@ class Starts:
         """Let the trigger remember, whether or not it may start anything."""
         campaign = plan.campaign
         memory = customer.memory(campaign.campaign_id)
-        trigger = memory.trigger
-        if trigger and memory.trigger_version != campaign.version:
-            before = self._book.plan(campaign.campaign_id, memory.trigger_version)
-            trigger = trigger if before is not None and before.trigger_text == plan.trigger_text else b""
+        trigger, mark = memory.trigger, self._book.writes(plan)
+        if trigger and memory.trigger_version != mark:
+            trigger = trigger if self._book.remembers(plan, memory) else b""
         progress = plan.logic.progress(trigger, hit, self._limits)
         out.counters.overflows += progress.overflows
-        if (progress.memory, campaign.version) != (memory.trigger, memory.trigger_version) and (
-            progress.memory or memory.trigger
-        ):
-            remembered = replace(memory, trigger=progress.memory, trigger_version=campaign.version)
+        if (progress.memory, mark) != (memory.trigger, memory.trigger_version) and (progress.memory or memory.trigger):
+            remembered = replace(memory, trigger=progress.memory, trigger_version=mark)
             customer.remember(campaign.campaign_id, remembered)
         return progress
 
@@ -148,7 +146,7 @@ class Starts:
         oldest = campaign.max_event_age_ms
         age_ms = seen.arrived_ms - seen.event.occurred_at_ms
         if oldest is not None and not self._event_clock and age_ms > oldest:
-            return "too_old", f"The event was {age_ms} ms old; up to {oldest} ms starts a run."
+            return "too_old", f"The event was {length(age_ms)} old; up to {length(oldest)} starts a run."
         return "", ""
 
     def _give_up(self, customer: Customer, plan: Plan, key: str, seen: Seen, out: Round) -> None:

@@ -7,6 +7,7 @@ from hashlib import blake2b
 
 from msgspec.structs import replace
 
+from sendwhen.domain.changes import Forgotten
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.recalled import Recalled
@@ -69,12 +70,12 @@ class Tombstones:
         resident.customer = draft
         return True
 
-    def forget(self, resident: Resident, forget: Forget) -> bool:
+    def forget(self, resident: Resident, forget: Forget, out: Round) -> bool:
         """Remove a tombstone whose survivor was deleted."""
         own = resident.customer
         if own.into is None or (own.into.uid, own.into.born) != (forget.was, forget.born):
             return False
-        erase(resident)
+        erase(resident, out)
         return True
 
 
@@ -90,9 +91,11 @@ def let_tombstones_go(customer: Customer, out: Round) -> None:
         out.transfers.append((tied.partition, Forget(tied.uid, customer.uid, customer.born_seq)))
 
 
-def erase(resident: Resident) -> None:
-    """Nobody is known by that uid any more."""
-    resident.customer = Customer(resident.customer.uid)
+def erase(resident: Resident, out: Round) -> None:
+    """Nobody is known by that uid any more, and sender is told."""
+    own = resident.customer
+    out.forgotten.append(Forgotten(own.uid, own.born_seq))
+    resident.customer = Customer(own.uid)
     resident.seen.replace(b"")
 
 

@@ -11,6 +11,7 @@ from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer, Memory
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.event import Event
+from sendwhen.domain.length import length
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import Plan
@@ -19,6 +20,7 @@ from sendwhen.domain.run import TRIGGER_PHASE, Alarm, Run, StartEvent, run_id
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.steps import WaitUntilStep
 from sendwhen.domain.triggers.watch import Sight, Watch
+from sendwhen.domain.watch_mark import in_policy_zone
 
 WATCH = "watch"
 """Kind of the alarms by which a trigger is looked at again."""
@@ -87,8 +89,7 @@ class Watching:
         What this leads to may change the customer; then all look.
         """
         occasion, before = Occasion(moment, armed), replace(customer)
-        # Before is the instant before: what a version saw first by its predecessor's alarm may come about just now.
-        sight = self._sight(customer, before, moment.now_ms, before_ms=moment.now_ms - 1)
+        sight = self._sight(customer, before, moment.now_ms, before_ms=moment.now_ms)
         for plan, watch in self._book.watching:
             if plan.campaign.campaign_id == alarm.campaign_id:
                 self._watch(customer, plan, watch, sight, occasion=occasion, out=out)
@@ -96,15 +97,30 @@ class Watching:
             self.look(customer, before, occasion, out)
 
     def review(self, customer: Customer, moment: Moment, place: int, out: Round) -> bool:
-        """Look at a customer who was known before a trigger was put; whether anything changed.
+        """Look at a customer who was known before a trigger was put, as of its put; whether anything changed.
 
-        Nobody enters anything for having been in before.
+        Nobody enters anything for having been in before. Nothing has happened to the customer since the put, so what
+        time alone has changed meanwhile is a deadline that has passed: it comes as any that is seen late.
         """
-        is_nobody = not customer.exists or customer.into is not None
-        if is_nobody or customer.looked == self._book.watch_mark:
+        if not self.is_unseen(customer):
             return False
-        self.look(customer, replace(customer), Occasion(moment, (moment.seq, moment.now_ms, 1, place)), out)
+        # Events and timers mark what they arm with another number in this place.
+        occasion = Occasion(moment, (moment.seq, moment.now_ms, 1, place, 0))
+        for plan, watch in self._book.watching:
+            campaign, put_ms = plan.campaign, moment.now_ms
+            if not self._book.remembers(plan, customer.memory(campaign.campaign_id)):
+                put_ms = min(put_ms, self._book.put_at_ms(campaign.campaign_id))
+            elif not in_policy_zone(campaign):
+                continue
+            sight = self._sight(customer, customer, put_ms, before_ms=put_ms)
+            self._watch(customer, plan, watch, sight, occasion=occasion, out=out)
+        customer.looked = self._book.watch_mark
         return True
+
+    def is_unseen(self, customer: Customer) -> bool:
+        """Somebody known whom a trigger in force has not looked at since its put."""
+        is_known = customer.exists and customer.first_seen_at_ms > 0 and customer.into is None
+        return is_known and customer.looked != self._book.watch_mark
 
     def _look_once(self, customer: Customer, before: Customer, occasion: Occasion, out: Round) -> None:
         now_ms = occasion.moment.now_ms
@@ -132,12 +148,13 @@ class Watching:
         campaign = plan.campaign
         memory = customer.memory(campaign.campaign_id)
         # Another version goes on with what was seen where its trigger is the same: it would take who enters for inside.
-        known = plan.continues(self._book.plan(campaign.campaign_id, memory.trigger_version))
-        seen = watch.look(memory.trigger if known else b"", sight)
-        if (seen.memory, campaign.version) != (memory.trigger, memory.trigger_version) and (
-            seen.memory or memory.trigger
-        ):
-            customer.remember(campaign.campaign_id, Memory(memory.stopped, memory.fired, seen.memory, campaign.version))
+        remembered = memory.trigger
+        if not self._book.remembers(plan, memory):
+            remembered = watch.inherited(self._book.remembered_by(plan, memory), remembered)
+        seen = watch.look(remembered, sight)
+        mark = self._book.writes(plan)
+        if (seen.memory, mark) != (memory.trigger, memory.trigger_version) and (seen.memory or memory.trigger):
+            customer.remember(campaign.campaign_id, Memory(memory.stopped, memory.fired, seen.memory, mark))
         self._set_alarm(customer, plan, seen.next_ms, occasion, out)
         if seen.fires and not occasion.silent:
             self._fire(customer, plan, occasion, out)
@@ -213,7 +230,7 @@ class Watching:
             return "", ""
         age_ms = occasion.moment.now_ms - event.occurred_at_ms
         if age_ms > oldest:
-            return "too_old", f"The event was {age_ms} ms old; up to {oldest} ms starts a run."
+            return "too_old", f"The event was {length(age_ms)} old; up to {length(oldest)} starts a run."
         return "", ""
 
     def _wait_on(self, customer: Customer, run: Run, occasion: Occasion, out: Round) -> None:

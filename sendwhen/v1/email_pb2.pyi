@@ -33,6 +33,7 @@ class EmailState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EMAIL_STATE_EXPIRED: _ClassVar[EmailState]
     EMAIL_STATE_HELD: _ClassVar[EmailState]
     EMAIL_STATE_DISCARDED: _ClassVar[EmailState]
+    EMAIL_STATE_CANCELLED: _ClassVar[EmailState]
 CATEGORY_UNSPECIFIED: Category
 CATEGORY_MARKETING: Category
 CATEGORY_TRANSACTIONAL: Category
@@ -52,9 +53,10 @@ EMAIL_STATE_SUPPRESSED: EmailState
 EMAIL_STATE_EXPIRED: EmailState
 EMAIL_STATE_HELD: EmailState
 EMAIL_STATE_DISCARDED: EmailState
+EMAIL_STATE_CANCELLED: EmailState
 
 class SendIntent(_message.Message):
-    __slots__ = ("send_id", "run_id", "campaign_id", "campaign_version", "step", "template", "template_hash", "category", "in_doubt", "customer_uid", "to_address", "customer_seq", "partition", "decided_at_ms", "due_at_ms", "expires_at_ms", "key", "reason", "context_json", "trace", "delayed", "start_at_ms", "grace_ms", "volume_per_day")
+    __slots__ = ("send_id", "run_id", "campaign_id", "campaign_version", "step", "template", "template_hash", "category", "in_doubt", "customer_uid", "to_address", "customer_seq", "partition", "decided_at_ms", "due_at_ms", "expires_at_ms", "key", "reason", "context_json", "trace", "delayed", "start_at_ms", "grace_ms", "volume_per_day", "customer_born_seq")
     SEND_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     CAMPAIGN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -79,6 +81,7 @@ class SendIntent(_message.Message):
     START_AT_MS_FIELD_NUMBER: _ClassVar[int]
     GRACE_MS_FIELD_NUMBER: _ClassVar[int]
     VOLUME_PER_DAY_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_BORN_SEQ_FIELD_NUMBER: _ClassVar[int]
     send_id: str
     run_id: str
     campaign_id: str
@@ -103,7 +106,8 @@ class SendIntent(_message.Message):
     start_at_ms: int
     grace_ms: int
     volume_per_day: int
-    def __init__(self, send_id: _Optional[str] = ..., run_id: _Optional[str] = ..., campaign_id: _Optional[str] = ..., campaign_version: _Optional[str] = ..., step: _Optional[str] = ..., template: _Optional[str] = ..., template_hash: _Optional[str] = ..., category: _Optional[_Union[Category, str]] = ..., in_doubt: _Optional[_Union[InDoubtPolicy, str]] = ..., customer_uid: _Optional[str] = ..., to_address: _Optional[str] = ..., customer_seq: _Optional[int] = ..., partition: _Optional[int] = ..., decided_at_ms: _Optional[int] = ..., due_at_ms: _Optional[int] = ..., expires_at_ms: _Optional[int] = ..., key: _Optional[str] = ..., reason: _Optional[str] = ..., context_json: _Optional[bytes] = ..., trace: _Optional[_Union[TraceStamps, _Mapping]] = ..., delayed: _Optional[bool] = ..., start_at_ms: _Optional[int] = ..., grace_ms: _Optional[int] = ..., volume_per_day: _Optional[int] = ...) -> None: ...
+    customer_born_seq: int
+    def __init__(self, send_id: _Optional[str] = ..., run_id: _Optional[str] = ..., campaign_id: _Optional[str] = ..., campaign_version: _Optional[str] = ..., step: _Optional[str] = ..., template: _Optional[str] = ..., template_hash: _Optional[str] = ..., category: _Optional[_Union[Category, str]] = ..., in_doubt: _Optional[_Union[InDoubtPolicy, str]] = ..., customer_uid: _Optional[str] = ..., to_address: _Optional[str] = ..., customer_seq: _Optional[int] = ..., partition: _Optional[int] = ..., decided_at_ms: _Optional[int] = ..., due_at_ms: _Optional[int] = ..., expires_at_ms: _Optional[int] = ..., key: _Optional[str] = ..., reason: _Optional[str] = ..., context_json: _Optional[bytes] = ..., trace: _Optional[_Union[TraceStamps, _Mapping]] = ..., delayed: _Optional[bool] = ..., start_at_ms: _Optional[int] = ..., grace_ms: _Optional[int] = ..., volume_per_day: _Optional[int] = ..., customer_born_seq: _Optional[int] = ...) -> None: ...
 
 class TraceStamps(_message.Message):
     __slots__ = ("traceparent", "event_id", "event_name", "ingest_received_at_us", "front_received_at_us", "appended_at_us", "shard_read_at_us", "decided_at_us", "committed_at_us")

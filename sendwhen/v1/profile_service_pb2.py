@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from sendwhen.v1 import customer_pb2 as sendwhen_dot_v1_dot_customer__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!sendwhen/v1/profile_service.proto\x12\x0bsendwhen.v1\x1a\x1asendwhen/v1/customer.proto\"\\\n\nGetRequest\x12#\n\x02id\x18\x01 \x01(\x0b\x32\x17.sendwhen.v1.CustomerId\x12)\n\tfreshness\x18\x02 \x01(\x0b\x32\x16.sendwhen.v1.Freshness\"]\n\nCustomerId\x12\r\n\x03uid\x18\x01 \x01(\tH\x00\x12\x11\n\x07user_id\x18\x02 \x01(\tH\x00\x12\x16\n\x0c\x61nonymous_id\x18\x03 \x01(\tH\x00\x12\x0f\n\x05\x65mail\x18\x04 \x01(\tH\x00\x42\x04\n\x02id\"\x8c\x01\n\tFreshness\x12\x14\n\x0c\x61t_least_seq\x18\x01 \x01(\x03\x12\x38\n\nmax_age_ms\x18\x02 \x03(\x0b\x32$.sendwhen.v1.Freshness.MaxAgeMsEntry\x1a/\n\rMaxAgeMsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"Z\n\x0bGetResponse\x12\'\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x15.sendwhen.v1.Customer\x12\x11\n\tas_of_seq\x18\x02 \x01(\x03\x12\x0f\n\x07too_old\x18\x03 \x03(\t\"<\n\x0f\x42\x61tchGetRequest\x12)\n\x08requests\x18\x01 \x03(\x0b\x32\x17.sendwhen.v1.GetRequest\"@\n\x10\x42\x61tchGetResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.sendwhen.v1.BatchGetResult\"n\n\x0e\x42\x61tchGetResult\x12)\n\x05\x66ound\x18\x01 \x01(\x0b\x32\x18.sendwhen.v1.GetResponseH\x00\x12&\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x15.sendwhen.v1.GetErrorH\x00\x42\t\n\x07outcome\")\n\x08GetError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t2\x8c\x01\n\x07Profile\x12\x38\n\x03Get\x12\x17.sendwhen.v1.GetRequest\x1a\x18.sendwhen.v1.GetResponse\x12G\n\x08\x42\x61tchGet\x12\x1c.sendwhen.v1.BatchGetRequest\x1a\x1d.sendwhen.v1.BatchGetResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!sendwhen/v1/profile_service.proto\x12\x0bsendwhen.v1\x1a\x1asendwhen/v1/customer.proto\"\\\n\nGetRequest\x12#\n\x02id\x18\x01 \x01(\x0b\x32\x17.sendwhen.v1.CustomerId\x12)\n\tfreshness\x18\x02 \x01(\x0b\x32\x16.sendwhen.v1.Freshness\"m\n\nCustomerId\x12\r\n\x03uid\x18\x01 \x01(\tH\x00\x12\x11\n\x07user_id\x18\x02 \x01(\tH\x00\x12\x16\n\x0c\x61nonymous_id\x18\x03 \x01(\tH\x00\x12\x0f\n\x05\x65mail\x18\x04 \x01(\tH\x00\x12\x0e\n\x04name\x18\x05 \x01(\tH\x00\x42\x04\n\x02id\"\x8c\x01\n\tFreshness\x12\x14\n\x0c\x61t_least_seq\x18\x01 \x01(\x03\x12\x38\n\nmax_age_ms\x18\x02 \x03(\x0b\x32$.sendwhen.v1.Freshness.MaxAgeMsEntry\x1a/\n\rMaxAgeMsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"Z\n\x0bGetResponse\x12\'\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x15.sendwhen.v1.Customer\x12\x11\n\tas_of_seq\x18\x02 \x01(\x03\x12\x0f\n\x07too_old\x18\x03 \x03(\t\"<\n\x0f\x42\x61tchGetRequest\x12)\n\x08requests\x18\x01 \x03(\x0b\x32\x17.sendwhen.v1.GetRequest\"@\n\x10\x42\x61tchGetResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.sendwhen.v1.BatchGetResult\"n\n\x0e\x42\x61tchGetResult\x12)\n\x05\x66ound\x18\x01 \x01(\x0b\x32\x18.sendwhen.v1.GetResponseH\x00\x12&\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x15.sendwhen.v1.GetErrorH\x00\x42\t\n\x07outcome\")\n\x08GetError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t2\x8c\x01\n\x07Profile\x12\x38\n\x03Get\x12\x17.sendwhen.v1.GetRequest\x1a\x18.sendwhen.v1.GetResponse\x12G\n\x08\x42\x61tchGet\x12\x1c.sendwhen.v1.BatchGetRequest\x1a\x1d.sendwhen.v1.BatchGetResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,21 +37,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETREQUEST']._serialized_start=78
   _globals['_GETREQUEST']._serialized_end=170
   _globals['_CUSTOMERID']._serialized_start=172
-  _globals['_CUSTOMERID']._serialized_end=265
-  _globals['_FRESHNESS']._serialized_start=268
-  _globals['_FRESHNESS']._serialized_end=408
-  _globals['_FRESHNESS_MAXAGEMSENTRY']._serialized_start=361
-  _globals['_FRESHNESS_MAXAGEMSENTRY']._serialized_end=408
-  _globals['_GETRESPONSE']._serialized_start=410
-  _globals['_GETRESPONSE']._serialized_end=500
-  _globals['_BATCHGETREQUEST']._serialized_start=502
-  _globals['_BATCHGETREQUEST']._serialized_end=562
-  _globals['_BATCHGETRESPONSE']._serialized_start=564
-  _globals['_BATCHGETRESPONSE']._serialized_end=628
-  _globals['_BATCHGETRESULT']._serialized_start=630
-  _globals['_BATCHGETRESULT']._serialized_end=740
-  _globals['_GETERROR']._serialized_start=742
-  _globals['_GETERROR']._serialized_end=783
-  _globals['_PROFILE']._serialized_start=786
-  _globals['_PROFILE']._serialized_end=926
+  _globals['_CUSTOMERID']._serialized_end=281
+  _globals['_FRESHNESS']._serialized_start=284
+  _globals['_FRESHNESS']._serialized_end=424
+  _globals['_FRESHNESS_MAXAGEMSENTRY']._serialized_start=377
+  _globals['_FRESHNESS_MAXAGEMSENTRY']._serialized_end=424
+  _globals['_GETRESPONSE']._serialized_start=426
+  _globals['_GETRESPONSE']._serialized_end=516
+  _globals['_BATCHGETREQUEST']._serialized_start=518
+  _globals['_BATCHGETREQUEST']._serialized_end=578
+  _globals['_BATCHGETRESPONSE']._serialized_start=580
+  _globals['_BATCHGETRESPONSE']._serialized_end=644
+  _globals['_BATCHGETRESULT']._serialized_start=646
+  _globals['_BATCHGETRESULT']._serialized_end=756
+  _globals['_GETERROR']._serialized_start=758
+  _globals['_GETERROR']._serialized_end=799
+  _globals['_PROFILE']._serialized_start=802
+  _globals['_PROFILE']._serialized_end=942
 # @@protoc_insertion_point(module_scope)

@@ -16,16 +16,18 @@ class GetRequest(_message.Message):
     def __init__(self, id: _Optional[_Union[CustomerId, _Mapping]] = ..., freshness: _Optional[_Union[Freshness, _Mapping]] = ...) -> None: ...
 
 class CustomerId(_message.Message):
-    __slots__ = ("uid", "user_id", "anonymous_id", "email")
+    __slots__ = ("uid", "user_id", "anonymous_id", "email", "name")
     UID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     ANONYMOUS_ID_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     uid: str
     user_id: str
     anonymous_id: str
     email: str
-    def __init__(self, uid: _Optional[str] = ..., user_id: _Optional[str] = ..., anonymous_id: _Optional[str] = ..., email: _Optional[str] = ...) -> None: ...
+    name: str
+    def __init__(self, uid: _Optional[str] = ..., user_id: _Optional[str] = ..., anonymous_id: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class Freshness(_message.Message):
     __slots__ = ("at_least_seq", "max_age_ms")

@@ -18,14 +18,24 @@ class SubmitRequest(_message.Message):
     def __init__(self, partition: _Optional[int] = ..., lineage: _Optional[str] = ..., rows: _Optional[_Iterable[_Union[OutboxRow, _Mapping]]] = ...) -> None: ...
 
 class OutboxRow(_message.Message):
-    __slots__ = ("ordinal", "intent", "lineage")
+    __slots__ = ("ordinal", "intent", "lineage", "forget")
     ORDINAL_FIELD_NUMBER: _ClassVar[int]
     INTENT_FIELD_NUMBER: _ClassVar[int]
     LINEAGE_FIELD_NUMBER: _ClassVar[int]
+    FORGET_FIELD_NUMBER: _ClassVar[int]
     ordinal: int
     intent: _email_pb2.SendIntent
     lineage: str
-    def __init__(self, ordinal: _Optional[int] = ..., intent: _Optional[_Union[_email_pb2.SendIntent, _Mapping]] = ..., lineage: _Optional[str] = ...) -> None: ...
+    forget: ForgetCustomer
+    def __init__(self, ordinal: _Optional[int] = ..., intent: _Optional[_Union[_email_pb2.SendIntent, _Mapping]] = ..., lineage: _Optional[str] = ..., forget: _Optional[_Union[ForgetCustomer, _Mapping]] = ...) -> None: ...
+
+class ForgetCustomer(_message.Message):
+    __slots__ = ("customer_uid", "customer_born_seq")
+    CUSTOMER_UID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_BORN_SEQ_FIELD_NUMBER: _ClassVar[int]
+    customer_uid: str
+    customer_born_seq: int
+    def __init__(self, customer_uid: _Optional[str] = ..., customer_born_seq: _Optional[int] = ...) -> None: ...
 
 class SubmitResponse(_message.Message):
     __slots__ = ("accepted", "repeated_rows")

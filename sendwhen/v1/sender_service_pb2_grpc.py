@@ -87,8 +87,8 @@ class SenderServicer:
     """
 
     def Submit(self, request, context):
-        """Takes up to 1,000 decisions of one partition's outbox, in its order; answers when all are durable. Idempotent by
-        send_id, and by ordinal within a lineage.
+        """Takes up to 1,000 rows of one partition's outbox, in its order: decisions, and customers who were deleted. Answers when
+        all are durable. Idempotent by send_id, and by ordinal within a lineage.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,8 +40,8 @@ class SenderStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SenderAsyncStub: ...
     Submit: _grpc.UnaryUnaryMultiCallable[_sender_service_pb2.SubmitRequest, _sender_service_pb2.SubmitResponse]
-    """Takes up to 1,000 decisions of one partition's outbox, in its order; answers when all are durable. Idempotent by
-    send_id, and by ordinal within a lineage.
+    """Takes up to 1,000 rows of one partition's outbox, in its order: decisions, and customers who were deleted. Answers when
+    all are durable. Idempotent by send_id, and by ordinal within a lineage.
     """
     PutTemplates: _grpc.UnaryUnaryMultiCallable[_sender_service_pb2.PutTemplatesRequest, _sender_service_pb2.PutTemplatesResponse]
     """Keeps up to 64 templates of up to 524,288 characters each under their content hash; answers when durable. Idempotent.
@@ -73,8 +73,8 @@ class SenderAsyncStub(SenderStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Submit: _aio.UnaryUnaryMultiCallable[_sender_service_pb2.SubmitRequest, _sender_service_pb2.SubmitResponse]  # type: ignore[assignment]
-    """Takes up to 1,000 decisions of one partition's outbox, in its order; answers when all are durable. Idempotent by
-    send_id, and by ordinal within a lineage.
+    """Takes up to 1,000 rows of one partition's outbox, in its order: decisions, and customers who were deleted. Answers when
+    all are durable. Idempotent by send_id, and by ordinal within a lineage.
     """
     PutTemplates: _aio.UnaryUnaryMultiCallable[_sender_service_pb2.PutTemplatesRequest, _sender_service_pb2.PutTemplatesResponse]  # type: ignore[assignment]
     """Keeps up to 64 templates of up to 524,288 characters each under their content hash; answers when durable. Idempotent.
@@ -109,8 +109,8 @@ class SenderServicer(metaclass=_abc_1.ABCMeta):
         request: _sender_service_pb2.SubmitRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sender_service_pb2.SubmitResponse, _abc.Awaitable[_sender_service_pb2.SubmitResponse]]:
-        """Takes up to 1,000 decisions of one partition's outbox, in its order; answers when all are durable. Idempotent by
-        send_id, and by ordinal within a lineage.
+        """Takes up to 1,000 rows of one partition's outbox, in its order: decisions, and customers who were deleted. Answers when
+        all are durable. Idempotent by send_id, and by ordinal within a lineage.
         """
 
     @_abc_1.abstractmethod

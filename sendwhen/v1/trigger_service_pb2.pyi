@@ -73,10 +73,12 @@ class PutCampaignResponse(_message.Message):
     def __init__(self, campaign: _Optional[_Union[_campaign_pb2.CampaignSummary, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[_campaign_pb2.CampaignProblem, _Mapping]]] = ..., changed: _Optional[bool] = ...) -> None: ...
 
 class PlanCampaignRequest(_message.Message):
-    __slots__ = ("source",)
+    __slots__ = ("source", "changes_only")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_ONLY_FIELD_NUMBER: _ClassVar[int]
     source: _campaign_pb2.CampaignSource
-    def __init__(self, source: _Optional[_Union[_campaign_pb2.CampaignSource, _Mapping]] = ...) -> None: ...
+    changes_only: bool
+    def __init__(self, source: _Optional[_Union[_campaign_pb2.CampaignSource, _Mapping]] = ..., changes_only: _Optional[bool] = ...) -> None: ...
 
 class PlanCampaignResponse(_message.Message):
     __slots__ = ("problems", "campaign_id", "version", "version_in_force", "changes", "waiting", "estimated")
@@ -157,7 +159,7 @@ class WhyRequest(_message.Message):
     def __init__(self, id: _Optional[_Union[_profile_service_pb2.CustomerId, _Mapping]] = ..., campaign_id: _Optional[str] = ..., at_ms: _Optional[int] = ...) -> None: ...
 
 class WhyResponse(_message.Message):
-    __slots__ = ("customer", "campaign", "decisions", "waiting", "emails", "explanation", "grounds", "unmet", "near_misses", "unknown")
+    __slots__ = ("customer", "campaign", "decisions", "waiting", "emails", "explanation", "grounds", "unmet", "near_misses", "unknown", "followed", "version_in_force")
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     CAMPAIGN_FIELD_NUMBER: _ClassVar[int]
     DECISIONS_FIELD_NUMBER: _ClassVar[int]
@@ -168,6 +170,8 @@ class WhyResponse(_message.Message):
     UNMET_FIELD_NUMBER: _ClassVar[int]
     NEAR_MISSES_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    FOLLOWED_FIELD_NUMBER: _ClassVar[int]
+    VERSION_IN_FORCE_FIELD_NUMBER: _ClassVar[int]
     customer: _customer_pb2.Customer
     campaign: _campaign_pb2.CampaignSummary
     decisions: _containers.RepeatedCompositeFieldContainer[_decision_pb2.Decision]
@@ -178,7 +182,9 @@ class WhyResponse(_message.Message):
     unmet: _containers.RepeatedCompositeFieldContainer[Clause]
     near_misses: _containers.RepeatedCompositeFieldContainer[NearMiss]
     unknown: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, customer: _Optional[_Union[_customer_pb2.Customer, _Mapping]] = ..., campaign: _Optional[_Union[_campaign_pb2.CampaignSummary, _Mapping]] = ..., decisions: _Optional[_Iterable[_Union[_decision_pb2.Decision, _Mapping]]] = ..., waiting: _Optional[_Iterable[_Union[_decision_pb2.Decision, _Mapping]]] = ..., emails: _Optional[_Iterable[_Union[_email_pb2.Email, _Mapping]]] = ..., explanation: _Optional[_Iterable[str]] = ..., grounds: _Optional[_Iterable[_Union[Ground, _Mapping]]] = ..., unmet: _Optional[_Iterable[_Union[Clause, _Mapping]]] = ..., near_misses: _Optional[_Iterable[_Union[NearMiss, _Mapping]]] = ..., unknown: _Optional[_Iterable[str]] = ...) -> None: ...
+    followed: _containers.RepeatedScalarFieldContainer[str]
+    version_in_force: str
+    def __init__(self, customer: _Optional[_Union[_customer_pb2.Customer, _Mapping]] = ..., campaign: _Optional[_Union[_campaign_pb2.CampaignSummary, _Mapping]] = ..., decisions: _Optional[_Iterable[_Union[_decision_pb2.Decision, _Mapping]]] = ..., waiting: _Optional[_Iterable[_Union[_decision_pb2.Decision, _Mapping]]] = ..., emails: _Optional[_Iterable[_Union[_email_pb2.Email, _Mapping]]] = ..., explanation: _Optional[_Iterable[str]] = ..., grounds: _Optional[_Iterable[_Union[Ground, _Mapping]]] = ..., unmet: _Optional[_Iterable[_Union[Clause, _Mapping]]] = ..., near_misses: _Optional[_Iterable[_Union[NearMiss, _Mapping]]] = ..., unknown: _Optional[_Iterable[str]] = ..., followed: _Optional[_Iterable[str]] = ..., version_in_force: _Optional[str] = ...) -> None: ...
 
 class Ground(_message.Message):
     __slots__ = ("version", "event", "clauses", "known")
@@ -233,14 +239,16 @@ class GetTimelineRequest(_message.Message):
     def __init__(self, id: _Optional[_Union[_profile_service_pb2.CustomerId, _Mapping]] = ...) -> None: ...
 
 class GetTimelineResponse(_message.Message):
-    __slots__ = ("customer", "items", "unknown")
+    __slots__ = ("customer", "items", "unknown", "followed")
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    FOLLOWED_FIELD_NUMBER: _ClassVar[int]
     customer: _customer_pb2.Customer
     items: _containers.RepeatedCompositeFieldContainer[TimelineItem]
     unknown: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, customer: _Optional[_Union[_customer_pb2.Customer, _Mapping]] = ..., items: _Optional[_Iterable[_Union[TimelineItem, _Mapping]]] = ..., unknown: _Optional[_Iterable[str]] = ...) -> None: ...
+    followed: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, customer: _Optional[_Union[_customer_pb2.Customer, _Mapping]] = ..., items: _Optional[_Iterable[_Union[TimelineItem, _Mapping]]] = ..., unknown: _Optional[_Iterable[str]] = ..., followed: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class TimelineItem(_message.Message):
     __slots__ = ("at_ms", "kind", "text", "campaign_id", "reference")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
+from sendwhen.domain.changes import Forgotten
 from sendwhen.domain.decision import Send
 from sendwhen.domain.sending_rules import Category, InDoubt
-from sendwhen.v1 import email_pb2
+from sendwhen.v1 import email_pb2, sender_service_pb2
 
 _CATEGORY: Final = MappingProxyType(
     {Category.MARKETING: email_pb2.CATEGORY_MARKETING, Category.TRANSACTIONAL: email_pb2.CATEGORY_TRANSACTIONAL}
@@ -45,6 +46,7 @@ def intent_of(send: Send, *, partition: int, shard_read_at_us: int, decided_at_u
         customer_uid=send.uid,
         to_address=send.email,
         customer_seq=send.customer_seq,
+        customer_born_seq=send.born_seq,
         partition=partition,
         decided_at_ms=send.at_ms,
         due_at_ms=send.due_at_ms,
@@ -81,6 +83,7 @@ def send_of(intent: email_pb2.SendIntent) -> Send:
         uid=intent.customer_uid,
         email=intent.to_address,
         customer_seq=intent.customer_seq,
+        born_seq=intent.customer_born_seq,
         at_ms=intent.decided_at_ms,
         due_at_ms=intent.due_at_ms,
         start_at_ms=intent.start_at_ms,
@@ -99,3 +102,9 @@ def send_of(intent: email_pb2.SendIntent) -> Send:
         grace_ms=intent.grace_ms,
         volume_per_day=intent.volume_per_day,
     )
+
+
+def forget_bytes(forgotten: Forgotten) -> bytes:
+    """The serialised message (sendwhen.v1.ForgetCustomer) that tells sender of a deleted customer."""
+    message = sender_service_pb2.ForgetCustomer(customer_uid=forgotten.uid, customer_born_seq=forgotten.born_seq)
+    return message.SerializeToString()

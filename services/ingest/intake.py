@@ -17,6 +17,8 @@ BATCH_EVENTS_MAX: Final = 2_500
 BATCH_BYTES_MAX: Final = 500 * 1024
 QUEUED_EVENTS_MAX: Final = 20_000
 """Events that wait for the log or are under way to it; beyond, new ones are refused as overload."""
+QUEUED_BYTES_MAX: Final = 64 * 1024 * 1024
+"""The same of their bytes: large events fill the memory long before they are many."""
 RETRY_AFTER_MS: Final = 250
 LANES: Final = 1
 """Appends under way at a time. A second doubles the calls of a calm hour, and trigger appends one after the other."""
@@ -33,12 +35,14 @@ class Intake:
         event_clock: bool,
         lanes: int = LANES,
         queued_events_max: int = QUEUED_EVENTS_MAX,
+        queued_bytes_max: int = QUEUED_BYTES_MAX,
     ) -> None:
         self._log = event_log
         self._clock = clock
         self._event_clock = event_clock
         self._lanes = [Lane(event_log) for _ in range(lanes)]
         self._queued_events_max = queued_events_max
+        self._queued_bytes_max = queued_bytes_max
         self._partitions = 0
         self._asking: asyncio.Task[int] | None = None
 
@@ -105,7 +109,7 @@ class Intake:
         if not events:
             return []
         partitions = self._partitions or await self._ask_partitions()
-        if sum(lane.events for lane in self._lanes) + len(events) > self._queued_events_max:
+        if not self._has_room(events):
             return self._overloaded(events, partitions, order)
         done = asyncio.get_running_loop().create_future()
         submission = Submission([None] * len(events), len(events), done, order)
@@ -116,6 +120,13 @@ class Intake:
             lanes[partition % lanes_count].put(Waiting(submission, index, partition, event))
         await done
         return [outcome for outcome in submission.outcomes if outcome is not None]
+
+    def _has_room(self, events: Sequence[LogEvent]) -> bool:
+        size_bytes = sum([len(event.payload) for event in events])
+        return (
+            sum([lane.events for lane in self._lanes]) + len(events) <= self._queued_events_max
+            and sum([lane.size_bytes for lane in self._lanes]) + size_bytes <= self._queued_bytes_max
+        )
 
     def _overloaded(self, events: Sequence[LogEvent], partitions: int, order: Order | None) -> list[Outcome]:
         error: SendwhenError = Overloaded("Too many events wait for the log.", retry_after_ms=RETRY_AFTER_MS)

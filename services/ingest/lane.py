@@ -60,7 +60,7 @@ class Lane:
     """Appends what is put into it, in order.
 
     Attributes:
-        events: How many wait or are under way.
+        events: How many wait or are under way. size_bytes: of their payloads.
     """
 
     def __init__(self, event_log: EventLog) -> None:
@@ -68,11 +68,13 @@ class Lane:
         self._queue: deque[Waiting] = deque()
         self._task: asyncio.Task[None] | None = None
         self.events = 0
+        self.size_bytes = 0
 
     def put(self, waiting: Waiting) -> None:
         """Queue an event; its submission is settled later."""
         self._queue.append(waiting)
         self.events += 1
+        self.size_bytes += len(waiting.event.payload)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._drain())
 
@@ -96,7 +98,7 @@ class Lane:
             self._queue.popleft()
             order = waiting.submission.order
             if order is not None and order.refused and waiting.partition in order.refused:
-                self.events -= 1
+                self._gone([waiting])
                 waiting.submission.settle(waiting.place, Refused(error=order.refused[waiting.partition]))
             else:
                 taken.append(waiting)
@@ -111,9 +113,13 @@ class Lane:
             # A lane that dies would hold its callers for ever; they are told, the log has the cause.
             log.exception("append.failed")
             outcomes = [Refused(error=Unavailable("The event could not be logged.", remedy="Try again."))] * len(taken)
-        self.events -= len(taken)
+        self._gone(taken)
         for waiting, outcome in zip(taken, outcomes, strict=True):
             submission = waiting.submission
             if submission.order is not None and type(outcome) is Refused and isinstance(outcome.error, RETRYABLE):
                 submission.order.refused.setdefault(waiting.partition, outcome.error)
             submission.settle(waiting.place, outcome)
+
+    def _gone(self, settled: list[Waiting]) -> None:
+        self.events -= len(settled)
+        self.size_bytes -= sum([len(waiting.event.payload) for waiting in settled])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from sendwhen.domain.event import EARLIEST_MS, LATEST_MS
 from sendwhen.domain.partition import normalised_email, routing_hash, routing_key
 from sendwhen.errors import Violation
 from sendwhen.v1 import event_pb2
@@ -17,9 +18,6 @@ IDENTITY_CHARS_MAX: Final = 256
 EMAIL_CHARS_MAX: Final = 254
 PREVIOUS_CHARS_MAX: Final = IDENTITY_CHARS_MAX + len("email:")
 TRACEPARENT_CHARS: Final = 55
-
-EARLIEST_MS: Final = 946_684_800_000  # 2000-01-01
-LATEST_MS: Final = 4_102_444_800_000  # 2100-01-01: where the events' own time is the clock, no event may end all others
 AHEAD_MS_MAX: Final = 24 * 3_600_000
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")

@@ -107,7 +107,7 @@ class Lookup:
     def _whom(self, named: CustomerId) -> tuple[str, int]:
         kind = named.WhichOneof("id")
         value: str = getattr(named, kind) if kind else ""
-        if not value or len(value) > ID_CHARACTERS_MAX:
+        if not value or len(value) > ID_CHARACTERS_MAX or kind == "name":
             raise Invalid.of(
                 [
                     Violation(

@@ -62,7 +62,6 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
         await ledger.start(key_check=addresses.key_check())
         templates = ValkeyTemplates(pipeline)
         renderer = LiquidRenderer()
-
         telemetry = Telemetry(endpoint=settings.otlp_endpoint)
         opened.callback(telemetry.close)
         metrics = Metrics()
@@ -84,8 +83,9 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
             waiting_max=settings.waiting_max,
             poll_ms=settings.poll_ms,
         )
+        submission = Submission(dispatcher, ledger, addresses=addresses, metrics=metrics, clock=clock)
         servicer = SenderServicer(
-            submission=Submission(dispatcher=dispatcher, addresses=addresses, metrics=metrics),
+            submission=submission,
             ledger=ledger,
             templates=templates,
             renderer=renderer,

@@ -51,9 +51,13 @@ class GrpcProfiles:
         found: list[Mapping[str, object] | None] = [None] * len(batch)
         try:
             answer = await self._stub.BatchGet(request, timeout=deadline_ms / 1_000)
-            found = [root_of(result.found.customer) if result.HasField("found") else None for result in answer.results]
+            roots = [root_of(result.found.customer) if result.HasField("found") else None for result in answer.results]
+            found[: len(roots)] = roots[: len(batch)]
         except grpc.RpcError as error:
             log.warning("profile.not_answered", code=error.code().name, customers=len(batch))
+        except Exception:
+            # Who waits has no limit of their own, and would hold their place among the emails under way for ever.
+            log.exception("profile.not_understood", customers=len(batch))
         for (_, future), customer in zip(batch, found, strict=True):
             if not future.done():
                 future.set_result(customer)

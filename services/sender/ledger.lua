@@ -1,11 +1,12 @@
-#!lua name=sendwhen_sender_2
+#!lua name=sendwhen_sender_3
 -- The effect ledger's atomic steps. KEYS[1] is the slot's prefix ("sw:{s07}:"); all keys made from it share its hash tag.
 --   row:<send_id>  hash: s state, c campaign, u customer, h address hash, p 1 = at least once, x expires at, d due at,
 --                  r reason, b intent (bytes), a attempts, o doubts, n claim number, w worker, q 1 = in the address's queue,
 --                  t submitted at, g changed at, e next at, m provider's id, v provider, z detail, f first byte (us),
---                  k 1 = counted as possible duplicate
+--                  k 1 = counted as possible duplicate, y 1 = its customer was deleted
 --   due            zset send_id -> when something is to be done with it (ms)
 --   q:<address>    list of send_ids that keep their place, in order; only the first may be claimed
+--   cus:<uid>      zset send_id -> entry that created the customer, of a customer's open emails
 --   hld:<campaign> zset send_id -> when it was taken in, of those that are held
 --   sup            hash address hash -> reason
 --   hw             hash partition -> JSON [[lineage, ordinal], ...], latest last, at most 16
@@ -16,11 +17,12 @@ local NEXT = {--[[NEXT]]}
 local TERMINAL = {--[[TERMINAL]]}
 local HOLDS_PLACE = {--[[HOLDS_PLACE]]}
 local FINAL_NO = {--[[FINAL_NO]]}
+local MAY_HAVE_GONE = {--[[MAY_HAVE_GONE]]}
 local S = {--[[STATES]]}
 local G = {--[[SIGNALS]]}
 local DOUBTS_MAX = --[[DOUBTS_MAX]]0
 local LINEAGES_MAX = 16
-local FIELDS = {'s', 'c', 'h', 'p', 'x', 'a', 'o', 'n', 'w', 'q', 't', 'k'}
+local FIELDS = {'s', 'c', 'h', 'p', 'x', 'a', 'o', 'n', 'w', 'q', 't', 'k', 'u', 'y'}
 
 local function next_state(state, signal, open_doubts)
   if open_doubts > 0 and FINAL_NO[signal] then signal = G.GIVE_UP end
@@ -32,7 +34,7 @@ local function load(p, id)
   local v = redis.call('HMGET', key, unpack(FIELDS))
   if not v[1] then return nil end
   return {key = key, id = id, s = tonumber(v[1]), c = v[2], h = v[3], p = v[4], x = tonumber(v[5] or 0), a = tonumber(v[6]),
-          o = tonumber(v[7]), n = tonumber(v[8]), w = v[9], q = v[10], t = v[11], k = v[12]}
+          o = tonumber(v[7]), n = tonumber(v[8]), w = v[9], q = v[10], t = v[11], k = v[12], u = v[13], y = v[14]}
 end
 
 local function open_doubts(row)
@@ -40,11 +42,13 @@ local function open_doubts(row)
   return row.o
 end
 
--- Leaves the queue of its address; the one behind it becomes due. Returns that one's id, or nil.
+-- Leaves the queue of its address; where it was first, the one behind it becomes due. Returns that one's id, or nil.
 local function leave_queue(p, row, now)
+  local was_first = redis.call('LINDEX', p .. 'q:' .. row.h, 0) == row.id
   redis.call('LREM', p .. 'q:' .. row.h, 1, row.id)
   redis.call('HSET', row.key, 'q', 0)
   row.q = '0'
+  if not was_first then return nil end
   local head = redis.call('LINDEX', p .. 'q:' .. row.h, 0)
   if not head then return nil end
   redis.call('ZADD', p .. 'due', now, head)
@@ -62,7 +66,8 @@ local function move(p, row, to, now, next_at, keep_s)
   if row.q == '1' and not HOLDS_PLACE[to] then head = leave_queue(p, row, now) end
   if TERMINAL[to] then
     if not TERMINAL[row.s] then redis.call('HINCRBY', p .. 'cnt', '!open', -1) end
-    redis.call('HDEL', row.key, 'b', 'h', 'w', 'x', 'q')
+    if row.u then redis.call('ZREM', p .. 'cus:' .. row.u, row.id) end
+    redis.call('HDEL', row.key, 'b', 'h', 'w', 'x', 'q', 'y')
     redis.call('EXPIRE', row.key, keep_s)
     redis.call('ZREM', p .. 'due', row.id)
   else
@@ -110,14 +115,14 @@ end
 
 -- worker, now, lease, open_max, partition, attempt lease, look_at_expiry, then for each row: want (0 nothing, 1 a claim,
 -- 2 an attempt, 3 to be held), lineage, ordinal, send_id, campaign, customer, address, policy, expires, due, reason,
--- intent. Answers for each row 0 known, 1 pending, 2 behind another, 3 claimed, 4 attempted, 5 held; or -1 alone where too
+-- intent, entry that created the customer. Answers for each row 0 known, 1 pending, 2 behind another, 3 claimed, 4 attempted, 5 held; or -1 alone where too
 -- many are open.
 local function submit(keys, argv)
   local p, worker, now, lease = keys[1], argv[1], tonumber(argv[2]), tonumber(argv[3])
   if tonumber(redis.call('HGET', p .. 'cnt', '!open') or 0) >= tonumber(argv[4]) then return {-1} end
   local marks = cjson.decode(redis.call('HGET', p .. 'hw', argv[5]) or '[]')
   local codes, seen = {}, {}
-  for i = 8, #argv, 12 do
+  for i = 8, #argv, 13 do
     local id, campaign, address = argv[i + 3], argv[i + 4], argv[i + 6]
     local key = p .. 'row:' .. id
     local code = 0
@@ -145,6 +150,7 @@ local function submit(keys, argv)
         'x', argv[i + 8], 'd', argv[i + 9], 'r', argv[i + 10], 'b', argv[i + 11], 'a', attempts, 'o', 0, 'n', number,
         'w', holder, 'q', queued, 't', now, 'g', now, 'e', next_at)
       if code ~= 2 and code ~= 5 then redis.call('ZADD', p .. 'due', next_at, id) end
+      redis.call('ZADD', p .. 'cus:' .. argv[i + 5], argv[i + 12], id)
       redis.call('HINCRBY', p .. 'cnt', state .. '|' .. campaign, 1)
       redis.call('HINCRBY', p .. 'cnt', '!open', 1)
     elseif argv[i] == '2' and not seen[id] then
@@ -202,6 +208,7 @@ local function begin(keys, argv)
   elseif argv[7] == '1' and row.x > 0 and now >= row.x and not again then
     signal = G.EXPIRE
   end
+  if row.y then signal = G.FORGET end
   if signal ~= G.ATTEMPT then
     local head = move(p, row, next_state(row.s, signal, row.o), now, 0, tonumber(argv[8]))
     return {0, row.s, row.a, 0, claim_head(p, head, worker, now, tonumber(argv[6]))}
@@ -233,6 +240,9 @@ local function settle(keys, argv)
     if signal ~= G.ACCEPT then return {row.s, 0, false} end
     signal = G.EVIDENCE
   end
+  local next_at = tonumber(argv[7])
+  -- What it said is gone: there is nothing to try again.
+  if row.y and signal == G.NOT_PROCESSED then signal, next_at = G.FORGET, 0 end
   local to = next_state(row.s, signal, open_doubts(row))
   if to == row.s then return {row.s, 0, false} end
   if to == S.IN_DOUBT then
@@ -244,8 +254,33 @@ local function settle(keys, argv)
   if argv[11] ~= '' then redis.call('HSET', row.key, 'v', argv[11]) end
   if argv[12] ~= '' then redis.call('HSET', row.key, 'm', argv[12]) end
   if argv[13] ~= '0' then redis.call('HSETNX', row.key, 'f', argv[13]) end
-  local head = move(p, row, to, now, tonumber(argv[7]), tonumber(argv[9]))
+  local head = move(p, row, to, now, next_at, tonumber(argv[9]))
   return {to, 1, claim_head(p, head, worker, now, tonumber(argv[8]))}
+end
+
+-- now, keep_s, then for each customer: uid, entry that created the customer. What was not attempted is cancelled; of what
+-- may have gone out, what it says is dropped. Answers how many ended.
+local function forget(keys, argv)
+  local p, now, ended = keys[1], tonumber(argv[1]), 0
+  for i = 3, #argv, 2 do
+    local index = p .. 'cus:' .. argv[i]
+    for _, id in ipairs(redis.call('ZRANGE', index, '-inf', argv[i + 1], 'BYSCORE')) do
+      local row = load(p, id)
+      redis.call('ZREM', index, id)
+      if row then
+        redis.call('HSET', row.key, 'z', '--[[DELETED]]')
+        redis.call('HDEL', row.key, 'u', 'r', 'b')
+        if MAY_HAVE_GONE[row.s] then
+          redis.call('HSET', row.key, 'y', 1, 'p', 0)
+        else
+          if row.s == S.HELD then redis.call('ZREM', p .. 'hld:' .. row.c, id) end
+          move(p, row, next_state(row.s, G.FORGET, row.o), now, 0, tonumber(argv[2]))
+          ended = ended + 1
+        end
+      end
+    end
+  end
+  return ended
 end
 
 -- KEYS[1]: a campaign's day. volume, seconds to keep the count, send_ids. Answers whether it is exceeded for the first time
@@ -316,11 +351,12 @@ local function emails(keys, argv)
   return found
 end
 
-redis.register_function('sw_sender2_submit', submit)
-redis.register_function('sw_sender2_reserve', reserve)
-redis.register_function{function_name='sw_sender2_held', callback=held, flags={'no-writes'}}
-redis.register_function('sw_sender2_release', release)
-redis.register_function('sw_sender2_claim_due', claim_due)
-redis.register_function('sw_sender2_begin', begin)
-redis.register_function('sw_sender2_settle', settle)
-redis.register_function{function_name='sw_sender2_emails', callback=emails, flags={'no-writes'}}
+redis.register_function('sw_sender3_submit', submit)
+redis.register_function('sw_sender3_reserve', reserve)
+redis.register_function{function_name='sw_sender3_held', callback=held, flags={'no-writes'}}
+redis.register_function('sw_sender3_release', release)
+redis.register_function('sw_sender3_forget', forget)
+redis.register_function('sw_sender3_claim_due', claim_due)
+redis.register_function('sw_sender3_begin', begin)
+redis.register_function('sw_sender3_settle', settle)
+redis.register_function{function_name='sw_sender3_emails', callback=emails, flags={'no-writes'}}

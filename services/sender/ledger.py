@@ -28,6 +28,7 @@ class State(IntEnum):
     EXPIRED = email_pb2.EMAIL_STATE_EXPIRED
     HELD = email_pb2.EMAIL_STATE_HELD
     DISCARDED = email_pb2.EMAIL_STATE_DISCARDED
+    CANCELLED = email_pb2.EMAIL_STATE_CANCELLED
 
 
 class Signal(IntEnum):
@@ -65,6 +66,8 @@ class Signal(IntEnum):
     """An operator lets it go though its campaign's volume for the day was exceeded."""
     DISCARD = 16
     """An operator decides that it is not to be sent."""
+    FORGET = 17
+    """Its customer was deleted, and it is certain that this attempt of it, or any, was not made."""
 
 
 NEXT: Final[Mapping[tuple[State, Signal], State]] = {
@@ -101,10 +104,27 @@ NEXT: Final[Mapping[tuple[State, Signal], State]] = {
     (State.GAVE_UP, Signal.EVIDENCE): State.ACCEPTED,
     (State.HELD, Signal.RELEASE): State.PENDING,
     (State.HELD, Signal.DISCARD): State.DISCARDED,
+    (State.HELD, Signal.FORGET): State.CANCELLED,
+    (State.PENDING, Signal.FORGET): State.CANCELLED,
+    (State.CLAIMED, Signal.FORGET): State.CANCELLED,
+    (State.RETRY_AT, Signal.FORGET): State.CANCELLED,
+    # Proven not processed; or on disk and not carried out, as with SUPPRESS.
+    (State.ATTEMPTED, Signal.FORGET): State.CANCELLED,
+    (State.IN_DOUBT, Signal.FORGET): State.CANCELLED,
+    (State.PENDING, Signal.GIVE_UP): State.GAVE_UP,
+    (State.RETRY_AT, Signal.GIVE_UP): State.GAVE_UP,
 }
 
 TERMINAL: Final = frozenset(
-    {State.ACCEPTED, State.REJECTED, State.GAVE_UP, State.SUPPRESSED, State.EXPIRED, State.DISCARDED}
+    {
+        State.ACCEPTED,
+        State.REJECTED,
+        State.GAVE_UP,
+        State.SUPPRESSED,
+        State.EXPIRED,
+        State.DISCARDED,
+        State.CANCELLED,
+    }
 )
 """Nothing is done with these any more; only evidence can still correct GAVE_UP."""
 
@@ -112,8 +132,13 @@ HOLDS_PLACE: Final = frozenset({State.PENDING, State.CLAIMED, State.ATTEMPTED, S
 """Later emails to the same address wait for one of these; they do not wait for one in doubt, or held."""
 
 FINAL_NO: Final = frozenset(
-    {Signal.SUPPRESS, Signal.EXPIRE, Signal.REFUSE, Signal.REJECT, Signal.EXHAUST, Signal.DISCARD}
+    {Signal.SUPPRESS, Signal.EXPIRE, Signal.REFUSE, Signal.REJECT, Signal.EXHAUST, Signal.DISCARD, Signal.FORGET}
 )
+
+MAY_HAVE_GONE: Final = frozenset({State.ATTEMPTED, State.IN_DOUBT})
+"""Of a deleted customer these wait for evidence, without what they say; everything else that is open is cancelled."""
+
+DELETED: Final = "The customer was deleted."
 
 DOUBTS_MAX: Final = 1
 """How many attempts may end in doubt and still be followed by another, under the policy at_least_once."""

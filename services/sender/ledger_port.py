@@ -102,6 +102,20 @@ class SubmitAnswer(msgspec.Struct, frozen=True, kw_only=True):
     begun: tuple[Claimed, ...] = ()
 
 
+class Forget(msgspec.Struct, frozen=True, kw_only=True):
+    """Customers were deleted. Answer: how many emails ended by it. Idempotent.
+
+    What was not attempted is CANCELLED, held emails too. Of what may have gone out (ATTEMPTED, IN_DOUBT) ids, times
+    and the keyed hash of the address stay, until evidence comes; no attempt follows, whatever its policy.
+
+    Attributes:
+        customers: (uid, born_seq) each: that life and those before it. Emails of a later life are left alone.
+    """
+
+    customers: tuple[tuple[str, int], ...]
+    now_ms: int
+
+
 class ClaimDue(msgspec.Struct, frozen=True, kw_only=True):
     """Do what is due: claim what waits, put in doubt what lost its worker, give up what found no evidence.
 
@@ -212,6 +226,10 @@ class Ledger(Protocol):
 
     async def submit(self, request: Submit) -> SubmitAnswer:
         """See Submit. Raises Overloaded where too many emails are open; then none, or a first part, was taken."""
+        ...
+
+    async def forget(self, request: Forget) -> int:
+        """See Forget."""
         ...
 
     async def reserve(self, request: Reserve) -> Reserved:

@@ -13,7 +13,7 @@ from sendwhen.v1 import email_pb2, sender_service_pb2, sender_service_pb2_grpc
 from services.sender.addresses import SLOTS, AddressBook, is_address
 from services.sender.ledger_port import Ledger
 from services.sender.ports import Renderer, Templates, TemplateText
-from services.sender.submission import Submission
+from services.sender.submission import ID_CHARACTERS_MAX, Submission, is_id
 from services.sender.volume_port import Release
 
 SERVICE = "sendwhen.v1.Sender"
@@ -123,8 +123,8 @@ class SenderServicer(sender_service_pb2_grpc.SenderServicer):
         self, request: sender_service_pb2.ReleaseHeldRequest, _context: Context
     ) -> sender_service_pb2.ReleaseHeldResponse:
         """Lets go, or discards, what is held of a campaign."""
-        if not request.campaign_id:
-            raise _wrong("campaign_id", "Send the campaign's id.")
+        if not is_id(request.campaign_id):
+            raise _wrong("campaign_id", f"Send the campaign's id, of at most {ID_CHARACTERS_MAX} characters.")
         now_ms = self._clock.now_ms()
         released = await self._ledger.release(
             Release(

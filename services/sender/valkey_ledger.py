@@ -11,7 +11,17 @@ from sendwhen.errors import Overloaded, Precondition
 from sendwhen.v1 import email_pb2
 from services.sender.addresses import SLOTS, slot_of
 from services.sender.email_row import email_of, text_of
-from services.sender.ledger import DOUBTS_MAX, FINAL_NO, HOLDS_PLACE, NEXT, TERMINAL, Signal, State
+from services.sender.ledger import (
+    DELETED,
+    DOUBTS_MAX,
+    FINAL_NO,
+    HOLDS_PLACE,
+    MAY_HAVE_GONE,
+    NEXT,
+    TERMINAL,
+    Signal,
+    State,
+)
 from services.sender.ledger_port import (
     BeginAttempt,
     Begun,
@@ -19,6 +29,7 @@ from services.sender.ledger_port import (
     ClaimDueAnswer,
     Claimed,
     Count,
+    Forget,
     NewEmail,
     Settle,
     Settled,
@@ -29,7 +40,7 @@ from services.sender.valkey_pipeline import ValkeyPipeline
 from services.sender.valkey_volumes import ValkeyVolumes
 from services.sender.volume_port import Release, Released, Reserve, Reserved
 
-_FUNCTION = "sw_sender2_"
+_FUNCTION = "sw_sender3_"
 _PENDING, _CLAIMED, _ATTEMPTED, _FULL = 1, 3, 4, -1
 _TO_BE_HELD = 3
 _INSTALLATION = "sw:sender"
@@ -45,6 +56,8 @@ def ledger_library() -> str:
         .replace("--[[TERMINAL]]", _lua_set(sorted(TERMINAL)))
         .replace("--[[HOLDS_PLACE]]", _lua_set(sorted(HOLDS_PLACE)))
         .replace("--[[FINAL_NO]]", _lua_set(sorted(FINAL_NO)))
+        .replace("--[[MAY_HAVE_GONE]]", _lua_set(sorted(MAY_HAVE_GONE)))
+        .replace("--[[DELETED]]", DELETED)
         .replace("--[[STATES]]", ", ".join(f"{state.name} = {state.value}" for state in State))
         .replace("--[[SIGNALS]]", ", ".join(f"{signal.name} = {signal.value}" for signal in Signal))
         .replace("--[[DOUBTS_MAX]]0", str(DOUBTS_MAX))
@@ -131,8 +144,18 @@ class ValkeyLedger:
                 intent.due_at_ms,
                 intent.reason,
                 intent.SerializeToString(),
+                intent.customer_born_seq,
             ]
         return command
+
+    async def forget(self, request: Forget) -> int:
+        """See Ledger. Every slot is asked: a customer may have had several addresses."""
+        customers = [part for customer in request.customers for part in customer]
+        arguments = (request.now_ms, self._kept_s, *customers)
+        answers = await self._pipeline.call_all(
+            [("FCALL", _FUNCTION + "forget", 1, _prefix(slot), *arguments) for slot in range(SLOTS)]
+        )
+        return sum(answers)
 
     async def reserve(self, request: Reserve) -> Reserved:
         """See Ledger."""

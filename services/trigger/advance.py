@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
+from sendwhen.domain.event import LATEST_MS
 from sendwhen.errors import Invalid, Overloaded, Precondition, Violation
 from sendwhen.wire.entry import tick_entry
 from services.trigger.log_port import Append, Appended, Lagging, Log
-
-LATEST_MS: Final = 4_102_444_800_000  # 2100-01-01, like ingest's limit on events
 
 
 async def advance_clock(event_log: Log, to_ms: int, *, partitions: int, event_clock: bool) -> Sequence[Appended]:

@@ -30,6 +30,8 @@ ENTRY_EVENTS_MAX: Final = 500
 ENTRY_BYTES_MAX: Final = 100_000
 QUEUED_EVENTS_MAX: Final = 50_000
 """Events that wait for the store; beyond, calls are refused as overload."""
+QUEUED_BYTES_MAX: Final = 128 * 1024 * 1024
+"""The same of their bytes: large events fill the memory long before they are many."""
 QUEUE_FULL_RETRY_MS: Final = 250
 LAG_RETRY_MS: Final = 1_000
 SKEW_MS_MAX: Final = 1_000
@@ -73,12 +75,20 @@ class Appender:
 
     Attributes:
         partitions: Of the installation.
-        queued_events: How many events wait for the store.
+        queued_events: How many events wait for the store. queued_bytes: their size.
         skew_ms: The front's clock minus the log's time, at the last append.
     """
 
     def __init__(
-        self, event_log: Log, clock: Clock, watch: StoreWatch, meter: Meter, *, partitions: int, event_clock: bool
+        self,
+        event_log: Log,
+        clock: Clock,
+        watch: StoreWatch,
+        meter: Meter,
+        *,
+        partitions: int,
+        event_clock: bool,
+        queued_bytes_max: int = QUEUED_BYTES_MAX,
     ) -> None:
         self._log = event_log
         self._clock = clock
@@ -87,6 +97,8 @@ class Appender:
         self._event_clock = event_clock
         self._waiting: dict[int, deque[_Chunk]] = {}
         self.queued_events = 0
+        self.queued_bytes = 0
+        self._queued_bytes_max = queued_bytes_max
         self._task: asyncio.Task[None] | None = None
         # Whoever's call it is that starts the loop, what it logs is ours.
         self._context = contextvars.copy_context()
@@ -100,24 +112,26 @@ class Appender:
         """Append; answers for each event, when it is at the log's durability level or refused."""
         if not events:
             return ()
-        refusal = self._refusal(len(events))
+        size_bytes = sum(map(len, events))
+        refusal = self._refusal(len(events), size_bytes)
         if refusal is not None:
             return [refusal] * len(events)
         call = _Call([None] * len(events), len(events), asyncio.get_running_loop().create_future())
         for chunk in self._chunks(call, events, routing_hashes, occurred_at_ms):
             self._waiting.setdefault(chunk.partition, deque()).append(chunk)
         self.queued_events += len(events)
+        self.queued_bytes += size_bytes
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._drain(), context=self._context)
         await call.done
         return [outcome for outcome in call.outcomes if outcome is not None]
 
-    def _refusal(self, events: int) -> SendwhenError | None:
+    def _refusal(self, events: int, size_bytes: int) -> SendwhenError | None:
         state = self._watch.state()
         if state.refusing:
             self._meter.count("sendwhen_appends_refused_total", reason=state.reason)
             return Overloaded(state.refusing, retry_after_ms=state.retry_after_ms)
-        if self.queued_events + events > QUEUED_EVENTS_MAX:
+        if self.queued_events + events > QUEUED_EVENTS_MAX or self.queued_bytes + size_bytes > self._queued_bytes_max:
             self._meter.count("sendwhen_appends_refused_total", reason="store")
             return Overloaded("Too many events wait for the store.", retry_after_ms=QUEUE_FULL_RETRY_MS)
         return None
@@ -168,6 +182,7 @@ class Appender:
                 taken.append(chunk)
             queue.popleft()
             self.queued_events -= len(chunk.payloads)
+            self.queued_bytes -= chunk.size_bytes
             if refusal is not None:
                 chunk.call.settle(chunk, refusal)
         if not queue:

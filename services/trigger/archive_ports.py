@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from sendwhen.domain.event import Event
 from services.trigger.ports import RawEntry
+
+EVENTS_MAX: Final = 100
+"""Events of one customer that an explanation looks at, the latest ones: its work grows with their square."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +82,7 @@ class ArchivedPast(Protocol):
     """The archive, asked for one customer. Raises Unavailable where it is away, Precondition where it is another's."""
 
     async def customer(self, partition: int, uid: str) -> Archived:
-        """The customer's events, of the latest files."""
+        """The customer's events, of the latest files; behind more than EVENTS_MAX of them no further file is read."""
         ...
 
 

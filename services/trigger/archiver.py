@@ -82,13 +82,25 @@ class Archiver:
         return written
 
     async def tidy(self) -> None:
-        """Compact the days that are over, once a day from two in the morning (UTC) on."""
+        """Compact the days that are over, once a day from two in the morning (UTC) on; again where that failed.
+
+        Raises:
+            Unavailable: The store or the archive is away.
+        """
         now_ms = self._clock.now_ms()
         today = day_of(now_ms)
         if now_ms % DAY_MS < COMPACTS_AT_MS or self._tidied_day == today or not await self._lease.hold():
             return
+        failed = False
         for partition in self._partitions:
-            done = await self._archive.tidy(partition, today)
+            try:
+                done = await self._archive.tidy(partition, today)
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001  a damaged file of one must not keep deleted customers in the others
+                log.error("archive.not_compacted", partition=partition, problem=str(error) or type(error).__name__)
+                failed = True
+                continue
             if done.rows_removed or done.files_after < done.files_before:
                 log.info(
                     "archive.compacted",
@@ -99,7 +111,7 @@ class Archiver:
                 )
             if not await self._lease.hold():
                 return
-        self._tidied_day = today
+        self._tidied_day = "" if failed else today
 
     async def _partition(self, partition: int) -> tuple[int, int]:
         """Archive and trim one partition; how many entries were added, and since when the next one waits (0: none)."""

@@ -234,22 +234,23 @@ class Campaigns:
                 self._logged[partition, campaign_id] = _Logged(outcome.seq, state)
 
     async def _states(self) -> dict[int, dict[str, _State]]:
-        heads, rows = await asyncio.gather(
-            self._log.heads(self._partitions),
-            asyncio.gather(*(self._log.campaigns(partition) for partition in self._partitions)),
-        )
+        # What was appended before anything was asked: of an entry that comes meanwhile the answers may know nothing.
+        before = dict(self._logged)
+        # Heads first: rows that are read behind a position hold whatever was committed up to it.
+        heads = await self._log.heads(self._partitions)
+        rows = await asyncio.gather(*(self._log.campaigns(partition) for partition in self._partitions))
         states: dict[int, dict[str, _State]] = {}
         for head, partition_rows in zip(heads, rows, strict=True):
             states[head.partition] = {
                 row.campaign_id: _State(row.version, row.paused) for row in partition_rows if row.current
             }
-            for (partition, campaign_id), logged in list(self._logged.items()):
-                if partition != head.partition:
-                    continue
-                if head.position < logged.seq <= head.head_seq:
-                    states[partition][campaign_id] = logged.state
-                else:
-                    del self._logged[partition, campaign_id]
+        of = {head.partition: head for head in heads}
+        for place, logged in before.items():
+            partition, campaign_id = place
+            if of[partition].position < logged.seq <= of[partition].head_seq:
+                states[partition][campaign_id] = logged.state
+            elif self._logged.get(place) is logged:
+                del self._logged[place]
         return states
 
     def _standing(self, campaign: DesiredCampaign, states: Mapping[int, Mapping[str, _State]]) -> Standing:

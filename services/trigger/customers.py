@@ -11,7 +11,9 @@ from sendwhen.domain.visitors import VISITOR
 from sendwhen.errors import Invalid, NotFound, Overloaded, Violation
 from sendwhen.v1 import ingest_service_pb2
 from sendwhen.v1 import trigger_service_pb2 as pb
+from sendwhen.v1.profile_service_pb2 import CustomerId
 from sendwhen.wire.customer import customer_message, waiting_message
+from sendwhen.wire.customer_name import reading
 from sendwhen.wire.entry import transfer_entry
 from services.trigger.log_port import Append, Appended, Lagging, Log
 from services.trigger.lookup import Lookup, key_of
@@ -39,7 +41,7 @@ class CustomerDesk:
         """
         found = await self._lookup.find(request.id)
         if found is None:
-            raise _nobody()
+            raise await self._nobody(request.id)
         customer = found.customer
         return pb.ShowCustomerResponse(
             customer=customer_message(customer, partition=found.partition),
@@ -68,13 +70,19 @@ class CustomerDesk:
         Raises:
             NotFound: Nobody is known by that id.
         """
-        found = await self._lookup.find(request.id)
+        named = request.id
+        # What cannot be undone is done only to whom a name surely means.
+        named = reading(named.name) if named.WhichOneof("id") == "name" else named
+        found = await self._lookup.find(named)
         if found is None:
-            raise _nobody()
+            raise await self._nobody(named)
         appended = await self._append(found.partition, Delete(found.customer.uid))
         return pb.DeleteCustomerResponse(
             position=_position(appended), gone_by_ms=gone_by_ms(appended.at_ms, archived=self._archived)
         )
+
+    async def _nobody(self, who: CustomerId) -> NotFound:
+        return NotFound("Nobody is known by that id.", remedy=await self._lookup.hint(who))
 
     async def _append(self, partition: int, transfer: Transfer) -> Appended:
         body = transfer_entry([(OPERATOR, "", 0, write_transfer(transfer))])
@@ -104,7 +112,3 @@ def _identities(customer: Customer) -> list[pb.Identity]:
         pb.Identity(key=one.key, reason=one.reason, detail=one.detail, decided_at_ms=one.at_ms) for one in ties.refused
     ]
     return [*tied, *refused]
-
-
-def _nobody() -> NotFound:
-    return NotFound("Nobody is known by that id.", remedy="Check it for typing errors; deleted customers are unknown.")

@@ -14,6 +14,7 @@ from services.trigger.archive_ports import ArchivedPast, LogTail
 from services.trigger.archiver import Archiver
 from services.trigger.campaigns import Campaigns
 from services.trigger.customers import CustomerDesk
+from services.trigger.dead_letters import DeadLetterDesk
 from services.trigger.edit_desk import EditDesk
 from services.trigger.front_ports import CampaignChecker, CampaignShelf, Emails, Shards, StoreWatch
 from services.trigger.housekeeping import Housekeeping
@@ -83,6 +84,7 @@ class Front:
                 event_clock=event_clock,
             ),
             customers=CustomerDesk(lookup, event_log, clock, event_clock=event_clock, archived=bool(settings.archive)),
+            dead_letters=DeadLetterDesk(event_log, partitions=partitions),
             watch=watch,
             shards=shards,
             event_clock=event_clock,

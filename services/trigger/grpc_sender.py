@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError
 
 from sendwhen.chassis.grpc_channel import bearer, open_sync_channel
 from sendwhen.v1 import email_pb2, sender_service_pb2, sender_service_pb2_grpc
-from services.trigger.ports import OutboxRow, Push, SenderLost, SenderRefused
+from services.trigger.ports import TO_SENDER_FORGET, OutboxRow, Push, SenderLost, SenderRefused
 
 DEADLINE_S = 5.0
 SUBMIT_BYTES_MAX = 4 * 1024 * 1024 - 4_096
@@ -29,14 +29,7 @@ class GrpcSender:
         message = sender_service_pb2.SubmitRequest(
             partition=request.partition,
             lineage=lineage,
-            rows=[
-                sender_service_pb2.OutboxRow(
-                    ordinal=row.ordinal,
-                    intent=_parsed(row),
-                    lineage="" if row.lineage == lineage else row.lineage,
-                )
-                for row in request.rows
-            ],
+            rows=[_message(row, "" if row.lineage == lineage else row.lineage) for row in request.rows],
         )
         if message.ByteSize() > SUBMIT_BYTES_MAX:
             raise SenderRefused(f"The rows have {message.ByteSize()} bytes; sender takes {SUBMIT_BYTES_MAX}.")
@@ -54,8 +47,12 @@ class GrpcSender:
         self._channel.close()
 
 
-def _parsed(row: OutboxRow) -> email_pb2.SendIntent:
+def _message(row: OutboxRow, lineage: str) -> sender_service_pb2.OutboxRow:
     try:
-        return email_pb2.SendIntent.FromString(row.intent)
+        if row.target == TO_SENDER_FORGET:
+            forget = sender_service_pb2.ForgetCustomer.FromString(row.intent)
+            return sender_service_pb2.OutboxRow(ordinal=row.ordinal, forget=forget, lineage=lineage)
+        intent = email_pb2.SendIntent.FromString(row.intent)
+        return sender_service_pb2.OutboxRow(ordinal=row.ordinal, intent=intent, lineage=lineage)
     except DecodeError:
         raise SenderRefused(f"Row {row.ordinal} is no decision.") from None

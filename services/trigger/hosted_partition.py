@@ -13,7 +13,8 @@ from sendwhen.domain.entry import Entry, EventBatch, Review, Transfers, Unreadab
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.skips import WHOLE_ENTRY
 from sendwhen.domain.transfer import write_transfer
-from services.trigger.ports import Claimed, OutboxRow, PartitionCommit, RawEntry
+from sendwhen.wire.email import forget_bytes
+from services.trigger.ports import TO_SENDER_FORGET, Claimed, OutboxRow, PartitionCommit, RawEntry
 
 
 class HostPorts(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +153,11 @@ class HostedPartition:
         rows += tuple(
             OutboxRow(ordinal=ordinal, lineage=self._lineage, intent=write_transfer(transfer), target=target)
             for ordinal, (target, transfer) in enumerate(changes.transfers, start=self._next_ordinal + len(rows))
+        )
+        # Behind the decisions: what was decided before somebody was deleted is at sender when it hears of it.
+        rows += tuple(
+            OutboxRow(ordinal=ordinal, lineage=self._lineage, intent=forget_bytes(one), target=TO_SENDER_FORGET)
+            for ordinal, one in enumerate(changes.forgotten, start=self._next_ordinal + len(rows))
         )
         # Not before its entry is passed: a page of timers may be committed first.
         set_aside = [letter for letter in self._set_aside if letter.seq <= changes.position]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,7 +14,7 @@ from sendwhen.domain.entry import EventBatch
 from sendwhen.domain.event import Event
 from sendwhen.errors import SendwhenError
 from sendwhen.wire.entry import entry_of
-from services.trigger.archive_ports import Archived, ArchivedPast, LogTail
+from services.trigger.archive_ports import EVENTS_MAX, Archived, ArchivedPast, LogTail
 from services.trigger.ports import RawEntry
 
 FOR_EVER_MS: Final = 2**62
@@ -46,20 +47,21 @@ class LogPast:
         self._event_clock = event_clock
 
     async def of(self, partition: int, customer: Customer) -> Logged:
-        """Events of a customer up to what is committed. Raises StoreLost."""
+        """The latest events of a customer up to what is committed, EVENTS_MAX at most. Raises StoreLost."""
         after, position = await self._range(partition)
         logged = await self._logged(partition, customer, after, position)
         if self._archive is None:
-            return logged
+            return _latest(logged)
         try:
             archived = await self._archive.customer(partition, customer.uid)
         except SendwhenError as error:
-            return replace(logged, unread=f"The archive could not be read: {error}")
-        return _together(archived, logged, after, event_clock=self._event_clock)
+            return _latest(replace(logged, unread=f"The archive could not be read: {error}"))
+        return _latest(_together(archived, logged, after, event_clock=self._event_clock))
 
     async def _logged(self, partition: int, customer: Customer, after: int, position: int) -> Logged:
         names = _names(customer)
-        found: list[tuple[int, Event]] = []
+        # One more than are kept, so that it shows where some are left out.
+        found: deque[tuple[int, Event]] = deque(maxlen=EVENTS_MAX + 1)
         since_ms = FOR_EVER_MS
         while after < position:
             page = await self._tail.entries(partition, after, position, PAGE)
@@ -91,6 +93,15 @@ class LogPast:
             for event in entry.events:
                 if isinstance(event, Event) and event.uid == uid:
                     yield (event.occurred_at_ms if self._event_clock else entry.at_ms), event
+
+
+def _latest(logged: Logged) -> Logged:
+    more = len(logged.events) - EVENTS_MAX
+    if more <= 0:
+        return logged
+    events = logged.events[more:]
+    # Others of the first one's instant may be among those left out.
+    return replace(logged, events=events, since_ms=max(logged.since_ms, events[0][0] + 1))
 
 
 def _together(archived: Archived, logged: Logged, after: int, *, event_clock: bool) -> Logged:

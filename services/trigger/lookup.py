@@ -12,10 +12,16 @@ from sendwhen.domain.partition import customer_uid, normalised_email, routing_ha
 from sendwhen.domain.record import read_record
 from sendwhen.errors import Invalid, Violation
 from sendwhen.v1.profile_service_pb2 import CustomerId
+from sendwhen.wire.customer_name import kind_of, reading, readings
 from services.trigger.log_port import Log
 
+ID_CHARS_MAX: Final = 256
+"""What ingest takes for an identity; a longer one would be kept, with whoever it is tied to."""
 HOPS_MAX: Final = 16
 """Tombstones followed; chains are shortened, so that more than a few stand behind each other only while one moves."""
+
+
+_OTHERS: Final = {"user": "user_id", "anon": "anonymous_id", "email": "email"}
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +30,15 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     partition: int
     customer: Customer
     followed: tuple[str, ...] = ()
+
+    def joined(self) -> list[str]:
+        """A sentence where it is another identity than the one asked for."""
+        if not self.followed:
+            return []
+        one = self.customer
+        visitor = f"anon:{one.anonymous_ids[-1]}" if one.anonymous_ids else ""
+        name = f"user:{one.user_id}" if one.user_id else visitor or f"email:{one.email}"
+        return [f"The id that was asked for was joined into {name}: what follows is told of that customer."]
 
 
 class Lookup:
@@ -37,9 +52,31 @@ class Lookup:
         """The customer meant; None where nobody is known by that id.
 
         Raises:
-            Invalid: No id is given.
+            Invalid: No id is given, one that nobody can have, or a name of no kind.
         """
-        if who.WhichOneof("id") == "uid" and who.uid:
+        if who.WhichOneof("id") != "name":
+            return await self._find(who)
+        for one in readings(who.name):
+            if (found := await self._find(one)) is not None:
+                return found
+        return None
+
+    async def hint(self, who: CustomerId) -> str:
+        """What to try, where nobody is known by an id. Without the id: errors are logged."""
+        tried = readings(who.name) if who.WhichOneof("id") == "name" else (who,)
+        value: str = getattr(tried[0], tried[0].WhichOneof("id") or "")
+        others = {kind: CustomerId(**{name: value}) for kind, name in _OTHERS.items()}
+        asked = {kind_of(one) for one in tried}
+        known = [kind for kind, other in others.items() if kind not in asked and await self._find(other) is not None]
+        if known:
+            return f"That text is known as another kind of id: ask by {' or '.join(f'{kind}:' for kind in known)}."
+        return (
+            "Nor is that text known as another kind of id. Check it for typing errors; name the customer by the first "
+            "of user_id, anonymous_id and email that its events carry; who was deleted is unknown."
+        )
+
+    async def _find(self, who: CustomerId) -> Found | None:
+        if who.WhichOneof("id") == "uid" and 0 < len(who.uid) <= ID_CHARS_MAX:
             found = await self._by_uid(who.uid)
         else:
             key = key_of(who, "id")
@@ -70,12 +107,15 @@ def key_of(who: CustomerId, field: str) -> str:
     """The routing key of an identity.
 
     Raises:
-        Invalid: It is none, or a uid, which has no key.
+        Invalid: It is none that ingest takes, a name of no kind, or a uid, which has no key.
     """
+    if who.WhichOneof("id") == "name":
+        who = reading(who.name, field)
     kind = who.WhichOneof("id")
     value: str = getattr(who, kind).strip() if kind else ""
-    if not value or kind not in ("user_id", "anonymous_id", "email"):
-        raise Invalid.of([Violation(field=field, description="Send a user_id, anonymous_id or email.")])
+    if not value or len(value) > ID_CHARS_MAX or kind not in ("user_id", "anonymous_id", "email"):
+        description = f"Send a user_id, anonymous_id or email of at most {ID_CHARS_MAX} characters."
+        raise Invalid.of([Violation(field=field, description=description)])
     value = normalised_email(value) if kind == "email" else getattr(who, kind)
     return routing_key(
         user_id=value if kind == "user_id" else "",

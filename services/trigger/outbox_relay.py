@@ -16,6 +16,7 @@ from sendwhen.domain.changes import DeadLetter
 from services.trigger.host_limits import RelayLimits
 from services.trigger.ports import (
     TO_SENDER,
+    TO_SENDER_FORGET,
     DeleteOutbox,
     Deliver,
     OutboxRow,
@@ -141,7 +142,7 @@ class OutboxRelay:
         rows = self._fitting(rows)
         last, letter = rows[-1], None
         try:
-            if last.target == TO_SENDER:
+            if _is_for_sender(last):
                 yield Push(partition=partition, rows=rows)
             else:
                 yield Deliver(source=partition, rows=rows)
@@ -159,10 +160,14 @@ class OutboxRelay:
             lane.rows.popleft()
 
     def _fitting(self, rows: Sequence[OutboxRow]) -> tuple[OutboxRow, ...]:
-        size_bytes, to_sender = 0, rows[0].target == TO_SENDER
+        size_bytes, to_sender = 0, _is_for_sender(rows[0])
         for place, row in enumerate(rows):
             size_bytes += len(row.intent)
-            other = (row.target == TO_SENDER) != to_sender
+            other = _is_for_sender(row) != to_sender
             if place and (other or size_bytes > self._limits.push_bytes):
                 return tuple(rows[:place])
         return tuple(rows)
+
+
+def _is_for_sender(row: OutboxRow) -> bool:
+    return row.target in (TO_SENDER, TO_SENDER_FORGET)

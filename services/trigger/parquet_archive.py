@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from sendwhen.domain.event import Event
-from services.trigger.archive_ports import Archived, Mark, Tidied
+from services.trigger.archive_ports import EVENTS_MAX, Archived, Mark, Tidied
 from services.trigger.ports import RawEntry
 
 if TYPE_CHECKING:
@@ -93,17 +93,30 @@ def _tidy(archive: Archive, partition: int, before_day: str) -> Tidied:
 
 
 def _customer(archive: Archive, partition: int, uid: str) -> Archived:
+    from sendwhen.archive.rereading import reread
+
+    # Another process may be the one that compacts.
+    return reread(lambda: _events_of(archive, partition, uid))
+
+
+def _events_of(archive: Archive, partition: int, uid: str) -> Archived:
     import pyarrow.compute as pc
 
     from sendwhen.archive.columns import read_rows
 
     segments = archive.segments(partition)[-SEGMENTS_MAX:]
     found: list[tuple[int, int, Event]] = []
-    for day, segment in segments:
+    first_seq = 0
+    for day, segment in reversed(segments):
+        first_seq = segment.first_seq
         for table in archive.customers(partition, day, segment, low=uid, high=uid + "0", columns=None):
-            rows = read_rows(table.filter(pc.equal(table.column("uid"), uid)))
+            # Sorted by customer, then as logged: the last rows are the latest.
+            own = table.filter(pc.equal(table.column("uid"), uid))
+            rows = read_rows(own.slice(max(0, own.num_rows - EVENTS_MAX - 1)))
             found += [(row.seq, row.at_ms, row.event) for row in rows if row.event is not None]
+        if len(found) > EVENTS_MAX:
+            break
     if not segments:
         return Archived()
     events = tuple((at_ms, event) for _, at_ms, event in sorted(found, key=lambda one: one[0]))
-    return Archived(events=events, first_seq=segments[0][1].first_seq, last_seq=segments[-1][1].last_seq)
+    return Archived(events=events, first_seq=first_seq, last_seq=segments[-1][1].last_seq)

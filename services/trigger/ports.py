@@ -150,14 +150,16 @@ class DueAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 TO_SENDER = -1
+TO_SENDER_FORGET = -2
 
 
 class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision on its way to sender, or a transfer on its way to a partition.
+    """A decision or a deleted customer on its way to sender, or a transfer on its way to a partition.
 
     Attributes:
-        intent: A serialised sendwhen.v1.SendIntent, or a transfer as ``sendwhen.domain.transfer`` writes it.
-        target: Partition to whose log it goes, or TO_SENDER.
+        intent: A serialised sendwhen.v1.SendIntent, a sendwhen.v1.ForgetCustomer, or a transfer as
+            ``sendwhen.domain.transfer`` writes it.
+        target: Partition to whose log it goes, or TO_SENDER, or TO_SENDER_FORGET.
     """
 
     ordinal: int

@@ -8,18 +8,19 @@ from typing import Any, Final, TypeAlias
 
 import grpc
 
+from sendwhen.domain.event import LATEST_MS
 from sendwhen.errors import Invalid, NotFound, Violation
 from sendwhen.v1 import trigger_service_pb2 as pb
 from sendwhen.v1 import trigger_service_pb2_grpc
 from sendwhen.wire.entry import migrate_of
-from services.trigger.advance import LATEST_MS, advance_clock
+from services.trigger.advance import advance_clock
 from services.trigger.append import Appender
 from services.trigger.applied import AppliedWatch
 from services.trigger.campaigns import Campaigns
 from services.trigger.customers import CustomerDesk
+from services.trigger.dead_letters import DeadLetterDesk
 from services.trigger.edit_desk import EditDesk
 from services.trigger.front_messages import (
-    dead_letter_message,
     edit_message,
     partition_message,
     plan_message,
@@ -38,8 +39,6 @@ APPEND_EVENTS_MAX: Final = 5_000
 EVENT_BYTES_MAX: Final = 34_000
 """A little more than ingest lets in: normalising adds a few fields."""
 WAIT_MAX_S: Final = 60.0
-DEAD_LETTERS_DEFAULT: Final = 100
-DEAD_LETTERS_MAX: Final = 1_000
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -59,6 +58,7 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
         edits: EditDesk,
         why: WhyDesk,
         customers: CustomerDesk,
+        dead_letters: DeadLetterDesk,
         watch: StoreWatch,
         shards: Shards,
         event_clock: bool,
@@ -70,6 +70,7 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
         self._edits = edits
         self._why = why
         self._customers = customers
+        self._dead_letters = dead_letters
         self._watch = watch
         self._shards = shards
         self._event_clock = event_clock
@@ -112,7 +113,7 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
 
     async def PlanCampaign(self, request: pb.PlanCampaignRequest, _context: Context) -> pb.PlanCampaignResponse:
         """What putting a campaign would do."""
-        return plan_message(await self._edits.plan(dict(request.source.files)))
+        return plan_message(await self._edits.plan(dict(request.source.files), changes_only=request.changes_only))
 
     async def ArchiveCampaign(
         self, request: pb.ArchiveCampaignRequest, _context: Context
@@ -172,18 +173,7 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
         self, request: pb.ListDeadLettersRequest, _context: Context
     ) -> pb.ListDeadLettersResponse:
         """Events set aside."""
-        limit = request.limit or DEAD_LETTERS_DEFAULT
-        if not 0 < limit <= DEAD_LETTERS_MAX:
-            raise _invalid("limit", f"Send 1 to {DEAD_LETTERS_MAX}, or 0 for {DEAD_LETTERS_DEFAULT}.")
-        partitions = range(self._partitions)
-        heads = await self._log.heads(partitions)
-        found = await asyncio.gather(*(self._log.dead_letters(partition, limit) for partition in partitions))
-        letters = [(letter.at_ms, n, letter) for n, some in zip(partitions, found, strict=True) for letter in some]
-        letters.sort(key=lambda one: (one[0], one[2].seq, one[1], one[2].index), reverse=True)
-        return pb.ListDeadLettersResponse(
-            dead_letters=[dead_letter_message(partition, letter) for _, partition, letter in letters[:limit]],
-            total=sum(head.dead_letters for head in heads),
-        )
+        return await self._dead_letters.list(request.limit)
 
     async def GetStatus(self, _request: pb.GetStatusRequest, _context: Context) -> pb.GetStatusResponse:
         """How the installation is."""

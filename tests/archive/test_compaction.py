@@ -15,7 +15,7 @@ from sendwhen.archive.local_files import LocalFiles
 from sendwhen.archive.verification import verify
 from sendwhen.domain.partition import customer_uid
 from sendwhen.domain.transfer import Delete, Forget, Forward, write_transfer
-from sendwhen.errors import Unavailable
+from sendwhen.errors import Precondition, Unavailable
 from sendwhen.wire.entry import transfer_entry
 from tests.archive.logs import a_log, entry, events
 from tests.archive.test_archive import Failing, rows_in
@@ -139,6 +139,21 @@ def test_a_file_that_was_spoilt_is_named(tmp_path: Path, spoil: object, said: st
 
     assert said in found
     assert segment.file in found
+
+
+def test_a_damaged_file_is_named_and_keeps_deleted_customers_in_no_other_day(tmp_path: Path) -> None:
+    archive = an_archive(tmp_path, deleted={uid_of("ada"): 10_000})
+    days = archive.days(3)
+    damaged = archive.manifest(3, days[0]).segments[0].file
+    (tmp_path / "partition=0003" / f"day={days[0]}" / damaged).write_bytes(b"PAR1 and no more")
+
+    with pytest.raises(Precondition, match=f"{damaged} of the archive cannot be read"):
+        compact_before(archive, 3, FOR_EVER)
+
+    segments = [(day, one) for day in days[1:] for one in archive.manifest(3, day).segments]
+    left = [row for day, one in segments for row in read_rows(archive.table(3, day, one))]
+    assert left
+    assert uid_of("ada") not in {row.uid for row in left}
 
 
 def test_a_manifest_that_cannot_be_read_and_a_gap_are_named(tmp_path: Path) -> None:

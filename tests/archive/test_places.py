@@ -66,3 +66,10 @@ def test_a_location_is_a_folder_or_an_address(tmp_path: Path) -> None:
     assert isinstance(open_files("memory://somewhere"), FsspecFiles)
     with pytest.raises(Invalid, match="nosuch"):
         open_files("nosuch://somewhere")
+
+
+def test_a_place_that_is_away_is_told_without_the_password_in_its_address() -> None:
+    with pytest.raises(Unavailable) as caught:
+        FsspecFiles("ftp://ada:secret@127.0.0.1:1/folder?token=key")
+
+    assert "ftp://127.0.0.1:1/folder cannot be reached" in str(caught.value)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 
 from sendwhen.archive.archive import Archive
 from sendwhen.archive.columns import rows_of
+from sendwhen.archive.compaction import compact_before
 from sendwhen.archive.local_files import LocalFiles
-from sendwhen.archive.transfer import Range, events_by_time, export, stretches_of
+from sendwhen.archive.transfer import Part, Range, events_by_time, export, stretches_of
 from sendwhen.client.event_file import event_of, in_file_order
 from sendwhen.domain.event import Event
 from sendwhen.errors import NotFound
@@ -76,6 +78,18 @@ def test_exported_lines_are_events_as_replay_takes_them(tmp_path: Path, within: 
     assert count == len(wanted)
 
 
+def test_what_a_client_wrote_over_several_lines_is_exported_as_one(tmp_path: Path) -> None:
+    archive = Archive(LocalFiles(tmp_path / "a"))
+    event = msgspec.structs.replace(an_event(event_id="e"), properties=b'{\n  "note": "a\\nb",\r\n  "price": 1.50\n}')
+    archive.append(0, [entry(1, logged_events(event))])
+
+    export(archive, LocalFiles(tmp_path / "out"), Range(), "jsonl", lambda *_: None)
+
+    (file,) = (tmp_path / "out").iterdir()
+    ((_, line),) = in_file_order(file)
+    assert event_of(line, 1, file_identity="x").properties_json == b'{"note":"a\\nb","price":1.50}'
+
+
 def test_an_export_that_was_stopped_writes_only_what_is_missing(tmp_path: Path) -> None:
     archive, target = an_archive(tmp_path / "a"), LocalFiles(tmp_path / "out")
     whole = export(archive, target, Range(), "parquet", lambda *_: None)
@@ -110,3 +124,19 @@ def test_on_the_events_own_time_an_entry_may_reach_over_days_and_order_holds(tmp
     found = [event.occurred_at_ms for event in events_by_time(archive, within, stretch=stretch)]
 
     assert found == sorted(at for ats in times.values() for at in ats if at >= T0_MS + HOUR_MS)
+
+
+def test_files_may_be_compacted_while_they_are_exported(tmp_path: Path) -> None:
+    archive = an_archive(tmp_path)
+    (tmp_path / "wanted").mkdir()
+    whole = export(archive, LocalFiles(tmp_path / "wanted"), Range(), "jsonl", lambda _part, _events: None)
+
+    def compact(part: Part, _events: int) -> None:
+        for partition in archive.partitions():
+            compact_before(archive, partition, "2999-01-01")
+
+    found = export(archive, LocalFiles(tmp_path / "found"), Range(), "jsonl", compact)
+
+    assert found == whole
+    for file in (tmp_path / "wanted").iterdir():
+        assert (tmp_path / "found" / file.name).read_bytes() == file.read_bytes()

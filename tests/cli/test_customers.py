@@ -16,6 +16,7 @@ from sendwhen.v1.event_pb2 import Event
 from sendwhen.v1.ingest_service_pb2 import TrackRequest, WaitUntil
 from tests.services.behind import Behind
 from tests.services.running import ADMIN, WRITE_KEY, Running
+from tests.services.test_trigger_front import put
 
 pytestmark = pytest.mark.integration
 
@@ -35,13 +36,22 @@ class Shop:
 
         self.do(send())
 
+    def put(self) -> None:
+        async def send() -> None:
+            await self.running.trigger().PutCampaign(put())
+
+        self.do(send())
+
     def do(self, work):
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
 
     def says(self, *arguments: str, code: int = 0) -> str:
+        return self.runs("customers", *arguments, code=code)
+
+    def runs(self, *arguments: str, code: int = 0) -> str:
         where = dict.fromkeys(VARIABLES.values(), f"127.0.0.1:{self.running.front.server.port}")
         where |= {"SENDWHEN_ADMIN_KEY": ADMIN, "SENDWHEN_WRITE_KEY": WRITE_KEY}
-        result: Result = CliRunner().invoke(app, ["customers", *arguments], env=where, catch_exceptions=False)
+        result: Result = CliRunner().invoke(app, list(arguments), env=where, catch_exceptions=False)
         assert result.exit_code == code, result.output
         return result.output
 
@@ -124,3 +134,37 @@ def test_whom_to_join_must_be_two_identities() -> None:
     with open_shop() as shop:
         assert "two different identities" in shop.says("merge", "ada", "user:ada", code=1)
         assert "Send a user_id, anonymous_id or email" in shop.says("merge", "uid:abc", "ada", code=1)
+
+
+def test_whoever_was_joined_is_told_of_as_the_survivor_by_any_way_of_writing_the_id() -> None:
+    with open_shop() as shop:
+        shop.put()
+        shop.happens(event("e1", anonymous_id="a1"), event("e2", user_id="ada", email="ada@example.com"))
+        shop.says("merge", "anon:a1", "user:ada")
+
+        of_visitor = shop.runs("why", "anon:a1", "reminder")
+        assert of_visitor.startswith("The id that was asked for was joined into user:ada")
+        assert shop.runs("why", "a1", "reminder") == of_visitor
+        assert "joined into" not in shop.runs("why", "user:ada", "reminder")
+        assert shop.runs("timeline", "anon:a1").startswith("That id was joined into this customer.")
+        by_id = shop.runs("timeline", "ada")
+        assert by_id.count("Product Viewed") == 2
+        assert by_id == shop.runs("timeline", "user:ada") == shop.runs("timeline", "ada", "--by", "user_id")
+
+
+@pytest.mark.parametrize("command", [("why",), ("timeline",), ("customers", "show"), ("customers", "delete", "--yes")])
+def test_a_name_of_no_kind_or_of_nobody_says_what_to_write(command: tuple[str, ...]) -> None:
+    with open_shop() as shop:
+        shop.put()
+        shop.happens(event("e1", anonymous_id="a1"))
+        campaign = ("reminder",) if command == ("why",) else ()
+        refused = 2 if "delete" in command else 1
+
+        wrong = shop.runs(*command, "visitor:a1", *campaign, code=refused)
+        mistaken = shop.runs(*command, "user:a1", *campaign, code=1)
+        nobody = shop.runs(*command, "email:a1@example.com", *campaign, code=1)
+
+        assert "“visitor:” is no kind of id. Write “anon:”." in wrong.replace("\n", " ")
+        assert "Nobody is known by that id" in mistaken
+        assert "known as another kind of id: ask by anon:." in mistaken
+        assert "Check it for typing errors" in nobody

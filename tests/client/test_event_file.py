@@ -62,11 +62,23 @@ def test_a_line_becomes_an_event_whose_properties_stay_as_they_were_written() ->
         (b'{"name":"A","occurred_at":"yesterday"}', "not a time"),
         (b'{"name":"A","occurred_at_ms":1,"properties":[]}', "properties is not a JSON object"),
         (b'{"name":"A","occurred_at_ms":1,"userid":"u"}', "userid"),
+        (b'{"name":"A","occurred_at_ms":18446744073709551615}', "beyond all calendars"),
+        (b'{"name":"A","occurred_at":"%s"}' % (b"1" * 5_000), "beyond all calendars"),
     ],
 )
 def test_a_line_that_is_no_event_says_what_is_wrong(line: bytes, says: str) -> None:
     with pytest.raises(BadLine, match=says):
         event_of(line, 1, file_identity="f")
+
+
+def test_a_time_that_no_calendar_has_stands_in_nobodys_way(tmp_path: Path) -> None:
+    path = tmp_path / "events"
+    path.write_bytes(
+        b'{"name":"B","occurred_at_ms":2}\n{"name":"?","occurred_at_ms":18446744073709551615}\n'
+        b'{"name":"?","occurred_at":"%s"}\n{"name":"A","occurred_at_ms":1}\n' % (b"1" * 5_000)
+    )
+
+    assert [number for number, _ in by_time(path, run_lines=2)] == [4, 1, 2, 3]
 
 
 def test_a_file_is_known_again_under_another_name_and_not_after_a_change(tmp_path: Path) -> None:
@@ -80,4 +92,5 @@ def test_a_file_is_known_again_under_another_name_and_not_after_a_change(tmp_pat
 def test_an_instant_is_read_with_and_without_a_zone_and_as_milliseconds() -> None:
     assert instant_ms("1970-01-01T01:00:00+01:00") == 0
     assert instant_ms("1970-01-01") == 0
+    assert instant_ms("1970-01-01 00:00:02") == 2_000
     assert instant_ms("1500") == 1500

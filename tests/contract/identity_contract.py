@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from sendwhen.domain.changes import ReceivedRow
 from sendwhen.wire.entry import transfer_entry
-from services.trigger.ports import TO_SENDER, Deliver, Load, LoadPast, OutboxRow, ReadOutbox
+from services.trigger.ports import TO_SENDER, TO_SENDER_FORGET, Deliver, Load, LoadPast, OutboxRow, ReadOutbox
 from tests.contract.log_contract import OpensWorlds
 from tests.contract.store_world import Owner, customer
 
@@ -32,10 +32,10 @@ class IdentityContract(OpensWorlds):
         world = self.open()
         world.fill(1)
         owner = Owner(world)
-        round_ = owner.round(1, sends=[b"s1", b"t2", b"s3"])
+        round_ = owner.round(1, sends=[b"s1", b"t2", b"s3", b"f4"])
         rows = tuple(
             OutboxRow(ordinal=row.ordinal, lineage=row.lineage, intent=row.intent, target=target)
-            for row, target in zip(round_.outbox, (TO_SENDER, 1, TO_SENDER), strict=True)
+            for row, target in zip(round_.outbox, (TO_SENDER, 1, TO_SENDER, TO_SENDER_FORGET), strict=True)
         )
 
         owner.commit_round(replace(round_, outbox=rows))

@@ -8,10 +8,10 @@ from zlib import crc32
 import msgspec
 
 from sendwhen.domain.campaign import Campaign
-from sendwhen.domain.decision import Decision, Kind
+from sendwhen.domain.decision import Decision, Kind, Send
 from sendwhen.domain.event import Event
 from sendwhen.domain.partition import customer_uid, routing_key
-from sendwhen.domain.record import remembered_decisions
+from sendwhen.domain.record import read_record, remembered_decisions
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.shard_limits import ShardLimits
 from tests.builders import MINUTE_MS, T0_MS, Catalogue, fuse, put
@@ -84,10 +84,21 @@ class Life(Town):
         if settled:
             self.settle()
 
+    def sends(self) -> list[Send]:
+        """What was handed to sender."""
+        return [send for _, changes in self.changes for send in changes.sends]
+
+    def tombstones(self) -> list[str]:
+        """Uids of those that point to a survivor."""
+        return [uid for _, uid, record in self.records() if read_record(record).into is not None]
+
+    def forgotten(self) -> list[tuple[str, int]]:
+        """(uid, life) that sender was told to forget."""
+        return [(one.uid, one.born_seq) for _, changes in self.changes for one in changes.forgotten]
+
     def sent(self) -> list[tuple[float, str]]:
         """When, in minutes, and to whom; in the order of instants."""
-        sends = [send for _, changes in self.changes for send in changes.sends]
-        return sorted(((send.due_at_ms - T0_MS) / MINUTE_MS, send.email) for send in sends)
+        return sorted(((send.due_at_ms - T0_MS) / MINUTE_MS, send.email) for send in self.sends())
 
     def told(self, key: str, *kinds: Kind) -> list[Decision]:
         """Decisions of these kinds that the customer remembers."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from sendwhen.domain.partition import customer_uid as uid
 from tests.builders import an_abandoned_cart
 from tests.domain.identities import Life
 
@@ -84,3 +85,34 @@ def test_deleting_nobody_changes_nothing() -> None:
     life.forgets(1, "user:nobody")
 
     assert (life.records(), life.count("deleted")) == ([], 0)
+
+
+def test_sender_is_told_of_every_identity_whose_emails_it_may_have_and_of_which_life() -> None:
+    life = Life(CART)
+    life.does(0, ADDED, anon="a1", email=ADA)
+    life.until(61)
+    born = life.customer("anon:a1").born_seq
+    life.does(62, "Logged In", user="ada", anon="a1")
+    known_born = life.customer("user:ada").born_seq
+    life.forgets(63, "user:ada")
+
+    assert sorted(life.forgotten()) == sorted([(uid("anon:a1"), born), (uid("user:ada"), known_born)])
+    assert {(send.uid, send.born_seq) for send in life.sends()} == {(uid("anon:a1"), born)}
+
+
+def test_the_next_life_of_an_id_is_not_the_one_that_sender_forgets() -> None:
+    life = Life(CART)
+    life.does(0, ADDED, user="ada")
+    life.forgets(30, "user:ada")
+    life.does(40, ADDED, user="ada")
+    life.until(180)
+
+    ((_, forgotten),) = life.forgotten()
+    assert [send.born_seq > forgotten for send in life.sends()] == [True]
+
+
+def test_whoever_was_nobody_is_not_told_to_sender() -> None:
+    life = Life()
+    life.forgets(1, "user:nobody")
+
+    assert life.forgotten() == []

@@ -156,6 +156,37 @@ def test_a_refused_identity_is_not_asked_for_with_every_event() -> None:
     assert sum(len(changes.transfers) for _, changes in life.changes) == asked
 
 
+def test_tombstones_are_as_many_as_identities_may_be_and_those_of_whom_was_taken_in() -> None:
+    life = Life(limits=ShardLimits(identities=4))
+    for visitor in range(9):
+        life.does(visitor, "Logged In", user="ada", anon=f"ada-{visitor}")
+    assert (len(life.tombstones()), life.count("ties_refused")) == (4, 5)
+
+    life = Life(limits=ShardLimits(identities=4))
+    for who in ("ada", "bob", "eve"):
+        for visitor in range(3):
+            life.does(visitor, "Logged In", user=who, anon=f"{who}-{visitor}")
+    life.joins(10, "user:bob", "user:ada", both_known=True)
+    life.joins(11, "user:eve", "user:ada", both_known=True)
+    assert len(life.customer("user:ada").ties.tied) == 4 + 3
+    assert len(life.tombstones()) == 4 + 3 + 3
+    assert [one.reason for one in life.customer("user:ada").ties.refused] == ["too_many"]
+
+    life.forgets(12, "user:ada")
+    life.forgets(13, "user:eve")
+    assert life.tombstones() == []
+
+
+def test_a_device_that_comes_back_after_years_is_still_its_customers() -> None:
+    life = Life()
+    life.does(0, "Logged In", user="ada", anon="a1")
+    life.until(3 * 365 * 24 * 60)
+    life.does(3 * 365 * 24 * 60 + 1, "Viewed", anon="a1")
+
+    assert life.customer("anon:a1").into is not None
+    assert [event.name for event in recent_events(life.customer("user:ada"))] == ["Logged In", "Viewed"]
+
+
 @pytest.mark.parametrize(("previous", "reason"), [("user:bob", "conflict"), ("user:nobody", "unknown")])
 def test_a_user_id_is_given_away_by_nobody_but_an_operator(previous: str, reason: str) -> None:
     life = Life()

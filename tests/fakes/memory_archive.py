@@ -52,6 +52,8 @@ class MemoryArchive:
 
     async def tidy(self, partition: int, before_day: str) -> Tidied:
         self._check()
+        if partition == self.refused:
+            raise Precondition("A file of this partition is damaged.")
         self.tidied.append((partition, before_day))
         return Tidied(files_before=2, files_after=1, rows_removed=0)
 

@@ -10,7 +10,16 @@ import msgspec
 from sendwhen.errors import Overloaded
 from sendwhen.v1 import email_pb2
 from services.sender.addresses import slot_of
-from services.sender.ledger import DOUBTS_MAX, HOLDS_PLACE, TERMINAL, Signal, State, next_state
+from services.sender.ledger import (
+    DELETED,
+    DOUBTS_MAX,
+    HOLDS_PLACE,
+    MAY_HAVE_GONE,
+    TERMINAL,
+    Signal,
+    State,
+    next_state,
+)
 from services.sender.ledger_port import (
     BeginAttempt,
     Begun,
@@ -18,6 +27,7 @@ from services.sender.ledger_port import (
     ClaimDueAnswer,
     Claimed,
     Count,
+    Forget,
     NewEmail,
     Settle,
     Settled,
@@ -57,6 +67,8 @@ class Row:
     provider: str = ""
     message_id: str = ""
     first_byte_at_us: int = 0
+    born_seq: int = 0
+    forgotten: bool = False
 
 
 class MemoryLedger:
@@ -132,6 +144,7 @@ class MemoryLedger:
             submitted_at_ms=request.now_ms,
             changed_at_ms=request.now_ms,
             next_at_ms=request.now_ms,
+            born_seq=intent.customer_born_seq,
         )
         self.rows[intent.send_id] = row
         if email.held:
@@ -153,6 +166,21 @@ class MemoryLedger:
             row, next_state(row.state, Signal.ATTEMPT), request.now_ms, request.now_ms + request.attempt_lease_ms
         )
         return "attempted"
+
+    async def forget(self, request: Forget) -> int:
+        ended = 0
+        for uid, born_seq in request.customers:
+            rows = [
+                r for r in self.rows.values() if r.uid == uid and r.born_seq <= born_seq and r.state not in TERMINAL
+            ]
+            for row in rows:
+                row.uid, row.reason, row.intent, row.detail = "", "", None, DELETED
+                if row.state in MAY_HAVE_GONE:
+                    row.forgotten, row.again = True, False
+                    continue
+                self._move(row, next_state(row.state, Signal.FORGET, open_doubts=row.doubts), request.now_ms, 0)
+                ended += 1
+        return ended
 
     async def reserve(self, request: Reserve) -> Reserved:
         place = request.campaign_id, request.day
@@ -226,6 +254,8 @@ class MemoryLedger:
             signal = Signal.SUPPRESS
         elif request.look_at_expiry and 0 < row.expires_at_ms <= now_ms and not again:
             signal = Signal.EXPIRE
+        if row.forgotten:
+            signal = Signal.FORGET
         if signal is not Signal.ATTEMPT:
             head = self._move(row, next_state(row.state, signal, open_doubts=row.doubts), now_ms, 0)
             following = self._claim_head(head, claimed.worker, now_ms, request.following_lease_ms)
@@ -256,6 +286,9 @@ class MemoryLedger:
         else:
             return Settled(state=row.state, applied=False)
         open_doubts = row.doubts - (row.state is State.IN_DOUBT)
+        next_at_ms = request.next_at_ms
+        if row.forgotten and signal is Signal.NOT_PROCESSED:
+            signal, next_at_ms = Signal.FORGET, 0
         to = next_state(row.state, signal, open_doubts=open_doubts)
         if to is row.state:
             return Settled(state=row.state, applied=False)
@@ -267,7 +300,7 @@ class MemoryLedger:
         row.provider = request.provider or row.provider
         row.message_id = request.provider_message_id or row.message_id
         row.first_byte_at_us = row.first_byte_at_us or request.first_byte_at_us
-        head = self._move(row, to, request.now_ms, request.next_at_ms)
+        head = self._move(row, to, request.now_ms, next_at_ms)
         following = self._claim_head(head, claimed.worker, request.now_ms, request.lease_ms)
         return Settled(state=to, applied=True, following=following)
 
@@ -341,8 +374,9 @@ class MemoryLedger:
         if row.queued and to not in HOLDS_PLACE:
             row.queued = False
             queue = self._queues[row.address_hash]
+            was_first = queue[0] == row.send_id
             queue.remove(row.send_id)
-            if queue:
+            if queue and was_first:
                 head = queue[0]
                 self._due[head] = now_ms
         row.state, row.changed_at_ms, row.next_at_ms = to, now_ms, next_at_ms

@@ -150,3 +150,13 @@ async def test_on_the_events_own_time_the_log_follows_them(valkey: ValkeyServer,
         await trigger.AdvanceClock(pb.AdvanceClockRequest(to_ms=1_700_000_000_000))
         status = await trigger.GetStatus(pb.GetStatusRequest())
         assert {partition.head_at_ms for partition in status.partitions} == {1_700_000_000_000}
+
+
+async def test_an_installation_of_256_partitions_is_asked_about_all_of_them_at_once(
+    valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    async with fronts(valkey, tmp_path, settings=settings_of(valkey, tmp_path, partitions=256)) as trigger:
+        put = await trigger.PutCampaign(pb.PutCampaignRequest(source=campaign_pb2.CampaignSource(files=FILES)))
+        assert put.campaign.partitions_reached == 256
+        letters = await trigger.ListDeadLetters(pb.ListDeadLettersRequest())
+        assert letters.total == 0

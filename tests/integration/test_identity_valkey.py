@@ -8,8 +8,9 @@ import pytest
 
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.partition import customer_uid, routing_hash
-from sendwhen.domain.record import read_record, recent_events
-from sendwhen.domain.transfer import Adopt, Delete, Transfer, write_transfer
+from sendwhen.domain.record import read_record, recent_events, write_record
+from sendwhen.domain.ties import Ties
+from sendwhen.domain.transfer import Adopt, Delete, Place, Transfer, write_transfer
 from sendwhen.v1.event_pb2 import Event
 from sendwhen.wire.entry import event_entry, transfer_entry
 from tests.integration.shard_kit import CART, Front, RecordingSender, Running, settings, wait_until
@@ -102,7 +103,10 @@ def test_a_join_that_stopped_halfway_goes_on_when_the_other_shard_comes_and_dele
     first = Running(of, shard=home(ADA))
     town.does("Product Viewed", "one", anonymous_id="a2")
     town.wish(ADA, Adopt(customer_uid(ADA), ADA, VISITOR))
-    wait_until(lambda: town.customer(ADA) is not None, "the survivor asked")
+    with own_valkey.client() as client:
+        outbox = f"sw:{{p{routing_hash(ADA) % PARTITIONS}}}:out"
+        asked = lambda: town.customer(ADA) is not None and client.xlen(outbox) == 0  # noqa: E731
+        wait_until(asked, "the survivor asked")
     first.stop()
     second = Running(of, shard=home(VISITOR))
     wait_until(lambda: town.into(VISITOR) == customer_uid(ADA), "the state left")
@@ -123,3 +127,20 @@ def test_a_join_that_stopped_halfway_goes_on_when_the_other_shard_comes_and_dele
         kinds = [key.decode().rsplit(":", 1)[-1] for key in client.keys("sw:{p*}:*")]
     assert {"rec", "past", "due"}.isdisjoint(kinds)
     assert not [key for key in kinds if ":ids:" in key]
+
+
+def test_a_tombstone_takes_no_more_of_the_store_than_is_documented(own_valkey: ValkeyServer) -> None:
+    number = 20_000
+    place = Place(customer_uid(ADA), 2, 1_234_567)
+    rows = {}
+    for one in range(number):
+        uid = customer_uid(f"anon:visitor-{one}")
+        tombstone = Customer(uid, ties=Ties(into=place), born_seq=one + 1, seq=9_000_000 + one, changed_at_ms=10**12)
+        rows[uid] = write_record(tombstone)
+    with own_valkey.client() as client:
+        before = client.info("memory")["used_memory"]
+        client.hset("sw:{p0}:rec", mapping=rows)
+        after = client.info("memory")["used_memory"]
+
+    assert max(map(len, rows.values())) <= 128
+    assert (after - before) / number <= 250

@@ -135,6 +135,31 @@ def test_what_exceeds_a_campaigns_volume_waits_until_it_is_released_or_discarded
     tell(story)
 
 
+def test_of_a_deleted_customer_what_is_held_is_cancelled_and_the_next_life_gets_its_email(
+    valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        async with running(valkey, tmp_path) as sender:
+            sent, held = (intent(f"e{n}", address=f"u{n}@example.invalid", volume_per_day=1) for n in range(2))
+            await sender.submit(sent, held)
+            await sender.reaches(held, email_pb2.EMAIL_STATE_HELD)
+            forget = sender_service_pb2.ForgetCustomer(customer_uid=held.customer_uid, customer_born_seq=7)
+            later = intent("later", customer_born_seq=8)
+            rows = [
+                sender_service_pb2.OutboxRow(ordinal=3, forget=forget),
+                sender_service_pb2.OutboxRow(ordinal=4, intent=later),
+            ]
+            for _ in range(2):
+                await sender.stub.Submit(sender_service_pb2.SubmitRequest(partition=3, lineage="l", rows=rows))
+
+            cancelled = await sender.reaches(held, email_pb2.EMAIL_STATE_CANCELLED)
+            assert cancelled.detail == "The customer was deleted."
+            await sender.reaches(sent, email_pb2.EMAIL_STATE_ACCEPTED)
+            await sender.reaches(later, email_pb2.EMAIL_STATE_ACCEPTED)
+
+    tell(story)
+
+
 def test_a_suppressed_address_gets_nothing_and_says_so(valkey: ValkeyServer, tmp_path: Path) -> None:
     async def story() -> None:
         async with running(valkey, tmp_path) as sender:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from services.sender.ledger_port import Begun, Claimed, Ledger, LedgerLost
 from services.sender.valkey_ledger import ValkeyLedger, ledger_library
 from services.sender.valkey_pipeline import ValkeyPipeline
 from tests.contract.ledger import ADA, LedgerContract
+from tests.contract.ledger_forgetting import LedgerForgettingContract
 from tests.contract.ledger_volume import LedgerVolumeContract
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.integration.valkey_process import ValkeyServer
@@ -30,6 +32,7 @@ from tests.services.sender.emails import (
     an_intent,
     begin,
     claim_due,
+    forget,
     settle,
     submit,
 )
@@ -50,7 +53,7 @@ async def ledger_in(server: ValkeyServer, *, open_max: int = 1_000_000) -> Async
     await store.aclose()
 
 
-class TestValkeyLedger(LedgerContract, LedgerVolumeContract):
+class TestValkeyLedger(LedgerContract, LedgerForgettingContract, LedgerVolumeContract):
     @pytest.fixture(autouse=True)
     def _server(self, valkey: ValkeyServer) -> None:
         self.server = valkey
@@ -76,6 +79,24 @@ def test_content_and_address_go_when_an_email_is_over_and_the_row_stays_for_days
         assert KEPT_S - 5 < client.ttl(key) <= KEPT_S
         assert b"ada@example" not in everything
         assert ADA.encode() not in everything
+
+
+def test_of_a_deleted_customer_nothing_stays_that_names_or_tells(valkey: ValkeyServer) -> None:
+    async def story() -> None:
+        async with ledger_in(valkey) as ledger:
+            held = msgspec.structs.replace(a_new_email("held", ordinal=2), held=True)
+            emails = (a_new_email(), held, a_new_email("behind", ordinal=3))
+            (attempted,) = (await ledger.submit(submit(*emails))).claimed
+            await ledger.begin(begin(attempted))
+            await ledger.forget(forget())
+
+    asyncio.run(story())
+
+    with valkey.client() as client:
+        everything = b"".join(client.dump(name) for name in client.keys("*"))
+        telling = (b"ada@example", b"Lamp", b"0" * 24, b"the cart was left")
+        assert not any(word in everything for word in telling)
+        assert client.keys("*cus:*") == client.keys("*hld:*") == []
 
 
 def test_another_address_key_is_refused_at_start(valkey: ValkeyServer) -> None:
@@ -118,7 +139,9 @@ def test_an_emptied_store_gets_its_functions_back(valkey: ValkeyServer) -> None:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["submit", "due", "begin", "settle", "settle", "begin", "suppress", "wait", "unsuppress"]),
+        st.sampled_from(
+            ["submit", "due", "begin", "settle", "settle", "begin", "suppress", "wait", "unsuppress", "forget"]
+        ),
         st.integers(0, 5),
         st.sampled_from(list(Signal)),
         st.sampled_from([0, 1, LEASE_MS - 1, LEASE_MS, EVIDENCE_MS]),
@@ -163,6 +186,8 @@ async def _compare(real: Ledger, model: Ledger, steps: list[tuple[str, int, Sign
                         address=f"c{number % 3}@example.invalid",
                         in_doubt=policy,
                         expires_at_ms=NOW_MS + 2 * EVIDENCE_MS,
+                        customer_uid=str(number % 2) * 24,
+                        customer_born_seq=place,
                     )
                     request = submit(email, at_ms=now_ms, claim_max=number, worker=f"w{number % 2}")
                     answers.append(await ledger.submit(request))
@@ -182,6 +207,8 @@ async def _compare(real: Ledger, model: Ledger, steps: list[tuple[str, int, Sign
                     answers.append(await ledger.suppress(ADDRESSES.hash_of(f"c{number % 3}@example.invalid"), "r"))
                 case "unsuppress":
                     answers.append(await ledger.unsuppress(ADDRESSES.hash_of(f"c{number % 3}@example.invalid")))
+                case "forget":
+                    answers.append(await ledger.forget(forget(uid=str(number % 2) * 24, born_seq=place - number)))
                 case _:
                     answers.append(None)
         assert answers[0] == answers[1], (step, place)

@@ -6,8 +6,8 @@ import argparse
 import sys
 import time
 
+from tests.oracle.areas import AREAS
 from tests.oracle.comparing import difference
-from tests.oracle.generating_rules import KINDS
 from tests.oracle.mutants import MUTANTS, killed_after
 from tests.oracle.searching import Found, search
 
@@ -21,30 +21,30 @@ def main(arguments: list[str]) -> int:
     fuzz = commands.add_parser("fuzz", help="compare until the time is over")
     fuzz.add_argument("--seconds", type=float, default=600)
     fuzz.add_argument("--seed", type=int, default=int(time.time()))
-    fuzz.add_argument("--kind", choices=KINDS, action="append")
+    fuzz.add_argument("--area", choices=AREAS, action="append")
     repeat = commands.add_parser("repeat", help="compare one example again")
-    repeat.add_argument("kind", choices=KINDS)
+    repeat.add_argument("area", choices=AREAS)
     repeat.add_argument("bytes", nargs="?", default="")
     commands.add_parser("mutants", help="look for what kills each mutant")
     given = parser.parse_args(arguments)
     match given.command:
         case "fuzz":
-            return _fuzz(given.seconds, given.seed, given.kind or KINDS)
+            return _fuzz(given.seconds, given.seed, given.area or tuple(AREAS))
         case "repeat":
-            found, _ = difference(given.kind, bytes.fromhex(given.bytes))
+            found, _ = difference(given.area, bytes.fromhex(given.bytes))
             print("They agree." if found is None else found.told())
             return 0 if found is None else 1
     return _mutants()
 
 
-def _fuzz(seconds: float, seed: int, kinds: tuple[str, ...]) -> int:
+def _fuzz(seconds: float, seed: int, areas: tuple[str, ...]) -> int:
     end = time.monotonic() + seconds
     compared = rounds = 0
     print(f"seed {seed}")
     while time.monotonic() < end:
-        kind = kinds[rounds % len(kinds)]
+        area = areas[rounds % len(areas)]
         try:
-            compared += search(kind, from_seed=seed + rounds, campaigns=CAMPAIGNS_AT_ONCE)
+            compared += search(area, from_seed=seed + rounds, campaigns=CAMPAIGNS_AT_ONCE)
         except Found as found:
             print(found)
             return 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.oracle.evaluator import Firing, firings
+from tests.oracle.evaluator import firings
 from tests.oracle.neutral import length
+from tests.oracle.state import Firing
 from tests.semantics.cases import Case, Family
 
 TIMES = {"at", "start", "seen_at"}

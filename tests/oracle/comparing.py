@@ -8,10 +8,12 @@ from io import StringIO
 
 from ruamel.yaml import YAML
 
+from tests.oracle.areas import AREAS
 from tests.oracle.choices import Choices
-from tests.oracle.evaluator import Firing, firings
-from tests.oracle.generating import Example, examples
+from tests.oracle.evaluator import firings
+from tests.oracle.generating import Example
 from tests.oracle.production import Broken, played
+from tests.oracle.state import Firing
 
 HISTORIES = 5
 """Histories for each rule: reading a campaign costs more than playing it."""
@@ -31,7 +33,12 @@ class Difference:
     def told(self) -> str:
         """As a neutral case, with both lists of firings."""
         example = self.example
-        case = {"rule": dict(example.rule), "timeline": [dict(line) for line in example.timeline]}
+        case = {
+            "rule": dict(example.rule),
+            "beside": dict(example.beside),
+            "policy": example.policy,
+            "timeline": [dict(line) for line in example.timeline],
+        }
         text = StringIO()
         yaml = YAML(typ="safe", pure=True)
         yaml.default_flow_style = None
@@ -40,16 +47,17 @@ class Difference:
         yaml.representer.ignore_aliases = lambda _: True
         yaml.dump(case, text)
         how = f"batched: {example.batched}, a new shard after every {example.restored} entries (0: never), "
-        how += f"partitions: {example.partitions} (0: no identities)"
+        how += f"partitions: {example.partitions} (0: no identities), t0: {example.t0}"
+        how += ", late looks" if example.late_looks else ""
         lists = (("the oracle says", self.said), ("the domain fires", self.played))
         told = [f"{name}\n" + "".join(f"  {one}\n" for one in some or ("nothing",)) for name, some in lists]
         return f"{text.getvalue()}{how}\n{''.join(told)}{self.raised}"
 
 
-def difference(kind: str, data: bytes) -> tuple[Difference | None, int]:
+def difference(area: str, data: bytes) -> tuple[Difference | None, int]:
     """The first difference among the examples that the bytes make, and how many examples were compared."""
     compared = 0
-    for example in examples(kind, Choices(data), histories=HISTORIES):
+    for example in AREAS[area](Choices(data), HISTORIES):
         compared += 1
         found = compare(example)
         if found is not None:
@@ -59,7 +67,14 @@ def difference(kind: str, data: bytes) -> tuple[Difference | None, int]:
 
 def compare(example: Example) -> Difference | None:
     """How the two differ on an example."""
-    said = firings(example.rule, example.timeline, t0=example.t0)
+    said = firings(
+        example.rule,
+        example.timeline,
+        t0=example.t0,
+        beside=example.beside,
+        policy=example.policy,
+        reasons=example.reasons,
+    )
     try:
         fired = played(example)
     except Broken as broken:
@@ -70,8 +85,22 @@ def compare(example: Example) -> Difference | None:
 
 
 def _comparable(example: Example, fired: Sequence[Firing]) -> list[Shown]:
-    shown = [(one.seen_at, one.at, one.who, one.start, one.key, one.email, one.value) for one in fired]
+    shown = [
+        (
+            0 if example.late_looks else one.seen_at,
+            one.at,
+            one.who,
+            one.start,
+            one.key,
+            one.email,
+            one.value,
+            one.campaign,
+            one.word,
+        )
+        for one in fired
+    ]
     # When a look at the customer was armed is a matter of the engine: at one instant these are in any order.
     # Partitions know no order among each other.
-    unordered = example.rule["kind"] == "segment" or "'until'" in repr(example.rule) or example.partitions > 1
+    several = example.partitions > 0 or bool(example.beside) or example.late_looks
+    unordered = several or example.rule["kind"] in ("segment", "date") or "'until'" in repr(example.rule)
     return sorted(shown, key=repr) if unordered else list(shown)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.oracle.choices import Choices
-from tests.oracle.generating_rules import EVENT_TIME_KINDS, NAMES, NOISE, a_patch, a_rule
+from tests.oracle.generating_rules import EDITED_KINDS, EVENT_TIME_KINDS, NAMES, NOISE, a_rule, some_edits
 from tests.oracle.neutral import length
 
 T0_MS = 1_700_000_000_000
@@ -23,6 +23,8 @@ class Example:
     Attributes:
         batched: Events of one instant come in one entry. restored: a new shard after every so many entries; 0: never.
         partitions: Of which customers live in several, 0: there is one, and nobody is merged or deleted.
+        beside: Further campaigns, by name. policy: about emails. reasons: emails decided against are compared, too.
+        late_looks: Customers who were known before a put are looked at only when something else happens.
     """
 
     rule: Mapping[str, Any]
@@ -31,6 +33,10 @@ class Example:
     restored: int = 0
     partitions: int = 0
     t0: int = T0_MS
+    beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    policy: Mapping[str, Any] | None = None
+    reasons: bool = False
+    late_looks: bool = False
 
 
 class People:
@@ -60,31 +66,40 @@ class People:
         return {"control": "delete", "who": gone}
 
 
-def examples(kind: str, choices: Choices, *, histories: int) -> list[Example]:
-    """One rule with several histories."""
-    rule = a_rule(kind, choices)
-    patch = a_patch(rule, choices) if choices.rarely(3) else None
-    # What is known of a customer at an instant of event time is nowhere said, so nothing asks for it there.
-    # Nor is it said what is quiet since an edit that lies between an event and its watermark.
-    asks = any(f"'{word}'" in repr((rule, patch)) for word in ("guard_at_fire", "until", "if"))
-    settled = not asks and (kind != "quiet_then" or patch is None)
-    if kind in EVENT_TIME_KINDS and settled and choices.rarely(6):
+def rule_examples(kind: str, choices: Choices, histories: int) -> list[Example]:
+    """One rule of a kind of trigger, perhaps with edits, and several histories."""
+    often = kind == "edited"
+    rule = a_rule(choices.one(EDITED_KINDS) if often else kind, choices)
+    edits = []
+    if often or choices.rarely(3):
+        edits = some_edits(rule, choices, 4 if often else 1)
+    if rule["kind"] in EVENT_TIME_KINDS and _is_settled(rule, edits) and choices.rarely(6):
         rule |= {"clock": "event", "grace": choices.one(("1s", "2s", "3s"))}
-    return [_example(rule, patch, choices) for _ in range(histories)]
+    return [_example(rule, edits, choices) for _ in range(histories)]
 
 
-def _example(rule: Mapping[str, Any], patch: Mapping[str, Any] | None, choices: Choices) -> Example:
-    spans = _spans(rule, patch)
+def _is_settled(rule: Mapping[str, Any], edits: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether it is said what becomes of it in event time.
+
+    Not so of what a wait looks at, of what is quiet since an edit that lies between an event and its watermark, and of
+    those who wait when another version is put meanwhile.
+    """
+    plain = all(edit.get("migrate", "finish") == "finish" and edit["control"] == "rule_change" for edit in edits)
+    return "'until'" not in repr((rule, edits)) and plain and (rule["kind"] != "quiet_then" or not edits)
+
+
+def _example(rule: Mapping[str, Any], edits: Sequence[Mapping[str, Any]], choices: Choices) -> Example:
+    spans = _spans(rule, edits)
     names = _names(rule) * 2 + (NOISE,)
     attrs = _words_of(rule, "attr")
     in_event_time = rule.get("clock") == "event"
     # Visitors are forgotten after a month.
-    mixed = not in_event_time and _can_be_joined(rule) and max(map(length, spans)) <= 2 * DAY_MS
+    mixed = not in_event_time and max(map(length, spans)) <= 2 * DAY_MS
     partitions = choices.one((0, 0, 0, 0, 1, 3)) if mixed else 0
     people = People(choices, mixed=partitions > 0)
     lines: list[dict[str, Any]] = []
     at = length(choices.one(("0s", "0s", "1s")))
-    edited = patch is None
+    coming = list(edits)
     for _ in range(3 + choices.number(10)):
         # What happens at one instant in two partitions has no order, so there merges meet no ties.
         at = max(_next_instant(lines, at, spans, choices), at + (1 if partitions else 0))
@@ -94,9 +109,8 @@ def _example(rule: Mapping[str, Any], patch: Mapping[str, Any] | None, choices: 
                 line |= line_of
             case 23:
                 line |= {"control": "tick"}
-            case 22 if not edited and lines:
-                edited = True
-                line |= {"control": "rule_change", "patch": patch}
+            case 22 | 20 if coming and lines:
+                line |= coming.pop(0)
             case 21:
                 line |= {"control": choices.one(("pause", "resume"))}
             case 20 if lines and not in_event_time and not partitions:
@@ -108,7 +122,7 @@ def _example(rule: Mapping[str, Any], patch: Mapping[str, Any] | None, choices: 
                 line |= _event(names, len(lines), attrs, choices)
                 late = length(choices.one(spans)) + choices.one((0, -1, 1))
                 line["happened_at"] = f"{at - late}ms"
-            case 15 | 14 if attrs or "guard_at_fire" in (patch or {}):
+            case 15 | 14 if attrs or "guard_at_fire" in repr(edits):
                 line |= {"control": "set", "attrs": _attrs(choices)}
             case _:
                 line |= _event(names, len(lines), attrs, choices)
@@ -119,23 +133,9 @@ def _example(rule: Mapping[str, Any], patch: Mapping[str, Any] | None, choices: 
     lines += _ends(at, spans, choices)
     mode = choices.number(8)
     batched = mode in (1, 2, 3) and not in_event_time and not partitions
-    return Example(rule=rule, timeline=lines, batched=batched, restored=mode // 7, partitions=partitions)
-
-
-def _can_be_joined(rule: Mapping[str, Any]) -> bool:
-    """What a merge makes of it is what the joined history would: of two customers, the domain joins what it remembers.
-
-    Not so of sequences with something between their ends, of which each customer may have brought a part, and of events
-    that a run waits for, which came to the other one.
-    """
-    steps = rule.get("steps", rule.get("start_sequence", ()))
-    awaits = _awaits_an_event(rule.get("course", ())) or rule["kind"] == "wait_until"
-    return len(steps) <= 2 and not any("times" in step for step in steps) and not awaits
-
-
-def _awaits_an_event(course: Sequence[Mapping[str, Any]]) -> bool:
-    return any(
-        "event" in step or any(_awaits_an_event(arm["then"]) for arm in step.get("branch", ())) for step in course
+    late = choices.rarely(2) and not partitions and rule["kind"] == "segment"
+    return Example(
+        rule=rule, timeline=lines, batched=batched, restored=mode // 7, partitions=partitions, late_looks=late
     )
 
 

@@ -23,9 +23,35 @@ def a_rule(kind: str, choices: Choices) -> Rule:
     return rule
 
 
+def some_edits(rule: Mapping[str, Any], choices: Choices, up_to: int) -> list[Rule]:
+    """What becomes of a rule: lines of a timeline, in their order."""
+    edits: list[Rule] = []
+    while len(edits) < up_to and (not edits or not choices.rarely(4)):
+        if choices.rarely(4):
+            edits += [{"control": "archive"}, {"control": "rule_change", "patch": {}}][: 1 + choices.number(2)]
+            continue
+        patch = a_patch(rule, choices)
+        edit = {"control": "rule_change", "patch": patch}
+        # What waits until something holds asks on what it asked when it began: another question comes too late.
+        asks = "'until'" in repr((rule, patch)) and patch.keys() & {"course", "until"}
+        migrate = choices.one(("finish", "finish", "move", "move", "cancel"))
+        if migrate != "finish" and not (asks and migrate == "move"):
+            edit["migrate"] = migrate
+        edits.append(edit)
+        if choices.rarely(4):
+            # And back again.
+            edits.append({**edit, "patch": {word: rule.get(word) for word in patch}})
+    return edits
+
+
 def a_patch(rule: Mapping[str, Any], choices: Choices) -> Rule:
     """An edit of a rule."""
-    word = choices.one(("for", "guard_at_fire", "reentry", "max_lateness", "within", "unless", "sliding", "gap"))
+    if rule["kind"] == "segment" and not choices.rarely(3):
+        return {"when": a_when(choices, 1)}
+    if "course" in rule and not choices.rarely(3):
+        return {"course": _course(choices)}
+    words = ("for", "guard_at_fire", "reentry", "max_lateness", "within", "unless", "sliding", "gap")
+    word = choices.one(words)
     if word in {"for", "within", "sliding", "gap"} and word in rule and not rule.keys() & {"repeat", "at_latest"}:
         return {word: a_span(choices)}
     if word == "unless" and "unless" in rule:
@@ -44,6 +70,12 @@ def a_span(choices: Choices, *, months: bool = True) -> str:
 
 
 def _common(rule: Rule, choices: Choices) -> None:
+    _an_option(rule, choices)
+    if choices.rarely(3):
+        _an_option(rule, choices)
+
+
+def _an_option(rule: Rule, choices: Choices) -> None:
     match choices.number(12):
         case 1 | 2:
             rule["reentry"] = {"cooldown": a_span(choices)}
@@ -152,6 +184,8 @@ def _absence(choices: Choices) -> Rule:
     if "at_latest" not in rule and choices.rarely(6):
         within = ({"within": "4s"}, {"within": "5s"}) if rule.get("for", "1s") in SPANS else ()
         rule["repeat"] = choices.one(({"at_most": 2}, {"at_most": 3}, *within))
+        if choices.rarely(3):
+            rule |= {"reentry": "once", "guard_at_fire": {"attr": "vip", "equals": True}}
     return rule
 
 
@@ -245,5 +279,6 @@ _KINDS: Mapping[str, Callable[[Choices], Rule]] = {
     "segment": _segment,
     "attribute_change": _attribute_change,
 }
-KINDS = tuple(_KINDS)
-EVENT_TIME_KINDS = tuple(kind for kind in KINDS if kind not in {"segment", "attribute_change", "wait_until"})
+EDITED_KINDS = ("absence", "segment", "delay", "recency", "match", "count", "nth", "quiet_then", "sequence")
+TRIGGER_KINDS = (*_KINDS, "edited")
+EVENT_TIME_KINDS = tuple(kind for kind in _KINDS if kind not in {"segment", "attribute_change", "wait_until"})

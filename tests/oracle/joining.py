@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from tests.oracle.people import Done, Person, Wait
+from tests.oracle.people import Done, Part, Person, Wait
 from tests.oracle.rules import ended_by, restart
 
 
 def join(person: Person, other: Person) -> None:
     """Make the person both. What was merged starts nothing."""
     person.done = sorted((*person.done, *other.done), key=lambda one: (one.at, one.order))
+    person.logged = sorted((*person.logged, *other.logged), key=lambda one: (one.arrived, one.order))
     person.waits = sorted((*person.waits, *other.waits), key=lambda one: one.armed)
     person.ids = {**other.ids, **person.ids}
-    person.told = told(person.done)
-    person.fired = sorted((*person.fired, *other.fired), key=lambda one: one[1])
-    person.completed += other.completed
-    person.stopped = person.stopped or other.stopped
+    for name, told in other.told.items():
+        if name not in person.told or person.told[name][:2] < told[:2]:
+            person.told[name] = told
+    person.sent = sorted((*person.sent, *other.sent))
     person.first = min((one for one in (person.first, other.first) if one is not None), default=None)
+    person.addressed = person.addressed or other.addressed
+    for campaign in {*person.parts, *other.parts}:
+        _join_part(person.part(campaign), other.part(campaign))
     for event in person.done:
         person.waits = [wait for wait in person.waits if not (behind(wait, event) and ended_by(wait, event))]
-    if person.stopped:
-        person.waits = []
+    person.waits = [wait for wait in person.waits if not person.part(wait.version.campaign).stopped]
     one_wait_for_each_key(person)
+
+
+def _join_part(part: Part, other: Part) -> None:
+    part.fired = sorted((*part.fired, *other.fired), key=lambda one: one[1])
+    part.completed += other.completed
+    part.stopped = part.stopped or other.stopped
+    part.day = max(part.day, other.day)
+    emails = [one for one in (part.awaited, other.awaited) if one is not None]
+    part.awaited = max(emails, key=lambda one: one.emailed, default=None)
 
 
 def one_wait_for_each_key(person: Person) -> None:
     for wait in list(person.waits):
         rule = wait.version.rule
         again = restart(rule)
-        same = [one for one in person.waits if wait.trigger and one.trigger and one.key == wait.key]
+        same = [one for one in person.waits if wait.trigger and _alike(one, wait)]
         if wait in same and same[1:] and again != "parallel":
             # One that repeats was armed late and began early.
             same.sort(key=lambda one: one.order)
@@ -45,10 +54,5 @@ def behind(wait: Wait, event: Done) -> bool:
     return event.order > wait.order and (wait.trigger or event.at >= wait.since)
 
 
-def told(events: Sequence[Done]) -> dict[str, tuple[int, int, Any]]:
-    told: dict[str, tuple[int, int, Any]] = {}
-    for event in events:
-        for name, value in event.attrs.items():
-            if name not in told or told[name][:2] <= (event.happened, event.order):
-                told[name] = (event.happened, event.order, value)
-    return told
+def _alike(one: Wait, wait: Wait) -> bool:
+    return one.trigger and (one.version.campaign, one.key) == (wait.version.campaign, wait.key)

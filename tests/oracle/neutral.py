@@ -78,6 +78,17 @@ def alike(one: Any, other: Any) -> bool:
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
+def instant(value: Any) -> int | None:
+    """An instant that an attribute tells: a text, or milliseconds."""
+    if isinstance(value, str):
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        return round(((at if at.tzinfo else at.replace(tzinfo=UTC)) - EPOCH).total_seconds() * 1_000)
+    return None if isinstance(value, bool) or not isinstance(value, int | float) else int(value)
+
+
 def _compares(name: str, sign: str, wanted: Any, props: Props, seen: Mapping[str, Props]) -> bool:
     value = props.get(name)
     if isinstance(wanted, Mapping):

@@ -10,24 +10,21 @@ from zlib import crc32
 
 import msgspec
 
-from sendwhen.campaigns import compile_campaign, fuse
-from sendwhen.domain.campaign import Campaign
+from sendwhen.campaigns import fuse
 from sendwhen.domain.changes import Changes, DeadLetter
 from sendwhen.domain.decision import Kind
-from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Tick
+from sendwhen.domain.entry import Entry, EventBatch, Review
 from sendwhen.domain.event import Event
 from sendwhen.domain.partition import customer_uid, routing_key
 from sendwhen.domain.shard import Shard
 from tests.builders import FOR_EVER_MS
 from tests.domain.keeping import Kept
 from tests.domain.town import Town
-from tests.oracle.evaluator import Firing
+from tests.oracle.changes import Said, compiled
 from tests.oracle.generating import Example
-from tests.semantics.campaign_text import campaign_text
-from tests.semantics.cases import milliseconds, patched
+from tests.oracle.state import Firing
+from tests.semantics.cases import milliseconds
 
-CAMPAIGN_ID = "case"
-TEMPLATES = dict.fromkeys(("hello", "second", "third"), "hash")
 Line = Mapping[str, Any]
 
 
@@ -62,7 +59,7 @@ def played(example: Example) -> list[Firing]:
         kept.commit(changes)
         _refuse_broken(changes.dead_letters)
         if changes.decisions:
-            fired += _fired(changes, names, example.t0)
+            fired += _fired(changes, names, example)
     return fired
 
 
@@ -70,21 +67,15 @@ def _played_in_town(example: Example) -> list[Firing]:
     """With identities, that live in partitions; all of these see each instant of the timeline."""
     names: dict[str, str] = {}
     town = Town(_town_shard, partitions=example.partitions, restored=example.restored > 0)
-    rule, t0 = example.rule, example.t0
-    _put_everywhere(town, rule, t0)
+    said, t0 = Said(example), example.t0
+    for change in said.at_first():
+        town.everywhere(change)
     clock = t0
     for number, line in enumerate(example.timeline):
         clock = max(clock, t0 + milliseconds(line["at"]))
         if example.partitions > 1:
             town.tick(clock)
         match line.get("control"):
-            case "tick":
-                town.tick(clock)
-            case "pause" | "resume" as word:
-                town.everywhere(partial(_pause, at=clock, paused=word == "pause"))
-            case "rule_change":
-                rule = patched(rule, line["patch"])
-                _put_everywhere(town, rule, clock)
             case "delete":
                 town.delete(_key_of(line["who"]), clock)
             case "merge":
@@ -93,25 +84,26 @@ def _played_in_town(example: Example) -> list[Firing]:
                 town.settle()
                 told = {"who": line["into"], "control": "set", "id": f"address {number}", "at": f"{clock - t0}ms"}
                 town.happens(event_of(told, number, t0), clock)
-            case _:
+            case None | "set":
                 event = event_of(line, number, t0)
                 names[event.uid] = line["who"]
                 town.happens(event, clock)
+            case _:
+                for change in said.changes(line, clock):
+                    town.everywhere(change)
+                if said.looked_at(line):
+                    town.everywhere(partial(_review, at=clock, uids=tuple(names)))
         town.settle()
     _refuse_broken([letter for _, changes in town.changes for letter in changes.dead_letters])
-    return [one for _, changes in town.changes if changes.decisions for one in _fired(changes, names, t0)]
-
-
-def _put_everywhere(town: Town, rule: Mapping[str, Any], at: int) -> None:
-    town.everywhere(lambda seq: _put(rule, seq, at))
-
-
-def _pause(seq: int, *, at: int, paused: bool) -> CampaignPaused:
-    return CampaignPaused(seq=seq, at_ms=at, campaign_id=CAMPAIGN_ID, paused=paused)
+    return [one for _, changes in town.changes if changes.decisions for one in _fired(changes, names, example)]
 
 
 def _town_shard(partition: int, partitions: int) -> Shard:
-    return Shard(partition=partition, partitions=partitions, send_key=b"oracle", compile_campaign=_compiled, fuse=fuse)
+    return Shard(partition=partition, partitions=partitions, send_key=b"oracle", compile_campaign=compiled, fuse=fuse)
+
+
+def _review(seq: int, *, at: int, uids: tuple[str, ...]) -> Review:
+    return Review(seq=seq, at_ms=at, uids=uids)
 
 
 def _refuse_broken(letters: Sequence[DeadLetter]) -> None:
@@ -121,73 +113,70 @@ def _refuse_broken(letters: Sequence[DeadLetter]) -> None:
 
 
 def _shard(kept: Kept) -> Shard:
-    shard = Shard(partition=0, send_key=b"oracle", compile_campaign=_compiled, fuse=fuse)
+    shard = Shard(partition=0, send_key=b"oracle", compile_campaign=compiled, fuse=fuse)
     shard.restore(position=kept.position, clock_ms=kept.clock_ms, campaigns=tuple(kept.campaigns.values()))
     shard.expect(tuple((due, uid) for uid, due in kept.due.items()), FOR_EVER_MS)
     return shard
 
 
-@lru_cache(maxsize=256)
-def _compiled(source: bytes) -> Campaign:
-    return compile_campaign(source, TEMPLATES)
-
-
-def _fired(changes: Changes, names: Mapping[str, str], t0: int) -> Iterator[Firing]:
-    values = {send.send_id: msgspec.json.decode(send.context).get("trigger", {}) for send in changes.sends}
+def _fired(changes: Changes, names: Mapping[str, str], example: Example) -> Iterator[Firing]:
+    t0, values = (
+        example.t0,
+        {send.send_id: msgspec.json.decode(send.context).get("trigger", {}) for send in changes.sends},
+    )
     for uid, decision in changes.decisions:
-        if decision.kind is Kind.SEND:
-            yield Firing(
-                at=decision.due_at_ms - t0,
-                who=names[uid],
-                start=decision.start_at_ms - t0,
-                key=decision.key,
-                seen_at=decision.at_ms - t0,
-                email=decision.template,
-                value=values[decision.send_id].get("value"),
-            )
+        word, email = decision.kind.value, decision.template
+        if decision.kind is Kind.SKIPPED and decision.send_id and example.reasons:
+            word = decision.reason
+        elif decision.kind is Kind.GOAL and example.reasons:
+            email = ""
+        elif decision.kind is not Kind.SEND:
+            continue
+        yield Firing(
+            at=decision.due_at_ms - t0,
+            who=names[uid],
+            start=decision.start_at_ms - t0,
+            key=decision.key,
+            seen_at=decision.at_ms - t0,
+            email=email,
+            value=values.get(decision.send_id, {}).get("value") if decision.kind is Kind.SEND else None,
+            campaign=decision.campaign_id,
+            word=word,
+        )
 
 
 def _entries(example: Example, names: dict[str, str]) -> Iterator[Entry]:
-    rule, t0 = example.rule, example.t0
-    count = _Sequence()
-    yield _put(rule, count.next(), t0)
+    """A log; customers who were known before a put are looked at before anything else happens."""
+    count, said, t0 = _Sequence(), Said(example), example.t0
+    for change in said.at_first():
+        yield change(count.next())
     batch: list[Event] = []
     batch_at = clock = t0
+    look = False
     for number, line in enumerate(example.timeline):
         at = t0 + milliseconds(line["at"])
-        control = line.get("control")
-        if batch and (control not in (None, "set") or not example.batched or max(at, clock) != clock):
+        is_event = line.get("control") in (None, "set")
+        if batch and (not is_event or not example.batched or max(at, clock) != clock):
             yield EventBatch(seq=count.next(), at_ms=batch_at, events=tuple(batch))
             batch = []
         clock = max(clock, at)
-        match control:
-            case "tick":
-                yield Tick(seq=count.next(), at_ms=at)
-            case "pause" | "resume":
-                yield CampaignPaused(seq=count.next(), at_ms=at, campaign_id=CAMPAIGN_ID, paused=control == "pause")
-            case "rule_change":
-                rule = patched(rule, line["patch"])
-                yield _put(rule, count.next(), at)
-            case None | "set":
-                batch_at = at if not batch else batch_at
-                event = event_of(line, number, t0)
-                names[event.uid] = line["who"]
-                batch.append(event)
-            case _:
-                raise NotImplementedError(control)
+        if look and not is_event:
+            yield _review(count.next(), at=at, uids=tuple(names))
+        look = look and is_event
+        if is_event:
+            batch_at = at if not batch else batch_at
+            event = event_of(line, number, t0)
+            names[event.uid] = line["who"]
+            batch.append(event)
+            continue
+        for change in said.changes(line, at):
+            yield change(count.next())
+        look = said.looked_at(line)
+        if look and not example.late_looks:
+            yield _review(count.next(), at=at, uids=tuple(names))
+            look = False
     if batch:
         yield EventBatch(seq=count.next(), at_ms=batch_at, events=tuple(batch))
-
-
-@lru_cache(maxsize=256)
-def _source(rule: str) -> bytes:
-    return campaign_text(CAMPAIGN_ID, msgspec.json.decode(rule))
-
-
-def _put(rule: Mapping[str, Any], seq: int, at: int) -> CampaignPut:
-    source = _source(msgspec.json.encode(rule).decode())
-    version = _compiled(source).version
-    return CampaignPut(seq=seq, at_ms=at, campaign_id=CAMPAIGN_ID, version=version, source=source)
 
 
 def event_of(line: Line, number: int, t0: int) -> Event:
@@ -197,17 +186,18 @@ def event_of(line: Line, number: int, t0: int) -> Event:
     properties = msgspec.json.encode(line["props"]) if "props" in line else b""
     attributes = msgspec.json.encode(line["attrs"]) if "attrs" in line else b""
     name = line.get("event", "attributes set")
+    address = line.get("address", not anonymous)
     return Event(
         event_id=line.get("id", f"line-{number}"),
         name=name,
         uid=_uid_of(who),
         user_id="" if anonymous else who,
         anonymous_id=who if anonymous else "",
-        email="" if anonymous else f"{who}@example.invalid",
+        email=f"{who}@example.invalid" if address else "",
         occurred_at_ms=t0 + milliseconds(line.get("happened_at", line["at"])),
         properties=properties,
         attributes=attributes,
-        fingerprint=crc32(repr((who, name, properties, attributes)).encode()),
+        fingerprint=crc32(repr((who, name, properties, attributes, address)).encode()),
     )
 
 

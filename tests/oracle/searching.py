@@ -12,8 +12,8 @@ class Found(AssertionError):
     """They differ; the message shows how, and how to repeat it."""
 
 
-def search(kind: str, *, from_seed: int, campaigns: int) -> int:
-    """Compare examples of so many campaigns of a kind; how many examples that were.
+def search(area: str, *, from_seed: int, campaigns: int) -> int:
+    """Compare examples of so many campaigns of a area; how many examples that were.
 
     Raises:
         Found: With the smallest example that was found.
@@ -33,11 +33,11 @@ def search(kind: str, *, from_seed: int, campaigns: int) -> int:
     @given(st.binary(min_size=BYTES // 2, max_size=BYTES))
     def agree(data: bytes) -> None:
         nonlocal compared
-        found, examples = difference(kind, data)
+        found, examples = difference(area, data)
         compared += examples
         if found is not None:
             shortest = data.rstrip(bytes(1)).hex()
-            again = f"python -m tests.oracle repeat {kind} {shortest}"
+            again = f"python -m tests.oracle repeat {area} {shortest}"
             raise Found(f"\n{found.told()}\nRepeat: {again}\nFound with seed {from_seed}.")
 
     agree()

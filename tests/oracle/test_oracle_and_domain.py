@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from tests.oracle.areas import AREAS
 from tests.oracle.comparing import HISTORIES
-from tests.oracle.generating_rules import KINDS
 from tests.oracle.searching import search
 
 EXAMPLES = 20_000
-CAMPAIGNS = -(-EXAMPLES // HISTORIES // len(KINDS))
+CAMPAIGNS = -(-EXAMPLES // HISTORIES // len(AREAS))
 SEED = 20_261_124
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_oracle_and_domain_fire_alike(kind: str) -> None:
+@pytest.mark.parametrize("area", AREAS)
+def test_oracle_and_domain_fire_alike(area: str) -> None:
     """Kills the mutants in ``tests.oracle.mutants``."""
-    assert search(kind, from_seed=SEED, campaigns=CAMPAIGNS) == CAMPAIGNS * HISTORIES
+    assert search(area, from_seed=SEED, campaigns=CAMPAIGNS) == CAMPAIGNS * HISTORIES

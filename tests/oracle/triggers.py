@@ -31,8 +31,7 @@ def completes(version: Version, person: Person, event: Done, key: str) -> Sequen
     """What the event, which is the last thing that the customer did, completes of the trigger; for this key."""
     rule = version.rule
     if rule["kind"] == "sequence":
-        past = _past(version, person, key)
-        found = _sequences(rule, rule["steps"], past, event)
+        found = _sequences(version.campaign, rule, rule["steps"], _past(version, person, key), event)
         return [Complete(begun=first, due=event.at, seen=seen) for first, seen in found]
     complete = _completes(version, person, event, key)
     return () if complete is None else (complete,)
@@ -42,7 +41,9 @@ def _past(version: Version, person: Person, key: str) -> Sequence[Done]:
     return [
         one
         for one in person.done
-        if one.moves and one.order > version.trigger_order and key_of(version.rule, one.props) == key
+        if version.campaign in one.moves
+        and one.order > version.trigger_order
+        and key_of(version.rule, one.props) == key
     ]
 
 
@@ -53,7 +54,7 @@ def _completes(version: Version, person: Person, event: Done, key: str) -> Compl
         case "match":
             return _at_once(event) if _is(rule["match"], event) else None
         case "absence":
-            return _absence(rule, past, event)
+            return _absence(version, past, event)
         case "delay" | "wait_until":
             return _at_once(event) if _is(rule["start"], event) else None
         case "recency":
@@ -66,7 +67,7 @@ def _completes(version: Version, person: Person, event: Done, key: str) -> Compl
         case "quiet_then":
             return _quiet_then(version, person, past, event, key)
         case _ if kind in MEASURES:
-            return _threshold(rule, past, event)
+            return _threshold(version, past, event)
     return None
 
 
@@ -78,11 +79,13 @@ def _is(wanted: Mapping[str, Any], event: Done) -> bool:
     return passes(wanted, event.name, event.props, {})
 
 
-def _absence(rule: Rule, past: Sequence[Done], event: Done) -> Complete | None:
+def _absence(version: Version, past: Sequence[Done], event: Done) -> Complete | None:
+    rule = version.rule
     seen: Mapping[str, Props] = {}
     if "start_sequence" in rule:
-        start = {"not_between": rule.get("not_between", ())}
-        found = _sequences(start, rule["start_sequence"], past, event)
+        within = rule.get("start_within", rule.get("within"))
+        window = {"not_between": rule.get("not_between", ()), **({} if within is None else {"within": within})}
+        found = _sequences(version.campaign, window, rule["start_sequence"], past, event)
         if not found:
             return None
         seen = found[0][1]
@@ -102,11 +105,11 @@ def wait_ends(rule: Rule, event: Done, at: int) -> int | None:
 
 
 def _sequences(
-    rule: Rule, steps: Sequence[Mapping[str, Any]], past: Sequence[Done], event: Done
+    campaign: str, rule: Rule, steps: Sequence[Mapping[str, Any]], past: Sequence[Done], event: Done
 ) -> Sequence[tuple[Done, Mapping[str, Props]]]:
     """First events of the sequences that the event completes, oldest first, and what they saw on the way."""
     found = []
-    for place in _begins(rule, steps, past):
+    for place in _begins(campaign, rule, steps, past):
         first = past[place]
         if _over(rule, first, event.at):
             continue
@@ -116,11 +119,11 @@ def _sequences(
     return found if rule.get("overlap") in ("all", "all_repeat_last") else found[:1]
 
 
-def _begins(rule: Rule, steps: Sequence[Mapping[str, Any]], past: Sequence[Done]) -> Sequence[int]:
+def _begins(campaign: str, rule: Rule, steps: Sequence[Mapping[str, Any]], past: Sequence[Done]) -> Sequence[int]:
     """Places of the events that begin a sequence."""
     begins: list[int] = []
     for place, first in enumerate(past):
-        if first.consumed or not passes(steps[0], first.name, first.props, {}):
+        if campaign in first.consumed or not passes(steps[0], first.name, first.props, {}):
             continue
         if rule.get("overlap") == "first_only" and begins:
             before = past[begins[-1]]
@@ -131,13 +134,9 @@ def _begins(rule: Rule, steps: Sequence[Mapping[str, Any]], past: Sequence[Done]
 
 
 def _over(rule: Rule, first: Done, at: int) -> bool:
-    """By the version in force when it began."""
-    assert first.version is not None
-    began_by = first.version.rule
-    within = began_by.get("start_within", began_by.get("within"))
-    if within is None:
+    if "within" not in rule:
         return False
-    ends = later(first.at, within)
+    ends = later(first.at, rule["within"])
     return at > ends or (at == ends and rule.get("boundary") != "inclusive")
 
 
@@ -181,20 +180,25 @@ def _quiet_then(version: Version, person: Person, past: Sequence[Done], event: D
     if not _is(rule["then"], event):
         return None
     noise = [one.at for one in past if one is not event and _is(rule["quiet_of"], one)]
-    firings = [at for order, its_key, at in person.completed if (order, its_key) == (version.trigger_order, key)]
+    firings = [
+        at
+        for order, its_key, at in person.part(version.campaign).completed
+        if (order, its_key) == (version.trigger_order, key)
+    ]
     assert person.first is not None
     since = max([min(person.first, event.at), version.trigger_at, *noise, *firings])
     return _at_once(event) if later(since, rule["for"]) <= event.at else None
 
 
-def _threshold(rule: Rule, past: Sequence[Done], event: Done) -> Complete | None:
+def _threshold(version: Version, past: Sequence[Done], event: Done) -> Complete | None:
+    rule = version.rule
     if not _is(rule["of"], event) or not _measurable(rule, event):
         return None
     inclusive = rule.get("boundary") == "inclusive"
     counting = [
         one
         for one in past
-        if not one.consumed
+        if version.campaign not in one.consumed
         and _is(rule["of"], one)
         and _measurable(rule, one)
         and ("sliding" not in rule or later(one.at, rule["sliding"]) + inclusive > event.at)

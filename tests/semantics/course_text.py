@@ -53,8 +53,10 @@ def course_text(course: Sequence[Mapping[str, Any]], event_filter: Filter) -> li
 def _step(step: Mapping[str, Any], event_filter: Filter) -> dict[str, Any]:
     if "branch" in step:
         return {"branch": [_arm(arm, event_filter) for arm in step["branch"]]}
-    if "exit" in step or "send" in step:
+    if step.keys() & {"exit", "send", "set", "add_to", "remove_from"}:
         return dict(step)
+    if "split" in step:
+        return {"split": [{**share, "then": course_text(share["then"], event_filter)} for share in step["split"]]}
     exits = {"exit_on": [event_filter(one) for one in step["exit_on"]]} if "exit_on" in step else {}
     if "wait" in step:
         return {"wait": step["wait"], **exits}

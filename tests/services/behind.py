@@ -11,7 +11,7 @@ from sendwhen.chassis.clock import Clock
 from sendwhen.domain.shard import Shard
 from services.trigger.hosted_partition import HostPorts
 from services.trigger.outbox_relay import OutboxRelay
-from services.trigger.ports import Deliver, Pause, ReadOutbox, Release
+from services.trigger.ports import Deliver, Pause, Push, ReadOutbox, Release
 from services.trigger.refused_row import letter_of
 from services.trigger.shard_host import ShardHost
 from services.trigger.shard_process import host_ports
@@ -73,6 +73,8 @@ class Behind:
                 return rows
             case ReadOutbox():
                 return self._relay_store.read_outbox(request)
+            case Push():
+                return None  # sender knows nothing of these customers
             case Deliver():
                 return self._relay_store.deliver(request)
             case _:

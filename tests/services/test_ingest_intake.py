@@ -112,6 +112,26 @@ async def test_more_than_may_wait_is_refused_with_a_delay_and_nothing_of_it_is_t
     await taking.track(an_event("now"), source="t")
 
 
+async def test_few_large_events_are_too_many_for_the_memory_as_well() -> None:
+    log = HeldLog(held=True)
+    taking = intake(log, queued_bytes_max=50_000)
+    waiting = [asyncio.create_task(taking.track(large(str(n)), source="t")) for n in range(3)]
+    await spin()
+
+    with pytest.raises(Overloaded, match="Too many events"):
+        await taking.track(large("4"), source="t")
+
+    log.go.set()
+    await asyncio.gather(*waiting)
+    await taking.track(large("4"), source="t")
+
+
+def large(event_id: str) -> event_pb2.Event:
+    event = an_event(event_id)
+    event.properties_json = b'{"a":"' + b"x" * 15_000 + b'"}'
+    return event
+
+
 async def test_after_an_overload_later_events_of_that_partition_are_refused_on_the_stream_and_only_there() -> None:
     log = HeldLog()
     taking = intake(log)

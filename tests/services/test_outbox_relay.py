@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from services.trigger.host_limits import RelayLimits
 from services.trigger.outbox_relay import OutboxRelay
 from services.trigger.ports import (
+    TO_SENDER_FORGET,
     DeleteOutbox,
     OutboxRow,
     Pause,
@@ -212,3 +213,19 @@ def test_rows_are_pushed_in_calls_of_bounded_size() -> None:
 
     pushes = [request for request in boxes.requests if isinstance(request, Push)]
     assert [[row.ordinal for row in push.rows] for push in pushes] == [[1, 2], [3], [4], [5]]
+
+
+def test_deletions_go_to_sender_behind_the_decisions_before_them_and_one_that_is_refused_holds_up_nobody() -> None:
+    boxes = Outboxes()
+    boxes.claim(0)
+    boxes.run(6)
+    boxes.decide(0, [1])
+    deletion = OutboxRow(ordinal=2, lineage="l1", intent=b"", target=TO_SENDER_FORGET)
+    boxes.rows[0].append(deletion)
+    boxes.released[0] = (*boxes.released[0], deletion)
+    boxes.decide(0, [3])
+    boxes.never = {2}
+    boxes.run()
+
+    assert boxes.got == [(0, 1), (0, 3)]
+    assert boxes.letters == ["Deletion 2: rows[0].intent.send_id: 32 hexadecimal digits."]

@@ -14,6 +14,7 @@ import msgspec
 from sendwhen.errors import Fenced
 from sendwhen.v1.email_pb2 import SendIntent
 from sendwhen.v1.event_pb2 import Event
+from sendwhen.v1.sender_service_pb2 import ForgetCustomer
 from sendwhen.wire.entry import event_entry
 from services.sender.dispatch import TakenIn
 from services.sender.ledger_port import BeginAttempt, ClaimDue, ClaimDueAnswer, LedgerLost, NewEmail, Settle, Submit
@@ -24,6 +25,7 @@ from services.trigger.hosted_partition import HostPorts
 from services.trigger.log_port import Append, Appended
 from services.trigger.outbox_relay import OutboxRelay
 from services.trigger.ports import (
+    TO_SENDER_FORGET,
     AppendTick,
     AwaitCommit,
     Claim,
@@ -421,6 +423,8 @@ def decisions(request: Push) -> list[NewEmail]:
     """Rows as sender's servicer takes them in."""
     emails = []
     for row in request.rows:
+        if row.target == TO_SENDER_FORGET:
+            continue
         intent = SendIntent.FromString(row.intent)
         emails.append(
             NewEmail(
@@ -432,6 +436,12 @@ def decisions(request: Push) -> list[NewEmail]:
             )
         )
     return emails
+
+
+def deletions(request: Push) -> tuple[tuple[str, int], ...]:
+    """(uid, life) of the customers who were deleted, as sender's servicer takes them in."""
+    rows = [ForgetCustomer.FromString(row.intent) for row in request.rows if row.target == TO_SENDER_FORGET]
+    return tuple((row.customer_uid, row.customer_born_seq) for row in rows)
 
 
 def replaced(request: Commit, **changes: Any) -> Commit:

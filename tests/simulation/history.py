@@ -45,6 +45,9 @@ class History:
         faults: How often each kind happened.
         identities: How often customers were merged, deleted, forgotten, or refused to be tied.
         fates: What became of the events in the log: applied, repeated, or set aside for a reason.
+        decided_of: Customer and life of every decision that came to sender, by send_id.
+        forgotten: By uid the latest life that sender was told is deleted.
+        begun_before: (send_id, attempt) that were on disk when it was told.
     """
 
     acknowledged: dict[str, int] = field(default_factory=dict)
@@ -57,6 +60,9 @@ class History:
     fates: Counter[str] = field(default_factory=Counter)
     identities: Counter[str] = field(default_factory=Counter)
     appended_events: int = 0
+    decided_of: dict[str, tuple[str, int]] = field(default_factory=dict)
+    forgotten: dict[str, int] = field(default_factory=dict)
+    begun_before: set[tuple[str, int]] = field(default_factory=set)
 
     def committed(self, partition: int, commit: Committed) -> None:
         """A commit was taken.
@@ -69,6 +75,16 @@ class History:
         if commit.from_position != ended:
             raise Violated(f"A commit of partition {partition} does not start at {ended}: {commit.from_position}.")
         commits.append(commit)
+
+    def called(self, send_id: str, attempt: int) -> None:
+        """The provider is called.
+
+        Raises:
+            Violated: The customer was deleted, and sender had been told before this attempt began.
+        """
+        uid, born = self.decided_of[send_id]
+        if born <= self.forgotten.get(uid, -1) and (send_id, attempt) not in self.begun_before:
+            raise Violated(f"The provider is called for {send_id}, whose customer sender has forgotten.")
 
     def mark(self) -> dict[int, int]:
         """How many commits of each partition the store has taken by now."""

@@ -1,4 +1,4 @@
-"""Twelve defects that somebody might build in. The invariants must find each of them."""
+"""Thirteen defects that somebody might build in. The invariants must find each of them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from sendwhen.domain.transfer import Import
 from services.sender.ledger import State
 from services.sender.ledger_port import BeginAttempt, Begun, Settle, Submit, SubmitAnswer
 from services.trigger.ports import Commit, Refusal, Release, Why
+from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_partition import MemoryPartition
 from tests.fakes.memory_shards import MemoryShards
 
@@ -209,6 +210,13 @@ def _others_deeds_unseen(join: Any) -> Any:
     return joined
 
 
+def _deletion_unheard(_forget: Any) -> Any:
+    async def forget(_self: MemoryLedger, _request: Any) -> int:
+        return 0
+
+    return forget
+
+
 STATE = ("differs at commit", "customers instead of")
 MUTANTS = (
     Mutant(name="release before commit", dies_by=("went to sender before their commit",), host=_release_before_commit),
@@ -250,5 +258,10 @@ MUTANTS = (
         name="open waits do not see what the other identity did",
         dies_by=STATE,
         patched=_method(JoinedRuns, "join", _others_deeds_unseen),
+    ),
+    Mutant(
+        name="deletion does not reach the ledger",
+        dies_by=("whose customer sender has forgotten",),
+        patched=_method(MemoryLedger, "forget", _deletion_unheard),
     ),
 )

@@ -20,6 +20,7 @@ class SimulatedProvider:
     def call(self, send_id: str, attempt: int) -> Answer:
         """One attempt."""
         world = self._world
+        world.history.called(send_id, attempt)
         if world.fault("provider ambiguity"):
             answer = Answer(verdict=Verdict.UNKNOWN, detail="No answer came.")
         elif world.fault("provider refusal"):

@@ -11,7 +11,7 @@ from sendwhen.domain.transfer import Transfer, write_transfer
 from sendwhen.wire.entry import campaign_put_entry, transfer_entry
 from services.sender.dispatch import Dispatch, Rules
 from services.sender.ledger import State
-from services.sender.ledger_port import BeginAttempt, ClaimDue, LedgerLost, Settle, Submit
+from services.sender.ledger_port import BeginAttempt, ClaimDue, Forget, LedgerLost, Settle, Submit
 from services.sender.ports import Rendered
 from services.sender.retry import Backoff
 from services.trigger.log_port import Append
@@ -19,7 +19,7 @@ from services.trigger.ports import OutboxRow, Push, RawEntry, SenderLost
 from tests.fakes.fixed_clock import FixedClock
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_store import MemoryStore, Snapshot
-from tests.simulation.actors import Client, Owner, Worker, decisions
+from tests.simulation.actors import Client, Owner, Worker, decisions, deletions
 from tests.simulation.faults import ANYWHERE, Plan
 from tests.simulation.history import History, Violated
 from tests.simulation.mutants import NONE, Mutant
@@ -345,13 +345,30 @@ class World:
         self.check_rows(request.partition, request.rows, "sender")
         lost = self.fault("push reply lost")
         try:
-            self.rng.choice(self._workers).take_in(decisions(request), attempts_max=self.rng.choice((0, 1, 3)))
+            emails = decisions(request)
+            self.history.decided_of.update(
+                (one.intent.send_id, (one.intent.customer_uid, one.intent.customer_born_seq)) for one in emails
+            )
+            self.rng.choice(self._workers).take_in(emails, attempts_max=self.rng.choice((0, 1, 3)))
+            self._forget(deletions(request))
         except LedgerLost:
             raise SenderLost("Sender's ledger did not answer.") from None
         for worker in self._workers:
             worker.idle = False
         if lost:
             raise SenderLost("The answer of sender was lost.")
+
+    def _forget(self, customers: tuple[tuple[str, int], ...]) -> None:
+        if not customers:
+            return
+        for uid, born in customers:
+            self.history.forgotten[uid] = max(born, self.history.forgotten.get(uid, 0))
+        self.history.begun_before |= {
+            (row.send_id, attempt) for row in self.ledger.rows.values() for attempt in range(1, row.attempts + 1)
+        }
+        finished(self.ledger.forget(Forget(customers=customers, now_ms=self.now_ms)))
+        if self.fault("ledger reply lost"):
+            raise LedgerLost("The ledger's answer was lost.")
 
     def check_rows(self, partition: int, rows: Sequence[OutboxRow], receiver: str) -> None:
         """Nothing leaves before its commit."""

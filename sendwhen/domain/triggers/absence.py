@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from math import isfinite
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from sendwhen.domain.run import Run
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.span import Span
 from sendwhen.domain.trigger_kinds import Absence
 from sendwhen.domain.triggers.logic import Begun, Hit, Past, Progress, Standing
+from sendwhen.domain.triggers.retelling import MOVES_KEPT, Known, Retold, known_of
 from sendwhen.domain.triggers.sequence import SequenceLogic
 
 FIRINGS_MAX = 100
@@ -24,17 +25,26 @@ class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     Attributes:
         first_at_ms: Log time of its first event. done: how many of its events were seen.
-        until_ms: When its window is over, by the version with which it began; 0: never. -1: kept by an earlier release.
+        later: Instants of the events behind the first, the latest.
     """
 
     key: str
     first_at_ms: int
     done: int
-    until_ms: int = -1
+    later: tuple[int, ...] = ()
+
+    def moved(self, at_ms: int) -> Partial:
+        """The next of its events came."""
+        return Partial(self.key, self.first_at_ms, self.done + 1, (*self.later, at_ms)[-MOVES_KEPT:])
 
 
-_encode = msgspec.msgpack.Encoder().encode
+_packed = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[Partial, ...]).decode
+
+
+def _encode(partials: Sequence[Partial]) -> bytes:
+    # Of most, which have only begun, the memory is as it was before instants were kept.
+    return _packed([one if one.later else astuple(one)[:-1] for one in partials])
 
 
 class AbsenceLogic:
@@ -56,19 +66,19 @@ class AbsenceLogic:
         last = len(self.starts) - 1
         if last == 0:
             return Progress(b"", True)
-        key, at_ms, hits = hit.key, hit.at_ms, hit.indexes
+        within_ms, key, at_ms, hits = self._trigger.start_within_ms, hit.key, hit.at_ms, hit.indexes
         moved = []
         for partial in _decode(memory) if memory else ():
-            if self._over(partial, at_ms):
+            if within_ms and at_ms - partial.first_at_ms >= within_ms:
                 continue
             if partial.key == key and partial.done in hits:
                 if partial.done == last:
                     return Progress(self._without(memory, key), True)
-                moved.append(Partial(key, partial.first_at_ms, partial.done + 1, partial.until_ms))
+                moved.append(partial.moved(at_ms))
             else:
                 moved.append(partial)
         if 0 in hits:
-            moved.append(Partial(key, at_ms, 1, self._until_ms(at_ms)))
+            moved.append(Partial(key, at_ms, 1))
         overflows = max(0, len(moved) - limits.partials)
         del moved[:overflows]
         return Progress(_encode(moved) if moved else b"", False, overflows)
@@ -132,44 +142,57 @@ class AbsenceLogic:
             return self._sequence.rejoin(own, other, past, since_ms, limits)
         if len(self.starts) == 1:
             return b""
+        known = known_of(past)
         remembered = [
             (partial, mine)
             for memory, mine in ((own, True), (other, False))
             for partial in (_decode(memory) if memory else ())
         ]
+        begun = [_rewound(partial, own=mine) for partial, mine in remembered if partial.first_at_ms < since_ms]
+        again = {(one.key, one.first_at_ms, mine) for one, mine in remembered if one.first_at_ms >= since_ms}
+        begun.sort(key=lambda one: one.partial.first_at_ms)
         # What began within the histories, and is open still, is begun again and moved on by the events of both sides.
-        again = {(one.key, one.first_at_ms, mine): one for one, mine in remembered if one.first_at_ms >= since_ms}
-        partials: list[tuple[Partial, bool | None]] = [one for one in remembered if one[0].first_at_ms < since_ms]
-        partials.sort(key=lambda one: one[0].first_at_ms)
         for one in past:
-            partials = self._replay(partials, one, again.get((one.hit.key, one.hit.at_ms, one.own)))
-        kept = [partial for partial, _ in partials][-limits.partials :]
+            begins = (one.hit.key, one.hit.at_ms, one.own) in again
+            begun = self._replay(self._caught_up(begun, one), one, known, begins=begins)
+        kept = [one.result() for one in self._caught_up(begun, None)][-limits.partials :]
         return _encode(kept) if kept else b""
 
+    def _caught_up(self, begun: Sequence[Retold[Partial]], before: Past | None) -> list[Retold[Partial]]:
+        there = [one.caught_up(before, _stepped_to) for one in begun]
+        return [one for one in there if one.partial.done < len(self.starts)]
+
     def _replay(
-        self, partials: Sequence[tuple[Partial, bool | None]], one: Past, begins: Partial | None
-    ) -> list[tuple[Partial, bool | None]]:
-        hit, last = one.hit, len(self.starts) - 1
-        moved: list[tuple[Partial, bool | None]] = []
-        for partial, mine in partials:
-            if self._over(partial, hit.at_ms):
+        self, begun: Sequence[Retold[Partial]], one: Past, known: Known, *, begins: bool
+    ) -> list[Retold[Partial]]:
+        hit, within_ms, last = one.hit, self._trigger.start_within_ms, len(self.starts) - 1
+        moved: list[Retold[Partial]] = []
+        for retold in begun:
+            partial = retold.partial
+            if within_ms and hit.at_ms - partial.first_at_ms >= within_ms:
                 continue
-            if partial.key != hit.key or partial.done not in hit.indexes or mine is one.own:
-                moved.append((partial, mine))
-            elif partial.done != last:
-                moved.append((Partial(partial.key, partial.first_at_ms, partial.done + 1, partial.until_ms), mine))
-        if 0 in hit.indexes and begins is not None:
-            moved.append((Partial(hit.key, hit.at_ms, 1, begins.until_ms), None))
+            if partial.key == hit.key and partial.done in hit.indexes and retold.is_asked(one, partial.first_at_ms):
+                if partial.done < last:
+                    moved.append(retold.moved(partial.moved(hit.at_ms), hit.key, known))
+            else:
+                moved.append(retold)
+        if 0 in hit.indexes and begins:
+            fresh = Partial(hit.key, hit.at_ms, 1)
+            moved.append(Retold(fresh, fresh))
         return moved
-
-    def _over(self, partial: Partial, at_ms: int) -> bool:
-        until_ms = self._until_ms(partial.first_at_ms) if partial.until_ms < 0 else partial.until_ms
-        return until_ms > 0 and at_ms >= until_ms
-
-    def _until_ms(self, first_at_ms: int) -> int:
-        return first_at_ms + self._trigger.start_within_ms if self._trigger.start_within_ms else 0
 
     @staticmethod
     def _without(memory: bytes, key: str) -> bytes:
         others = [partial for partial in _decode(memory) if partial.key != key]
         return _encode(others) if others else b""
+
+
+def _rewound(partial: Partial, *, own: bool) -> Retold[Partial]:
+    """As it was before the events whose instants are remembered; each is a step."""
+    done = partial.done - len(partial.later)
+    moves = tuple(zip(partial.later, range(done, partial.done), strict=True))
+    return Retold(Partial(partial.key, partial.first_at_ms, done), partial, own, moves)
+
+
+def _stepped_to(partial: Partial, at_ms: int, step: int, end: Partial) -> Partial:  # noqa: ARG001 - nothing is captured
+    return partial.moved(at_ms) if partial.done == step else partial

@@ -45,6 +45,13 @@ class DateLogic(EventlessLogic):
         next_ms = self._next_ms(sight, now_ms, fired_day) or 0
         return Look(_encode((next_ms, fired_day)) if next_ms or fired_day else b"", fires, next_ms or None)
 
+    def inherited(self, before: object, memory: bytes) -> bytes:
+        """The day on which it fired last: nobody has it again because the hour or the zone was edited."""
+        if not memory or not isinstance(before, DateLogic):
+            return b""
+        _, fired_day = _decode(memory)
+        return _encode((0, fired_day)) if fired_day else b""
+
     def join(self, own: bytes, other: bytes) -> bytes:
         """What comes next follows from the joined customer; neither has the same day twice."""
         (next_ms, day), (_, other_day) = _decode(own), _decode(other)

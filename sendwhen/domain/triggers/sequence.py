@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from sendwhen.domain.condition import EventScope
 from sendwhen.domain.event_filter import EventFilter
@@ -14,6 +14,7 @@ from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.trigger_kinds import Sequence as SequenceTrigger
 from sendwhen.domain.trigger_kinds import Starts
 from sendwhen.domain.triggers.logic import AtOnce, Begun, Hit, Past, Progress, Standing, holds
+from sendwhen.domain.triggers.retelling import MOVES_KEPT, Known, Retold, known_of
 
 
 class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -24,7 +25,7 @@ class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
         step: Index of the step that it waits for; ``done``: how many events of that step came.
         captured: Latest events of named steps.
         complete: All steps came, and further events of the last one count.
-        until_ms: When its window is over, by the version with which it began; 0: never. -1: kept by an earlier release.
+        later: Instants of the events that moved it on behind the first, the latest.
     """
 
     key: str
@@ -34,7 +35,7 @@ class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
     done: int
     captured: Mapping[str, StartEvent] = {}
     complete: bool = False
-    until_ms: int = -1
+    later: tuple[int, ...] = ()
 
     def scope(self) -> EventScope:
         """What conditions see as ``start``, with the named steps."""
@@ -44,8 +45,13 @@ class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return scope
 
 
-_encode = msgspec.msgpack.Encoder().encode
+_packed = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Partial]).decode
+
+
+def _encode(partials: Sequence[Partial]) -> bytes:
+    # Of most, which have only begun, the memory is as it was before instants were kept.
+    return _packed([one if one.later else astuple(one)[:-1] for one in partials])
 
 
 class SequenceLogic(AtOnce):
@@ -82,13 +88,13 @@ class SequenceLogic(AtOnce):
             completed += [begun] if begun is not None else []
         overflows = max(0, len(kept) - limits.partials)
         del kept[:overflows]
-        memory = _encode(kept) if kept else b""
+        remembered = _encode(kept) if kept else b""
         if not completed:
-            return Progress(memory, False, overflows)
+            return Progress(remembered, False, overflows)
         begins = [Begun(one.first_at_ms, one.first, one.captured) for one in completed]
         since = begins[0] if completed[0].first != hit.occurrence else None
         also = begins[1:] if self._trigger.starts is Starts.EACH else ()
-        return Progress(memory, True, overflows, since, also=also)
+        return Progress(remembered, True, overflows, since, also=also)
 
     def because(self, run: Run) -> str:  # noqa: ARG002 - it is the same for all
         """Why it fires."""
@@ -112,54 +118,85 @@ class SequenceLogic(AtOnce):
 
     def rejoin(self, own: bytes, other: bytes, past: Sequence[Past], since_ms: int, limits: ShardLimits) -> bytes:
         """See ``Replayed``. What a side began and used up by itself stays as it was: only what is open counts."""
-        remembered: list[tuple[Partial, bool]] = [
+        known = known_of(past)
+        remembered = [
             (partial, mine)
             for memory, mine in ((own, True), (other, False))
             for partial in (_decode(memory) if memory else ())
         ]
-        begun: list[tuple[Partial, bool | None]] = [one for one in remembered if one[0].first_at_ms < since_ms]
-        begun.sort(key=lambda one: one[0].first_at_ms)
+        begun = [self._rewound(partial, own=mine) for partial, mine in remembered if partial.first_at_ms < since_ms]
+        begun.sort(key=lambda one: one.partial.first_at_ms)
         for one in past:
-            begun = self._replayed(begun, one, self._began(remembered, one) if one.hit.at_ms >= since_ms else None)
-        kept = self._counting([partial for partial, _ in begun])[-limits.partials :]
+            begins = one.hit.at_ms >= since_ms and self._began(remembered, one)
+            begun = self._replayed(self._caught_up(begun, one), one, known, begins=begins)
+        kept = self._counting([one.result() for one in self._caught_up(begun, None)])[-limits.partials :]
         return _encode(kept) if kept else b""
 
-    def _replayed(
-        self, begun: Sequence[tuple[Partial, bool | None]], one: Past, begins: Partial | None
-    ) -> list[tuple[Partial, bool | None]]:
-        hit = one.hit
-        kept: list[tuple[Partial, bool | None]] = []
-        for partial, mine in begun:
-            if self._over(partial, hit.at_ms):
-                continue
-            # What one side remembers was moved on by its own events already.
-            is_asked = partial.key == hit.key and mine is not one.own
-            moved = self._moved(partial, hit) if is_asked else partial
-            is_over = moved is None or (moved is not partial and moved.complete and not self._trigger.repeat_last)
-            if moved is not None and not is_over:
-                kept.append((moved, mine))
-        if begins is not None:
-            partials = [partial for partial, _ in kept]
-            self._begin(partials, hit, begins.until_ms)
-            kept += [(partial, None) for partial in partials[len(kept) :]]
-        return kept
-
-    def _began(self, remembered: Sequence[tuple[Partial, bool]], one: Past) -> Partial | None:
-        """What the event began on its side, if that is open still, or would have, had not another stood there."""
+    def _began(self, remembered: Sequence[tuple[Partial, bool]], one: Past) -> bool:
+        """The event began something on its side that is open still, or would have, had not another stood there."""
         hit = one.hit
         if 0 not in hit.indexes:
-            return None
-        same = [(partial, mine) for partial, mine in remembered if partial.key == hit.key]
-        began = next((partial for partial, _ in same if partial.first.event_id == hit.occurrence.event_id), None)
-        if began is None and self._leaves_out_alike():
-            began = next(
-                (earlier for earlier, mine in same if mine is one.own and earlier.first_at_ms <= hit.at_ms), None
+            return False
+        alike = self._leaves_out_alike()
+        return any(
+            partial.key == hit.key
+            and (
+                partial.first.event_id == hit.occurrence.event_id
+                or (alike and mine is one.own and partial.first_at_ms <= hit.at_ms)
             )
-        return began
+            for partial, mine in remembered
+        )
 
     def _leaves_out_alike(self) -> bool:
         """Without a window, one that was begun before and stands at the same place comes to everything first."""
         return self._trigger.within is None and not self._refers and self._trigger.starts is not Starts.EACH
+
+    def _rewound(self, partial: Partial, *, own: bool) -> Retold[Partial]:
+        """As it was before the moves whose instants are remembered."""
+        if partial.complete or not partial.later:
+            return Retold(partial, partial, own)
+        steps = [number for number, step in enumerate(self._steps) for _ in range(step.times)]
+        came = steps[: sum(step.times for step in self._steps[: partial.step]) + partial.done]
+        before, moved = came[: -len(partial.later)], came[-len(partial.later) :]
+        at = moved[0]
+        names = {step.name for step in self._steps[:at] if step.name}
+        captured = {name: event for name, event in partial.captured.items() if name in names}
+        rewound = replace(partial, step=at, done=before.count(at), captured=captured, later=())
+        return Retold(rewound, partial, own, tuple(zip(partial.later, moved, strict=True)))
+
+    def _caught_up(self, begun: Sequence[Retold[Partial]], before: Past | None) -> list[Retold[Partial]]:
+        there = [one.caught_up(before, self._stepped_to) for one in begun]
+        return [one for one in there if not (one.parted and self._is_over(one.partial))]
+
+    def _stepped_to(self, partial: Partial, at_ms: int, step: int, end: Partial) -> Partial:
+        if partial.complete or partial.step != step:
+            return partial
+        return self._advanced(partial, at_ms, end.captured.get(self._steps[step].name, partial.first))
+
+    def _replayed(
+        self, begun: Sequence[Retold[Partial]], one: Past, known: Known, *, begins: bool
+    ) -> list[Retold[Partial]]:
+        hit = one.hit
+        kept: list[Retold[Partial]] = []
+        for retold in begun:
+            partial = retold.partial
+            if self._over(partial, hit.at_ms):
+                continue
+            is_asked = partial.key == hit.key and retold.is_asked(one, partial.first_at_ms)
+            moved = self._moved(partial, hit) if is_asked else partial
+            if moved is partial:
+                kept.append(retold)
+            elif moved is not None and not self._is_over(moved):
+                kept.append(retold.moved(moved, hit.key, known))
+        if begins:
+            partials = [each.partial for each in kept]
+            self._begin(partials, hit)
+            kept += [Retold(partial, partial) for partial in partials[len(kept) :]]
+        return kept
+
+    def _is_over(self, partial: Partial) -> bool:
+        """Complete, and nothing more comes of it."""
+        return partial.complete and not self._trigger.repeat_last
 
     def _outlasts(self, partial: Partial, key: str) -> bool:
         """It is still open after something of a key was completed."""
@@ -184,11 +221,8 @@ class SequenceLogic(AtOnce):
         return list(first.values())
 
     def _over(self, partial: Partial, at_ms: int) -> bool:
-        until_ms = self._until_ms(partial.first_at_ms) if partial.until_ms < 0 else partial.until_ms
-        return until_ms > 0 and at_ms >= until_ms
-
-    def _until_ms(self, first_at_ms: int) -> int:
-        return 0 if self._trigger.within is None else self._trigger.within.after(first_at_ms)
+        within = self._trigger.within
+        return within is not None and at_ms >= within.after(partial.first_at_ms)
 
     def _moved(self, partial: Partial, hit: Hit) -> Partial | None:
         """What becomes of one by an event of its key; None: it is dropped. What forbids comes before what moves on."""
@@ -201,25 +235,26 @@ class SequenceLogic(AtOnce):
             return None
         if not self._passes((partial.step,), hit, scope):
             return partial
-        return self._advanced(partial, hit)
+        return self._advanced(partial, hit.at_ms, hit.occurrence)
 
     def _passes(self, indexes: Sequence[int], hit: Hit, start: EventScope) -> bool:
         return any(index in hit.indexes and holds(self.starts[index], hit, start) for index in indexes)
 
-    def _advanced(self, partial: Partial, hit: Hit) -> Partial:
+    def _advanced(self, partial: Partial, at_ms: int, by: StartEvent) -> Partial:
         step, done = self._steps[partial.step], partial.done + 1
-        captured = {**partial.captured, step.name: hit.occurrence} if step.name else partial.captured
+        captured = {**partial.captured, step.name: by} if step.name else partial.captured
+        # The first event has its instant already.
+        later = (*partial.later, at_ms)[-MOVES_KEPT:] if partial.step or partial.done else ()
         if partial.complete or done < step.times:
             # A complete one stays itself, so that it is told from one that moved by what it captured or by ``done``.
-            return replace(partial, captured=captured, done=done)
+            return replace(partial, captured=captured, done=done, later=later)
         if partial.step == len(self._steps) - 1:
-            return replace(partial, captured=captured, done=done, complete=True)
-        return replace(partial, captured=captured, step=partial.step + 1, done=0)
+            return replace(partial, captured=captured, done=done, complete=True, later=later)
+        return replace(partial, captured=captured, step=partial.step + 1, done=0, later=later)
 
-    def _begin(self, kept: list[Partial], hit: Hit, until_ms: int = -1) -> Partial | None:
+    def _begin(self, kept: list[Partial], hit: Hit) -> Partial | None:
         """Begin with this event; the partial where that completes it already."""
-        until_ms = self._until_ms(hit.at_ms) if until_ms < 0 else until_ms
-        begun = self._advanced(Partial(hit.key, hit.at_ms, hit.occurrence, 0, 0, until_ms=until_ms), hit)
+        begun = self._advanced(Partial(hit.key, hit.at_ms, hit.occurrence, 0, 0), hit.at_ms, hit.occurrence)
         if begun.complete and not self._trigger.repeat_last:
             return begun
         if self._leaves_out_alike() and not begun.complete and self._known(kept, begun):
@@ -229,6 +264,4 @@ class SequenceLogic(AtOnce):
 
     @staticmethod
     def _known(kept: Sequence[Partial], begun: Partial) -> bool:
-        return any(
-            (one.key, one.step, one.done, one.until_ms) == (begun.key, begun.step, begun.done, 0) for one in kept
-        )
+        return any((one.key, one.step, one.done) == (begun.key, begun.step, begun.done) for one in kept)

@@ -49,3 +49,7 @@ class Watch(ABC):
     @abstractmethod
     def look(self, memory: bytes, sight: Sight) -> Look:
         """Look; ``memory`` is b"" the first time for a customer and a version."""
+
+    @abstractmethod
+    def inherited(self, before: object, memory: bytes) -> bytes:
+        """What of the memory of another trigger that was in force ``before`` counts for this one, too."""

@@ -80,6 +80,7 @@ _STATE: Final = MappingProxyType(
         "expired": "its time was over before it could be sent",
         "held": "it is held, because its campaign's volume for the day was exceeded",
         "discarded": "it was held, and an operator discarded it",
+        "cancelled": "its customer was deleted before it was sent",
     }
 )
 
@@ -98,21 +99,25 @@ def explain(
     if campaign is None:
         return ["There is no campaign of that id."]
     if customer is None:
-        return [
-            "Nobody is known by that id: no event of this customer has been applied. A customer's events are kept "
-            "under the first of user_id, anonymous_id and email that they carry; ask by that one."
-        ]
-    told = [_sentence(decision, emails) for decision in decisions]
-    told += [
-        f"Waits{_held(run)} until {at(run.due_at_ms)}{_key(run.key)}; started at {at(run.start_at_ms)}."
-        for run in waiting
-    ]
+        return ["Nobody is known by that id: no event of this customer has been applied, or the customer was deleted."]
+    told = decided(decisions, waiting, emails)
     told += _remembered(campaign, customer)
     if not decisions and not waiting:
         told += never_fired(campaign, customer) or _never_entered(campaign, customer, until_ms)
     if paused:
         told.append("The campaign is paused: nothing starts, and what falls due is skipped.")
     return told
+
+
+def decided(decisions: Sequence[Decision], waiting: Sequence[Run], emails: Mapping[str, SentEmail]) -> list[str]:
+    """What happened, and what waits, whatever the campaign says."""
+    return [
+        *(_sentence(decision, emails) for decision in decisions),
+        *(
+            f"Waits{_held(run)} until {at(run.due_at_ms)}{_key(run.key)}; started at {at(run.start_at_ms)}."
+            for run in waiting
+        ),
+    ]
 
 
 def did(decision: Decision) -> str:
@@ -156,7 +161,7 @@ def _remembered(campaign: Campaign, customer: Customer) -> list[str]:
     """How far the trigger has come, and what waits for its time."""
     memory = customer.memory(campaign.campaign_id)
     told = []
-    if memory.trigger and memory.trigger_version == campaign.version:
+    if memory.trigger and memory.trigger_version.partition("#")[0] == campaign.version:
         standings = triggers.of(campaign.trigger).standings(memory.trigger)
         for one in standings[-STANDINGS_MAX:]:
             since = f", since {at(one.since_ms)}" if one.since_ms else ""

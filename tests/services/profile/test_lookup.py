@@ -314,7 +314,9 @@ def test_a_negative_greatest_age_is_refused() -> None:
     on_desk(act)
 
 
-@pytest.mark.parametrize("named", [CustomerId(), CustomerId(user_id=""), CustomerId(email="x" * 257)])
+@pytest.mark.parametrize(
+    "named", [CustomerId(), CustomerId(name="user:ada"), CustomerId(user_id=""), CustomerId(email="x" * 257)]
+)
 def test_no_id_and_impossible_ids_are_refused(named: CustomerId) -> None:
     async def act(desk: Desk) -> None:
         with pytest.raises(Invalid, match="id"):

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from sendwhen.v1 import email_pb2
 from services.sender.addresses import AddressBook
 from services.sender.ledger import Signal
-from services.sender.ledger_port import BeginAttempt, ClaimDue, Claimed, NewEmail, Settle, Submit
+from services.sender.ledger_port import BeginAttempt, ClaimDue, Claimed, Forget, NewEmail, Settle, Submit
 from services.sender.volume_port import Release, Reserve
 
 NOW_MS = 1_800_000_000_000
@@ -115,3 +115,7 @@ def release(
     *, discard: bool = False, campaign: str = "abandoned-cart", at_ms: int = NOW_MS, emails_max: int = 1_000
 ) -> Release:
     return Release(campaign_id=campaign, discard=discard, day="2027-01-15", now_ms=at_ms, emails_max=emails_max)
+
+
+def forget(*, uid: str = "0" * 24, born_seq: int = 0, at_ms: int = NOW_MS) -> Forget:
+    return Forget(customers=((uid, born_seq),), now_ms=at_ms)

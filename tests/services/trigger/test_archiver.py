@@ -245,6 +245,20 @@ async def test_days_that_are_over_are_compacted_once_a_day_after_two_in_the_morn
     assert len(desk.archive.tidied) == 6
 
 
+async def test_a_partition_whose_files_are_damaged_keeps_deleted_customers_in_no_other_and_is_tried_again() -> None:
+    desk = Desk()
+    desk.later(DAY_MS - desk.store.clock.now_ms() % DAY_MS + COMPACTS_AT_MS)
+    desk.archive.refused = 0
+
+    await desk.archiver.tidy()
+    assert [partition for partition, _ in desk.archive.tidied] == [1, 2]
+    desk.archive.refused = -1
+    await desk.archiver.tidy()
+    await desk.archiver.tidy()
+
+    assert [partition for partition, _ in desk.archive.tidied] == [1, 2, 0, 1, 2]
+
+
 async def test_another_installations_archive_is_refused(tmp_path: Path) -> None:
     await ParquetArchive(str(tmp_path), partitions=3, clock="wall").append(0, raw(2), gap=False)
 

@@ -9,9 +9,11 @@ from typing import Any
 import grpc
 import pytest
 
+from sendwhen.domain.changes import Forgotten
 from sendwhen.v1 import email_pb2, sender_service_pb2, sender_service_pb2_grpc
+from sendwhen.wire.email import forget_bytes
 from services.trigger.grpc_sender import GrpcSender
-from services.trigger.ports import OutboxRow, Push, SenderLost, SenderRefused
+from services.trigger.ports import TO_SENDER, TO_SENDER_FORGET, OutboxRow, Push, SenderLost, SenderRefused
 
 pytestmark = pytest.mark.integration
 
@@ -39,8 +41,10 @@ def told() -> Iterator[tuple[Sender, Callable[..., None]]]:
     server.start()
     client = GrpcSender(f"127.0.0.1:{port}", service_token="t")
 
-    def push(*intents: bytes) -> None:
-        rows = tuple(OutboxRow(ordinal=n, lineage="l", intent=intent) for n, intent in enumerate(intents, 1))
+    def push(*intents: bytes, target: int = TO_SENDER) -> None:
+        rows = tuple(
+            OutboxRow(ordinal=n, lineage="l", intent=intent, target=target) for n, intent in enumerate(intents, 1)
+        )
         client.push(Push(partition=0, rows=rows))
 
     yield servicer, push
@@ -54,6 +58,15 @@ def test_what_sender_takes_arrives_as_decided(told: tuple[Sender, Callable[..., 
     push(email_pb2.SendIntent(send_id="a1").SerializeToString())
 
     assert [(row.ordinal, row.intent.send_id) for row in sender.got[0].rows] == [(1, "a1")]
+
+
+def test_a_deleted_customer_arrives_as_such(told: tuple[Sender, Callable[..., None]]) -> None:
+    sender, push = told
+
+    push(forget_bytes(Forgotten("u1", 7)), target=TO_SENDER_FORGET)
+
+    (row,) = sender.got[0].rows
+    assert (row.forget.customer_uid, row.forget.customer_born_seq, row.HasField("intent")) == ("u1", 7, False)
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED])

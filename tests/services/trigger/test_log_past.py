@@ -11,7 +11,7 @@ from sendwhen.domain.partition import customer_uid
 from sendwhen.errors import Unavailable
 from sendwhen.v1 import event_pb2
 from sendwhen.wire.entry import event_entry, tick_entry
-from services.trigger.archive_ports import Archived
+from services.trigger.archive_ports import EVENTS_MAX, Archived
 from services.trigger.explain import past_of
 from services.trigger.log_past import ENTRIES_MAX, LogPast
 from services.trigger.log_port import Append
@@ -113,3 +113,23 @@ async def test_the_archive_tells_what_the_log_has_let_go(tmp_path: Path) -> None
     assert (logged.since_ms, logged.unread) == (0, "")
     assert [event.event_id for _, event in away.events] == ["3"]
     assert away.unread == "The archive could not be read: The folder is away."
+
+
+async def test_of_a_customer_who_does_very_much_the_latest_events_are_looked_at(tmp_path: Path) -> None:
+    numbers = range(3 * EVENTS_MAX)
+    entries = [event_entry([an_event(str(n)) for n in numbers[at : at + 100]], 0) for at in range(0, len(numbers), 100)]
+    store = await a_store(*entries)
+    archive = ParquetArchive(str(tmp_path), partitions=1, clock="wall")
+    for entry in await store.entries(0, 0, 4, 100):
+        await archive.append(0, [entry], gap=False)
+
+    of_log = await LogPast(store, event_clock=False).of(0, ANN)
+    of_archive = await archive.customer(0, ANN.uid)
+    of_both = await LogPast(store, event_clock=False, archive=archive).of(0, ANN)
+
+    latest = [str(n) for n in numbers][-EVENTS_MAX:]
+    for found in (of_log, of_both):
+        assert [event.event_id for _, event in found.events] == latest
+        assert found.since_ms == found.events[0][0] + 1
+    assert EVENTS_MAX < len(of_archive.events) <= EVENTS_MAX + 100
+    assert of_archive.first_seq > 1
