@@ -17,6 +17,8 @@ from sendwhen.archive.rereading import reread
 
 UNIT_ROWS: Final = 500_000
 """Rows of a work unit, about: what one worker holds in memory at a time."""
+UNIT_BYTES: Final = 1024 * 1024 * 1024
+"""And bytes of them in memory, about, where events are large."""
 UNITS_MAX: Final = 4_096
 """Of one partition."""
 EVENTS_CLOCK: Final = "events"
@@ -43,12 +45,16 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
 
 
-def units_of(archive: Archive, *, share: float, unit_rows: int = UNIT_ROWS) -> Sequence[Unit]:
+def units_of(
+    archive: Archive, *, share: float, unit_rows: int = UNIT_ROWS, unit_bytes: int = UNIT_BYTES
+) -> Sequence[Unit]:
     """All work, in units; of a ``share`` of the customers, who are those whose uids come first. Uids are hashes."""
     units: list[Unit] = []
     for partition in archive.partitions():
-        rows = sum(segment.rows for _, segment in archive.segments(partition)) * share
-        count = max(1, min(UNITS_MAX, round(rows / unit_rows)))
+        segments = [segment for _, segment in archive.segments(partition)]
+        rows = sum(segment.rows for segment in segments) * share
+        size = sum(segment.content_bytes for segment in segments) * share
+        count = max(1, min(UNITS_MAX, round(max(rows / unit_rows, size / unit_bytes))))
         end = round(_SPACE * share)
         bounds = [end * place // count for place in range(count + 1)]
         for low, high in pairwise(bounds):

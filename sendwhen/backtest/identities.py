@@ -26,6 +26,8 @@ from sendwhen.domain.ties import wanted
 
 HELD_ROWS: Final = 500_000
 """Rows in memory, beside a day's of a partition, while the past is written once more."""
+HELD_BYTES: Final = 1024 * 1024 * 1024
+"""And bytes of them."""
 _DAY: Final = "1970-01-01"
 _PARTITIONS_MAX: Final = 4_096
 _NAMES: Final = ("user_id", "anonymous_id", "email", "previous_id")
@@ -82,7 +84,7 @@ def regroup(archive: Archive, roots: dict[str, str], target: Archive, *, time: s
             table = without(reread(partial(_events_of, archive, partition, day)), skips)
             held.append(_under_roots(table, roots, partition, number, time))
             number, rows = number + table.num_rows, rows + table.num_rows
-            if rows >= HELD_ROWS:
+            if rows >= HELD_ROWS or sum(table.nbytes for table in held) >= HELD_BYTES:
                 segments.append(_written(target, held, len(segments)))
                 held, rows = [], 0
     if rows:
@@ -122,4 +124,5 @@ def _written(target: Archive, held: Sequence[pa.Table], number: int) -> Segment:
         events=table.num_rows,
         bytes=size,
         checksum=digest,
+        content_bytes=table.nbytes,
     )

@@ -13,7 +13,7 @@ from sendwhen.campaigns.language_table import MAPS
 from sendwhen.campaigns.problem import listed, nearest, shortened
 from sendwhen.campaigns.words import Reader
 from sendwhen.domain.predicate import All, AnyOf, History, Not, Since, When
-from sendwhen.domain.tally import BOUND_LIMIT, bound_of, tally_name
+from sendwhen.domain.tally import BOUND_LIMIT, tally_name
 
 DEPTH_LIMIT = 8
 """Nesting of all, any and not."""
@@ -99,7 +99,7 @@ class WhenReader:
             self.words.refuse(entries["at_most"], "at_most is less than at_least", "Exchange them.")
             return None
         asked = History(of=event, at_least=at_least, at_most=at_most, within=within, tally="")
-        return replace(asked, tally=tally_name(event, within, bound_of(asked)))
+        return replace(asked, tally=tally_name(event, within))
 
     def _since(self, node: MappingNode, roots: tuple[str, ...]) -> Since | None:
         entries = self.words.words_of(node, MAPS["since"])

@@ -1,9 +1,8 @@
 """A YAML text as a tree that knows where everything stands.
 
 YAML 1.2 by ruamel.yaml (where ``on`` and ``off`` are plain words), and only the part of it that a campaign needs: one
-document, no anchors, no tags, nothing nested deeper than a campaign can be. Scalars stay text; what they mean is up
-to the
-reader of campaigns.
+document, no anchors, no tags, nothing nested deeper than a campaign can be. Scalars stay text; what they mean is up to
+the reader of campaigns.
 """
 
 from __future__ import annotations

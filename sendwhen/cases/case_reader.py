@@ -217,7 +217,8 @@ class CaseReader:
         template = self.words.text(entries.get("send"), "send", "reminder") or ""
         if template and template not in self.templates:
             close = nearest(template, self.templates)
-            remedy = f"Write '{close}'." if close else f"Write {listed(sorted(self.templates))}."
+            known = listed(sorted(self.templates)) if self.templates else "no 'send': the campaign sends nothing"
+            remedy = f"Write '{close}'." if close else f"Write {known}."
             self.words.refuse(entries["send"], f"No step sends '{shortened(template)}'", remedy)
         return Expected(
             at_ms=at_ms,

@@ -22,6 +22,7 @@ from sendwhen.errors import NotFound, SendwhenError
 
 if TYPE_CHECKING:
     from sendwhen.backtest.report import Report
+    from sendwhen.backtest.variant import Variant
     from sendwhen.backtest.workers import Workers
 
 T = TypeVar("T")
@@ -105,9 +106,15 @@ def backtest(
 
 def run_asked(asked: Asked, doing: Workers) -> None:
     """Do it, print the summary, leave the report; what cannot be done ends the command with a sentence."""
+    from sendwhen.backtest.variant import read_variant
+
+    against = asked.against
     try:
+        # What is wrong with a campaign is said before anything is read, which may take its time.
+        variant = read_variant(Path(asked.folder))
+        other = read_variant(Path(against)) if against is not None and Path(against).is_dir() else against
         with _archive(asked.events) as location:
-            _run(asked, location, doing)
+            _run(asked, location, variant, other, doing)
     except BadLine as error:
         fail(f"{error}.", code=2)
     except SendwhenError as error:
@@ -151,29 +158,30 @@ def _archive(events: str) -> Iterator[str]:
         yield work
 
 
-def _run(asked: Asked, location: str, doing: Workers) -> None:
+def _run(asked: Asked, location: str, variant: Variant, against: Variant | str | None, doing: Workers) -> None:
     from sendwhen.archive.archive import Archive
     from sendwhen.archive.location import open_files
     from sendwhen.backtest.run import Plan, run_backtest
-    from sendwhen.backtest.variant import logged_variant, read_variant
+    from sendwhen.backtest.variant import logged_variant
 
-    against, report = asked.against, Path(asked.report)
-    variant, other = read_variant(Path(asked.folder)), None
-    if against is not None and Path(against).is_dir():
-        other = read_variant(Path(against))
-    elif against is not None:
+    report = Path(asked.report)
+    if isinstance(against, str):
         # What is compared is the campaign: both versions under the same policy.
-        other = logged_variant(Archive(open_files(location)), against).under_policy_of(variant)
+        against = logged_variant(Archive(open_files(location)), against).under_policy_of(variant)
     plan = Plan(
         location=location,
         variant=variant,
-        against=other,
+        against=against,
         from_ms=None if asked.from_ is None else instant_ms(asked.from_),
         to_ms=None if asked.to is None else instant_ms(asked.to),
         share=asked.share,
     )
     found = _watched("deciding", 1, lambda tell: run_backtest(plan, doing, report, lambda now: tell(now.done, now.of)))
     _show(found)
+    if asked.to is None:
+        out.print(
+            "[dim]The clock stopped with the last event: what falls due later is not counted. --to moves the end.[/]"
+        )
     out.print(f"details: {report / 'report.html'}, emails.csv, emails.parquet, summary.json")
 
 

@@ -91,6 +91,7 @@ def delete(
     answer = run(ask_trigger(targets_of(context), lambda trigger: trigger.DeleteCustomer(request)))
     out.print(f"deleted (partition {answer.position.partition}, entry {answer.position.seq})")
     out.print(f"The last of its events is gone from log and archive by {instant(answer.gone_by_ms)}.")
+    out.print("Emails to it that were not attempted are cancelled in a moment.")
     out.print("If its address is suppressed it stays so, as a keyed hash.")
 
 

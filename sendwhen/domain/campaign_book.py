@@ -17,7 +17,7 @@ from sendwhen.domain.plan import Listeners, Plan
 from sendwhen.domain.predicate import History
 from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
 from sendwhen.domain.shard_limits import ShardLimits
-from sendwhen.domain.tally import texts_of
+from sendwhen.domain.tally import bound_of, texts_of
 from sendwhen.domain.triggers.logic import TriggerLogic
 from sendwhen.domain.watch_mark import watch_mark
 from sendwhen.errors import Precondition
@@ -41,6 +41,7 @@ class CampaignBook:
         asks_for_moving_facts: Somebody who watches a customer asks for what every event may change.
         tallies: Names of all counts that versions kept ask for.
         tally_events: By event name, the counts of all versions kept that events of this name may add to.
+        counted: Names of events that count, or are held back, whether or not they pass a filter.
         goal_events: Names of events that are the goal of any version kept.
         policy: The installation's rules about emails.
         last_edit_seq: Entry of the latest edit that open runs must follow; 0 for none.
@@ -99,8 +100,7 @@ class CampaignBook:
 
     def generation(self, campaign_id: str) -> int:
         """How often another trigger, or none, was in force before that; the same in every partition."""
-        row = self._current.get(campaign_id)
-        return 0 if row is None else row.generation
+        return self._current[campaign_id].generation if campaign_id in self._current else 0
 
     def writes(self, plan: Plan) -> str:
         """Mark of what a version in force remembers (``Memory.trigger_version``)."""
@@ -218,14 +218,13 @@ class CampaignBook:
             put_at_ms=at_ms,
         )
         # Dates in the policy's zone come at other instants: all customers are looked at again.
-        self.watch_mark = self._watch_mark()
+        self.watch_mark = self._mark()
         # Nothing is pinned to the one before.
         forgotten = () if before is None else (replace(before, source=b"", current=False),)
         return (*forgotten, self._policy_row)
 
-    def _watch_mark(self) -> str:
-        watching = ((plan, self.generation(plan.campaign.campaign_id)) for plan, _ in self.watching)
-        return watch_mark(watching, self.policy.time_zone)
+    def _mark(self) -> str:
+        return watch_mark(self.watching, self.generation, self.policy.time_zone)
 
     def _compiled_policy(self, source: bytes) -> SendingPolicy:
         compiled = self._compile(source)
@@ -285,12 +284,14 @@ class CampaignBook:
         goals = (plan.campaign.goal for plan in self._plans.values())
         self.goal_events = frozenset(goal.of.event for goal in goals if goal is not None)
         self.watching = tuple((plan, plan.watch) for plan in current if plan.watch is not None)
-        self.watch_mark = self._watch_mark()
+        self.watch_mark = self._mark()
         self.last_edit_seq = max((edits[-1].seq for edits in self._edits.values()), default=0)
-        counts = {history.tally: history for plan in self._plans.values() for history in plan.histories()}
+        asked = (history for plan in self._plans.values() for history in plan.histories())
+        counts = {history.tally: history for history in sorted(asked, key=bound_of)}  # of each who needs the most
         self.tallies = frozenset(counts)
         texts = {text for plan in self._plans.values() for when in plan.watched() for text in texts_of(when)}
         self.asks_for_moving_facts = any(fact in text for text in texts for fact in MOVING)
         self.tally_events: dict[str, list[History]] = {}
         for _, history in sorted(counts.items()):
             self.tally_events.setdefault(history.of.event, []).append(history)
+        self.counted = frozenset((*self.tally_events, *self.on_event_time))

@@ -23,6 +23,7 @@ from sendwhen.domain.moment import Moment
 from sendwhen.domain.places import phase_in, place_of
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Run, moved_run_id
+from sendwhen.domain.steps import WaitUntilStep
 
 EDITED, ARCHIVED, MOVED = "edited", "archived", "moved"
 
@@ -96,10 +97,25 @@ def follow(customer: Customer, editions: Editions, last_seq: int, moment: Moment
     for run in customer.runs:
         fate = fate_of(run, editions, since_seq)
         if fate.run is not None:
-            runs.append(fate.run)
+            runs.append(_looking(fate, editions, moment, out))
         if fate.edit is not None:
             _say(customer, run, fate, moment, out)
     customer.runs = tuple(runs)
+
+
+def _looking(fate: Fate, editions: Editions, moment: Moment, out: Round) -> Run:
+    """A run that has moved before a wait for something looks at once whether that holds."""
+    run = fate.run
+    assert run is not None
+    campaign = editions.campaign(run.campaign_id, run.version) if fate.reason == MOVED else None
+    if campaign is None or campaign.grace_ms is not None or run.phase == TRIGGER_PHASE:
+        return run
+    step = campaign.steps[run.phase]
+    if not isinstance(step, WaitUntilStep) or step.when is None or run.due_at_ms <= moment.now_ms:
+        return run
+    run = replace(run, due_at_ms=moment.now_ms)
+    out.armed.append(run)
+    return run
 
 
 def _say(customer: Customer, before: Run, fate: Fate, moment: Moment, out: Round) -> None:

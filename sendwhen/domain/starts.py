@@ -18,7 +18,6 @@ from sendwhen.domain.length import length
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import ANSWERED, Plan
-from sendwhen.domain.properties import read_object
 from sendwhen.domain.reentry import refusal
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Run, StartEvent, run_id, sibling_run_id
@@ -47,13 +46,7 @@ class Seen(msgspec.Struct, gc=False):
     @classmethod
     def of(cls, event: Event, customer: Customer, moment: Moment, *, arrived_ms: int, place: tuple[int, ...]) -> Seen:
         """An event, for campaigns that look at it now."""
-        scope = EventScope(
-            name=event.name,
-            id=event.event_id,
-            occurred_at_ms=event.occurred_at_ms,
-            properties=read_object(event.properties),
-        )
-        return cls(event, scope, customer.scope(), moment, arrived_ms, place)
+        return cls(event, EventScope.of(event), customer.scope(), moment, arrived_ms, place)
 
     def armed(self) -> tuple[int, ...]:
         """The next place."""

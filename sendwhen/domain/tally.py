@@ -1,7 +1,8 @@
 """Counts of what a customer did, kept for the conditions that ask for them.
 
 A tally without a window is one number. One with a window keeps the latest instants and no more than the largest bound
-that asks needs: whether three came in ten days is seen from the third latest.
+of all who ask for it needs: whether three came in ten days is seen from the third latest. An edit that asks for another
+number goes on with the same tally.
 """
 
 from __future__ import annotations
@@ -18,23 +19,24 @@ from sendwhen.domain.span import Span
 
 BOUND_LIMIT = 1_000
 """Largest bound of a count that may be asked for."""
+_KEPT_MIN = 8
 _encode = msgspec.msgpack.Encoder().encode
 _decode_times = msgspec.msgpack.Decoder(list[int]).decode
 _decode_number = msgspec.msgpack.Decoder(int).decode
 
 
-def tally_name(of: EventFilter, within: Span | None, bound: int) -> str:
-    """Name of a tally: who asks alike shares one. 16 hexadecimal digits."""
+def tally_name(of: EventFilter, within: Span | None) -> str:
+    """Name of a tally: who asks alike shares one, for whatever number. 16 hexadecimal digits."""
     where = of.where.source if of.where else ""
     length = f"{within.months}mo{within.ms}" if within else ""
-    parts = (of.event, where, length, str(instants_kept(bound)) if within else "")
+    parts = (of.event, where, length, "")
     joined = "".join(f"{len(part)}:{part}" for part in parts)
     return blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def instants_kept(bound: int) -> int:
-    """How many of the latest instants a tally keeps for a bound: a power of two, so that many bounds share one."""
-    return max(4, 1 << bound.bit_length())
+    """How many of the latest instants a tally keeps for a bound: some more, for edits that ask for a higher one."""
+    return max(_KEPT_MIN, 1 << bound.bit_length())
 
 
 def bound_of(history: History) -> int:

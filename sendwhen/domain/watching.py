@@ -107,12 +107,13 @@ class Watching:
         # Events and timers mark what they arm with another number in this place.
         occasion = Occasion(moment, (moment.seq, moment.now_ms, 1, place, 0))
         for plan, watch in self._book.watching:
-            campaign, put_ms = plan.campaign, moment.now_ms
-            if not self._book.remembers(plan, customer.memory(campaign.campaign_id)):
-                put_ms = min(put_ms, self._book.put_at_ms(campaign.campaign_id))
-            elif not in_policy_zone(campaign):
+            campaign_id, as_of_ms = plan.campaign.campaign_id, moment.now_ms
+            if not self._book.remembers(plan, customer.memory(campaign_id)):
+                as_of_ms = min(as_of_ms, self._book.put_at_ms(campaign_id))
+            elif not in_policy_zone(plan.campaign):
                 continue
-            sight = self._sight(customer, customer, put_ms, before_ms=put_ms)
+            # A date in a zone that may be another since it was planned is planned as of now.
+            sight = self._sight(customer, customer, as_of_ms, before_ms=as_of_ms)
             self._watch(customer, plan, watch, sight, occasion=occasion, out=out)
         customer.looked = self._book.watch_mark
         return True

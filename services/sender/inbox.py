@@ -77,6 +77,12 @@ class Inbox:
             name, _ = self._paths.popitem(last=False)
             self._lines.pop(name, None)
 
+    def remove(self, path: Path) -> None:
+        """Take a file off the list that is gone."""
+        if self._paths.get(path.stem) == path:
+            del self._paths[path.stem]
+            self._lines.pop(path.stem, None)
+
     def after(self, number: int) -> list[InboxLine]:
         """Emails with a higher number than this, latest first."""
         for name, path in self._paths.items():

@@ -182,6 +182,14 @@ def test_cases_do_not_know_of_each_other(folder: Path) -> None:
     assert player.play(other) == first
 
 
+def test_an_email_expected_of_a_campaign_that_sends_none_is_refused() -> None:
+    text = HEAD + "    expect: [{at: 1h, who: ann, send: reminder}]\n"
+
+    (problem,) = read_cases(text.encode(), templates=()).problems
+
+    assert str(problem).endswith("No step sends 'reminder'. Write no 'send': the campaign sends nothing.")
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

@@ -296,8 +296,8 @@ def test_beyond_the_limit_of_alarms_a_campaign_looks_with_the_next_event() -> No
 
 def test_a_tally_is_shared_by_all_who_ask_alike_and_joined_in_the_order_of_time() -> None:
     one, two, nine = (counted("buy", least=bound, days=10) for bound in (1, 2, 9))
-    assert one.tally == two.tally != nine.tally
-    assert tally_name(on("buy"), None, 2) == tally_name(on("buy"), None, 900)
+    assert one.tally == two.tally == nine.tally
+    assert tally_name(on("buy"), None) != nine.tally
     assert instants_kept(1_001) >= 1_001
 
     own = one_more(one_more(b"", two, T0_MS), two, T0_MS + 2)

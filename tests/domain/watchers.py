@@ -14,7 +14,7 @@ from sendwhen.domain.predicate import History, Since, When
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.span import Span
-from sendwhen.domain.tally import bound_of, tally_name
+from sendwhen.domain.tally import tally_name
 from sendwhen.domain.trigger_kinds import Edge, Segment
 from tests.builders import DAY_MS, T0_MS, Catalogue, a_campaign, a_condition, an_event, fuse, on, put, uid_of
 from tests.domain.keeping import Host
@@ -48,7 +48,7 @@ def counted(
 ) -> History:
     within = Span(ms=round(days * DAY_MS), months=months) if days or months else None
     history = History(of=on(event), at_least=least, at_most=most, within=within, tally="")
-    return msgspec.structs.replace(history, tally=tally_name(history.of, within, bound_of(history)))
+    return msgspec.structs.replace(history, tally=tally_name(history.of, within))
 
 
 def since(name: str, days: float) -> Since:

@@ -104,7 +104,10 @@ def _example(rule: Mapping[str, Any], edits: Sequence[Mapping[str, Any]], choice
         # What happens at one instant in two partitions has no order, so there merges meet no ties.
         at = max(_next_instant(lines, at, spans, choices), at + (1 if partitions else 0))
         line: dict[str, Any] = {"at": f"{at}ms"}
-        match choices.number(29 if partitions else 24):
+        which = choices.number(29 if partitions else 24)
+        if coming and lines and which not in (0, 1) and choices.rarely(4):
+            which = 22
+        match which:
             case 24 | 25 | 26 | 27 | 28 if (line_of := people.change()) is not None:
                 line |= line_of
             case 23:

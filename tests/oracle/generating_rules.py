@@ -28,7 +28,7 @@ def some_edits(rule: Mapping[str, Any], choices: Choices, up_to: int) -> list[Ru
     edits: list[Rule] = []
     while len(edits) < up_to and (not edits or not choices.rarely(4)):
         if choices.rarely(4):
-            edits += [{"control": "archive"}, {"control": "rule_change", "patch": {}}][: 1 + choices.number(2)]
+            edits += [{"control": "archive"}, {"control": "rule_change", "patch": {}}][: 2 - choices.rarely(4)]
             continue
         patch = a_patch(rule, choices)
         edit = {"control": "rule_change", "patch": patch}
@@ -38,7 +38,7 @@ def some_edits(rule: Mapping[str, Any], choices: Choices, up_to: int) -> list[Ru
         if migrate != "finish" and not (asks and migrate == "move"):
             edit["migrate"] = migrate
         edits.append(edit)
-        if choices.rarely(4):
+        if choices.rarely(3):
             # And back again.
             edits.append({**edit, "patch": {word: rule.get(word) for word in patch}})
     return edits
@@ -47,7 +47,9 @@ def some_edits(rule: Mapping[str, Any], choices: Choices, up_to: int) -> list[Ru
 def a_patch(rule: Mapping[str, Any], choices: Choices) -> Rule:
     """An edit of a rule."""
     if rule["kind"] == "segment" and not choices.rarely(3):
-        return {"when": a_when(choices, 1)}
+        another_number = {**rule["when"], "at_least": choices.number(3) + 1}
+        asks_a_number = "event" in rule["when"] and "at_most" not in rule["when"]
+        return {"when": another_number if asks_a_number and choices.rarely(2) else a_when(choices, 1)}
     if "course" in rule and not choices.rarely(3):
         return {"course": _course(choices)}
     words = ("for", "guard_at_fire", "reentry", "max_lateness", "within", "unless", "sliding", "gap")

@@ -28,7 +28,14 @@ def sending_examples(choices: Choices, histories: int) -> list[Example]:
     t0 = (datetime.fromisoformat(choices.one(BEGINNINGS)).replace(tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)
     t0 += choices.one((12, 20, 0)) * HOUR_MS
     rules = [_rule(choices) for _ in range(choices.one((1, 2, 3, 2)))]
+    if len(rules) > 1 and choices.rarely(4):
+        rules[1] = {"kind": "attribute_change", "attr": "tier", "send": rules[1]["send"]}
     policy = _policy(choices) if not choices.rarely(4) else None
+    if policy is not None and choices.rarely(3):
+        # All of them want to be first.
+        policy["priority_window"] = choices.one(("1h", "2h"))
+        for rule in rules:
+            rule["send"] = {"priority": choices.number(3) + 1}
     return [_example(rules, policy, t0, choices) for _ in range(histories)]
 
 
@@ -40,6 +47,10 @@ def course_examples(choices: Choices, histories: int) -> list[Example]:
     rules: list[Rule] = [{**_trigger(choices), "course": _long_course(choices, told, 2)}]
     if choices.rarely(3):
         rules[0]["per"] = "sku"
+    if choices.rarely(4):
+        rules[0]["send"] = {"category": "transactional", "no_address": {"wait": "2h"}}
+    if choices.rarely(6) and "'until'" not in repr(rules):
+        rules[0] |= {"clock": "event", "grace": "1h"}
     watching: Rule = {"kind": "segment", "edge": choices.one(("enter", "exit")), "when": _told(told)}
     if choices.rarely(2):
         watching = {"kind": "attribute_change", "attr": told[0]}
@@ -131,6 +142,8 @@ def _rule(choices: Choices) -> Rule:
     rule: Rule = {**_trigger(choices)}
     if choices.rarely(2):
         rule["course"] = [{"send": "hello"}, _wait(choices), {"send": "second"}]
+        if choices.rarely(4):
+            rule["course"].insert(choices.number(3), {"set": {"tier": "gold"}})
     send: Rule = {}
     if choices.rarely(5):
         send["category"] = "transactional"
@@ -191,6 +204,11 @@ def _policy(choices: Choices) -> Rule:
 # -------------------------------------------------------------------- histories
 def _example(rules: Sequence[Rule], policy: Rule | None, t0: int, choices: Choices) -> Example:
     at, lines = t0, list[Rule]()
+    in_event_time = any("clock" in rule for rule in rules)
+    partitions = 1 if choices.rarely(4) and not in_event_time else 0
+    people, coming = list(PEOPLE), _edits(rules, choices)
+    if partitions:
+        people.insert(1, "anon-1")
     for who in ("c1", "c2", "c3"):
         attrs: Rule = {"consent": not choices.rarely(8)}
         if choices.rarely(2):
@@ -198,24 +216,32 @@ def _example(rules: Sequence[Rule], policy: Rule | None, t0: int, choices: Choic
         address = {"address": False} if choices.rarely(4) else {}
         lines.append({"at": "0ms", "control": "set", "who": who, "id": f"of {who}", "attrs": attrs, **address})
     for number in range(3 + choices.number(9)):
-        at = max(at, _next_instant(at, t0, lines, (rules, policy), choices))
+        at = max(at + partitions, _next_instant(at, t0, lines, (rules, policy), choices))
         line: Rule = {"at": f"{at - t0}ms", "id": f"e{number}"}
-        match choices.number(14):
+        match choices.number(16 + partitions):
+            case 14 if coming:
+                line = {"at": line["at"], **coming.pop(0)}
+            case 15 if in_event_time:
+                line |= {"who": "c1", "event": choices.one(NAMES), "props": {}}
+                line["happened_at"] = f"{at - t0 - choices.one((HOUR_MS, HOUR_MS - 1, HOUR_MS // 2))}ms"
+            case 16 if "anon-1" in people:
+                people.remove("anon-1")
+                line = {"at": line["at"], "control": "merge", "from": "anon-1", "into": "c1"}
             case 9:
                 told = choices.one(
-                    ({"consent": choices.rarely(2)}, {"time_zone": choices.one(ZONES)}, {"tier": "gold"})
+                    ({"consent": not choices.rarely(4)}, {"time_zone": choices.one(ZONES)}, {"tier": "gold"})
                 )
-                line |= {"who": choices.one(PEOPLE), "control": "set", "attrs": told}
+                line |= {"who": choices.one(people), "control": "set", "attrs": told}
             case 10:
                 line = {"at": line["at"], "control": "tick"}
             case 11:
                 campaign = choices.one(_names(rules))
                 line = {"at": line["at"], "control": choices.one(("pause", "resume")), "campaign": campaign}
             case 12 if policy is not None:
-                line |= {"who": choices.one(PEOPLE), "event": "G", "props": {}}
+                line |= {"who": choices.one(people), "event": "G", "props": {}}
             case _:
-                line |= {"who": choices.one(PEOPLE), "event": choices.one((*NAMES, "A", "G")), "props": _props(choices)}
-        if "who" in line and choices.rarely(3):
+                line |= {"who": choices.one(people), "event": choices.one((*NAMES, "A", "G")), "props": _props(choices)}
+        if "who" in line and (choices.rarely(3) or line["who"] == "anon-1"):
             line["address"] = False
         lines.append(line)
     if choices.rarely(2):
@@ -228,9 +254,23 @@ def _example(rules: Sequence[Rule], policy: Rule | None, t0: int, choices: Choic
         beside=beside,
         policy=policy,
         reasons=True,
-        batched=choices.rarely(3),
+        batched=choices.rarely(3) and not partitions and not in_event_time,
+        partitions=partitions,
         restored=choices.number(8) // 7,
     )
+
+
+def _edits(rules: Sequence[Rule], choices: Choices) -> list[Rule]:
+    """What becomes of some of the campaigns."""
+    number = choices.number(len(rules))
+    campaign, course = _names(rules)[number], rules[number].get("course", [{"send": "hello"}])
+    if "'until'" in repr(course) or "clock" in rules[number]:
+        return []
+    longer = [*course[:1], _wait(choices), {"send": "third"}, *course[1:]]
+    patch = choices.one(({"course": longer}, {"course": [{"send": "hello"}, {"send": "third"}]}, {"goal": None}, {}))
+    migrate = choices.one(("move", "finish", "cancel"))
+    edits: list[Rule] = [{"control": "rule_change", "patch": patch, "migrate": migrate, "campaign": campaign}]
+    return [{"control": "archive", "campaign": campaign}, *edits] if choices.rarely(3) else edits
 
 
 def _names(rules: Sequence[Rule]) -> Sequence[str]:

@@ -14,11 +14,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from sendwhen.domain import passage, starts, tally
+from sendwhen.domain import edits, journey, local_clock, mailing, passage, starts, tally, walking
 from sendwhen.domain.asking import Asked, holds
 from sendwhen.domain.campaign import Reentry
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.held_events import HoldingBack
+from sendwhen.domain.holding import Holding
 from sendwhen.domain.joined_memories import JoinedMemories
 from sendwhen.domain.joined_runs import JoinedRuns
 from sendwhen.domain.journey import Journey
@@ -27,12 +28,15 @@ from sendwhen.domain.plan import Plan
 from sendwhen.domain.seen import SeenIds
 from sendwhen.domain.starts import Starts
 from sendwhen.domain.trigger_kinds import OnRestart
+from sendwhen.domain.triggers import date_of
 from sendwhen.domain.triggers.absence import AbsenceLogic
+from sendwhen.domain.triggers.date_of import DateLogic
 from sendwhen.domain.triggers.sequence import SequenceLogic
 from sendwhen.domain.triggers.session_end import SessionEndLogic
 from sendwhen.domain.triggers.threshold import ThresholdLogic
 from sendwhen.domain.wakes import Wakes
 from sendwhen.domain.walking import Walking
+from sendwhen.domain.watching import Watching
 from tests.oracle.comparing import BYTES, difference
 
 Change = tuple[Any, str, Callable[[Any], Any]]
@@ -44,11 +48,11 @@ class Mutant:
     """A defect.
 
     Attributes:
-        kinds: Kinds of triggers among whose examples it is looked for.
+        areas: Among whose examples it is looked for.
     """
 
     name: str
-    kinds: tuple[str, ...]
+    areas: tuple[str, ...]
     changes: tuple[Change, ...]
 
 
@@ -57,8 +61,8 @@ def killed_after(mutant: Mutant, *, campaigns: int, seed: int = 1) -> int | None
     compared = 0
     with _changed(mutant.changes):
         for number in range(campaigns):
-            kind = mutant.kinds[number % len(mutant.kinds)]
-            found, examples = difference(kind, Random(seed * 1_000_003 + number).randbytes(BYTES))
+            area = mutant.areas[number % len(mutant.areas)]
+            found, examples = difference(area, Random(seed * 1_000_003 + number).randbytes(BYTES))
             compared += examples
             if found is not None:
                 return compared
@@ -189,115 +193,271 @@ def _late_ones_count(hold: Any) -> Any:
     return held
 
 
+def _the_1st_of_march(anniversary: Any) -> Any:
+    def wrong(day: Any, year: int) -> Any:
+        right = anniversary(day, year)
+        return right if right.day == day.day else right.replace(month=3, day=1)
+
+    return wrong
+
+
+def _not_archived(edits: Any) -> Any:
+    def without(self: CampaignBook, campaign_id: str) -> Any:
+        return tuple(one for one in edits(self, campaign_id) if one.what != "archive")
+
+    return without
+
+
+def _moved_by_index(moved: Any) -> Any:
+    def same_index(run: Any, editions: Any, version: str) -> Any:
+        return None if moved(run, editions, version) is None else replace(run, version=version)
+
+    return same_index
+
+
+def _nothing_settled(settled: Any) -> Any:
+    def late(self: CampaignBook, entry: Any) -> int:
+        settled_ms: int = settled(self, entry)
+        return settled_ms - 1_000_000 if settled_ms < 2**60 else settled_ms
+
+    return late
+
+
+def _later_goals(reach: Any) -> Any:
+    def reached(customer: Any, event: Any, book: Any, moment: Any, out: Any) -> None:
+        reach(customer, event, book, replace(moment, now_ms=moment.now_ms - 1), out)
+
+    return reached
+
+
+def _in_utc(zone_of: Any) -> Any:
+    def utc(time: Any, asked: Any, policy_zone: str) -> Any:
+        return zone_of(replace(time, zone=None, fallback_zone=time.fallback_zone or policy_zone), asked, policy_zone)
+
+    return utc
+
+
+def _only_events(look: Any) -> Any:
+    def looked(self: Watching, customer: Any, before: Any, occasion: Any, out: Any) -> None:
+        if occasion.event is not None or occasion.silent:
+            look(self, customer, before, occasion, out)
+
+    return looked
+
+
+def _shares_alike(share_of: Any) -> Any:
+    return lambda step, *, campaign_id, uid: share_of(step, campaign_id="", uid=uid)
+
+
+def _held_out_alike(held_out: Any) -> Any:
+    return lambda percent, *, campaign_id, uid: held_out(percent, campaign_id="", uid=uid)
+
+
+def _inclusive_caps(reached: Any) -> Any:
+    return lambda customer, campaign, policy, now_ms: reached(customer, campaign, policy, now_ms - 1)
+
+
+def _any_day(next_minute: Any) -> Any:
+    return lambda at_ms, minute, zone, weekdays=(): next_minute(at_ms, minute, zone)
+
+
 MUTANTS = (
     Mutant(
         name="timer after event",
-        kinds=("absence", "recency"),
+        areas=("absence", "recency"),
         changes=((Wakes, "take_due", lambda take: lambda self, to_ms, *more: take(self, to_ms - 1, *more)),),
     ),
     Mutant(
         name="inclusive window of a sequence",
-        kinds=("sequence",),
+        areas=("sequence",),
         changes=((SequenceLogic, "_over", lambda over: lambda self, partial, at_ms: over(self, partial, at_ms - 1)),),
     ),
     Mutant(
         name="inclusive sliding window",
-        kinds=("count", "sum", "distinct"),
+        areas=("count", "sum", "distinct"),
         changes=((ThresholdLogic, "_current", lambda now: lambda self, window, at_ms: now(self, window, at_ms - 1)),),
     ),
     Mutant(
         name="dedupe forgotten",
-        kinds=("nth", "match", "count"),
+        areas=("nth", "match", "count"),
         changes=((SeenIds, "may_know", lambda _: lambda self, hashed: False),),
     ),
     Mutant(
         name="keep instead of reset",
-        kinds=("absence",),
+        areas=("absence",),
         changes=((AbsenceLogic, "__init__", _restarts({OnRestart.RESET: OnRestart.KEEP})),),
     ),
     Mutant(
         name="reset that keeps the first start",
-        kinds=("absence",),
+        areas=("absence",),
         changes=((AbsenceLogic, "__init__", _restarts({OnRestart.RESET: OnRestart.EXTEND})),),
     ),
     Mutant(
         name="session that begins with its last event",
-        kinds=("session_end",),
+        areas=("session_end",),
         changes=((SessionEndLogic, "__init__", _restarts({OnRestart.EXTEND: OnRestart.RESET})),),
     ),
     Mutant(
         name="cancel ignores the key",
-        kinds=("absence",),
+        areas=("absence",),
         changes=((Plan, "end", _cancelled_whatever_the_key),),
     ),
     Mutant(
         name="inclusive cooldown",
-        kinds=("match", "recency"),
+        areas=("match", "recency"),
         changes=((starts, "refusal", _inclusive_cooldown), (passage, "refusal", _inclusive_cooldown)),
     ),
     Mutant(
         name="fires again without falling below",
-        kinds=("count", "sum", "average", "distinct"),
+        areas=("count", "sum", "average", "distinct"),
         changes=((ThresholdLogic, "_reached", lambda _: lambda self, window: False),),
     ),
     Mutant(
         name="consumed events are counted again",
-        kinds=("count", "sum"),
+        areas=("count", "sum"),
         changes=((ThresholdLogic, "progress", _consumes_nothing),),
     ),
     Mutant(
         name="partials not dropped",
-        kinds=("sequence",),
+        areas=("sequence",),
         changes=((SequenceLogic, "__init__", _made(_keep_partials)),),
     ),
     Mutant(
         name="guard asked at the start",
-        kinds=("absence", "recency"),
+        areas=("absence", "recency"),
         changes=((Passage, "fire", _unguarded), (Starts, "_arm", _guarded)),
     ),
     Mutant(
         name="pinned version ignored",
-        kinds=("absence", "recency"),
+        areas=("absence", "recency"),
         changes=((CampaignBook, "plan", _version_in_force),),
     ),
     Mutant(
         name="stop forgotten",
-        kinds=("match", "absence"),
+        areas=("match", "absence"),
         changes=((Journey, "_stop", lambda _: staticmethod(lambda customer, plan: None)),),
     ),
     Mutant(
         name="old events start",
-        kinds=("match", "absence"),
+        areas=("match", "absence"),
         changes=((Starts, "_closed", _old_events_start),),
     ),
     Mutant(
         name="segments do not see time pass",
-        kinds=("segment",),
+        areas=("segment",),
         changes=((tally, "next_change_ms", lambda _: lambda packed, history, now_ms: None),),
     ),
     Mutant(
         name="every wait a millisecond longer",
-        kinds=("wait_until", "delay"),
+        areas=("wait_until", "delay"),
         changes=((Walking, "wait", _ends_at_the_maximum),),
     ),
     Mutant(
         name="a merge answers no waits",
-        kinds=("absence", "match"),
+        areas=("absence", "match"),
         changes=((JoinedRuns, "_ended", lambda _: lambda self, *given: False),),
     ),
     Mutant(
         name="a merge leaves both waits of a key",
-        kinds=("session_end", "recency"),
+        areas=("session_end", "recency"),
         changes=((JoinedRuns, "_rival", lambda _: lambda self, runs, run: None),),
     ),
     Mutant(
         name="a merge forgets what the other one counted",
-        kinds=("nth", "count"),
-        changes=((JoinedMemories, "_goes_on", lambda _: lambda self, plan, memory: False),),
+        areas=("nth", "count"),
+        changes=((JoinedMemories, "_trigger", lambda _: lambda self, *given: (b"", "")),),
     ),
     Mutant(
         name="what is too late counts in event time",
-        kinds=("match", "nth"),
+        areas=("match", "nth"),
         changes=((HoldingBack, "hold", _late_ones_count),),
+    ),
+    Mutant(
+        name="29 February becomes 1 March",
+        areas=("date",),
+        changes=((date_of, "anniversary", _the_1st_of_march),),
+    ),
+    Mutant(
+        name="an edit brings the same day again",
+        areas=("date",),
+        changes=((DateLogic, "inherited", lambda _: lambda self, before, memory: b""),),
+    ),
+    Mutant(
+        name="what was before the first look is noted as of then",
+        areas=("segment", "date"),
+        changes=((CampaignBook, "put_at_ms", lambda _: lambda self, campaign_id: 2**60),),
+    ),
+    Mutant(
+        name="a trigger that comes back remembers",
+        areas=("edited",),
+        changes=((CampaignBook, "generation", lambda _: lambda self, campaign_id: 0),),
+    ),
+    Mutant(
+        name="archiving leaves waits alone",
+        areas=("edited",),
+        changes=(
+            (CampaignBook, "edits", _not_archived),
+            (CampaignBook, "archived", lambda _: lambda self, campaign_id: False),
+        ),
+    ),
+    Mutant(
+        name="who moves goes on at the same index",
+        areas=("edited", "sending"),
+        changes=((edits, "moved_to", _moved_by_index),),
+    ),
+    Mutant(
+        name="lots are the same for all campaigns",
+        areas=("course",),
+        changes=((walking, "share_of", _shares_alike),),
+    ),
+    Mutant(
+        name="any day is the right weekday",
+        areas=("course", "sending"),
+        changes=((walking, "next_minute_ms", _any_day),),
+    ),
+    Mutant(
+        name="what steps tell is not looked at",
+        areas=("course",),
+        changes=((Watching, "look", _only_events),),
+    ),
+    Mutant(
+        name="inclusive window of a cap",
+        areas=("sending",),
+        changes=((mailing, "cap_reached", _inclusive_caps),),
+    ),
+    Mutant(
+        name="quiet hours of another zone",
+        areas=("sending",),
+        changes=((local_clock, "zone_of", _in_utc),),
+    ),
+    Mutant(
+        name="the lowest priority first",
+        areas=("sending",),
+        changes=((passage, "contenders", lambda ranked: lambda *given: ranked(*given)[::-1]),),
+    ),
+    Mutant(
+        name="the same customers are held out of all campaigns",
+        areas=("sending",),
+        changes=((mailing, "held_out", _held_out_alike),),
+    ),
+    Mutant(
+        name="inclusive window of a goal",
+        areas=("sending",),
+        changes=((journey, "reach_goals", _later_goals),),
+    ),
+    Mutant(
+        name="an address lets nothing go on",
+        areas=("sending", "course"),
+        changes=((Holding, "release", lambda _: lambda self, *given: None),),
+    ),
+    Mutant(
+        name="a merge lets no wait go on",
+        areas=("wait_until",),
+        changes=((JoinedRuns, "go_on", lambda _: lambda self, *given: None),),
+    ),
+    Mutant(
+        name="what comes is known to what was due before it in event time",
+        areas=("match", "absence"),
+        changes=((CampaignBook, "settled_ms", _nothing_settled),),
     ),
 )

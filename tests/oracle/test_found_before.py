@@ -13,6 +13,13 @@ from tests.oracle.production import played
 
 STEPS = [{"send": "hello"}, {"wait": "1s"}, {"send": "second"}, {"wait": "1s"}, {"send": "third"}]
 NO_A = {"not": {"event": "A", "at_least": 1, "within_last": "2s"}}
+ONE_OR_THE_OTHER = [
+    {"share": 50, "name": "a", "then": [{"send": "hello"}]},
+    {"share": 50, "name": "b", "then": [{"send": "second"}]},
+]
+GOLD = {"set": {"tier": "gold"}}
+"""A step that tells of the customer, and a campaign beside it that looks at that."""
+BESIDE = {"later": {"kind": "attribute_change", "attr": "tier"}}
 BIRTHDAY = {"kind": "date", "attr": "birthday", "zone": "UTC", "repeat": "yearly"}
 Line = Mapping[str, Any]
 
@@ -187,6 +194,46 @@ FOUND: Mapping[str, tuple[Example, int]] = {
         ),
         1,
     ),
+    "a step that is taken in event time, and tells of the customer": (
+        an_example(
+            {"kind": "match", "match": {"event": "A"}, "clock": "event", "grace": "1s", "course": [GOLD, STEPS[0]]},
+            a("0ms"),
+            tick("5s"),
+            beside=BESIDE,
+        ),
+        2,
+    ),
+    "a step behind an email that waited for an address, and tells of the customer": (
+        an_example(
+            {
+                "kind": "match",
+                "match": {"event": "A"},
+                "send": {"category": "transactional", "no_address": {"wait": "1h"}},
+                "course": [STEPS[0], GOLD],
+            },
+            a("0ms", address=False),
+            a("1s", event="B"),
+            beside=BESIDE,
+        ),
+        2,
+    ),
+    "a step that tells again what was known, before older news of it arrive": (
+        an_example(
+            {"kind": "match", "match": {"event": "A"}, "course": [GOLD, STEPS[0]]},
+            a("0ms", event="B", attrs={"tier": "gold"}),
+            a("10s"),
+            a("20s", event="C", attrs={"tier": "silver"}, happened_at="5s"),
+            beside=BESIDE,
+        ),
+        2,
+    ),
+    "a step that a merge lets a run take, and tells of the customer": (
+        an_example(
+            {"kind": "match", "match": {"event": "A"}, "course": [STEPS[0], {"event": "B"}, GOLD]},
+            a("1ms"),
+            a("2ms", "anon-1", event="B"),
+            {"at": "3ms", "control": "merge", "from": "anon-1", "into": "c1"},
+            beside=BESIDE,
     "a repetition that meets a later start of another identity": (
         an_example(
             {"kind": "absence", "start": {"event": "A"}, "unless": [], "for": "1s", "repeat": {"at_most": 2}},
@@ -207,6 +254,52 @@ FOUND: Mapping[str, tuple[Example, int]] = {
             partitions=1,
         ),
         2,
+    ),
+    "two splits of the same names, one within the other": (
+        an_example(
+            {
+                "kind": "match",
+                "match": {"event": "A"},
+                "course": [
+                    {
+                        "split": [
+                            {"share": 50, "name": "a", "then": [{"split": ONE_OR_THE_OTHER}]},
+                            {"share": 50, "name": "b", "then": [{"split": ONE_OR_THE_OTHER}]},
+                        ]
+                    }
+                ],
+            },
+            *(a(f"{number}ms", f"c{number}") for number in range(12)),
+        ),
+        12,
+    ),
+    "a higher number of what is counted within a time": (
+        an_example(
+            {"kind": "segment", "edge": "enter", "when": {"event": "A", "at_least": 2, "within_last": "1h"}},
+            a("0ms"),
+            a("1s"),
+            put("2s", when={"event": "A", "at_least": 3, "within_last": "1h"}),
+            a("3s"),
+        ),
+        2,
+    ),
+    "who moves before a wait for what holds already": (
+        an_example(
+            {
+                "kind": "match",
+                "match": {"event": "B"},
+                "course": [{"until": {"attr": "vip", "equals": True}, "max": "1h"}, STEPS[0]],
+            },
+            a("0ms", event="B", attrs={"tier": 1}),
+            {
+                **put("2s", course=[{"until": {"attr": "tier", "equals": 1}, "max": "1h"}, STEPS[0]]),
+                "migrate": "move",
+            },
+            a("3s"),
+            tick("2h"),
+            late_looks=True,
+        ),
+        1,
     ),
 }
 

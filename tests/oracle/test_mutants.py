@@ -13,6 +13,6 @@ def test_the_mutant_dies(mutant: Mutant) -> None:
 
 
 def test_the_domain_itself_lives() -> None:
-    unchanged = Mutant(name="none", kinds=("absence", "segment", "sequence", "count"), changes=())
+    unchanged = Mutant(name="none", areas=("absence", "segment", "sequence", "count"), changes=())
 
     assert killed_after(unchanged, campaigns=80) is None

@@ -17,10 +17,6 @@ class EventlessLogic(AtOnce, Watch):
         """Nothing to move on."""
         return Progress(memory, False)
 
-    def inherited(self, before: object, memory: bytes) -> bytes:  # noqa: ARG002 - another trigger begins with nothing
-        """Nothing."""
-        return b""
-
     def join(self, own: bytes, other: bytes) -> bytes:  # noqa: ARG002 - the survivor's look is what was seen last
         """What was seen of the customer that stays."""
         return own
