@@ -54,7 +54,7 @@ def campaign_text(campaign_id: str, rule: Mapping[str, Any]) -> bytes:
     lateness = rule.get("max_lateness")
     campaign["max_lateness"] = "none" if lateness is None else _duration(lateness)
     # JSON is YAML, and much cheaper to write.
-    return json.dumps(campaign).encode()
+    return json.dumps(campaign, ensure_ascii=False).encode()
 
 
 def _trigger(rule: Mapping[str, Any]) -> dict[str, Any]:

@@ -143,27 +143,26 @@ class AbsenceLogic:
         if len(self.starts) == 1:
             return b""
         known = known_of(past)
-        remembered = [
-            (partial, mine)
+        begun = [
+            _rewound(partial, own=mine)
             for memory, mine in ((own, True), (other, False))
             for partial in (_decode(memory) if memory else ())
+            if partial.first_at_ms < since_ms
         ]
-        begun = [_rewound(partial, own=mine) for partial, mine in remembered if partial.first_at_ms < since_ms]
-        again = {(one.key, one.first_at_ms, mine) for one, mine in remembered if one.first_at_ms >= since_ms}
         begun.sort(key=lambda one: one.partial.first_at_ms)
-        # What began within the histories, and is open still, is begun again and moved on by the events of both sides.
+        # What began within the histories is begun again here, and moved on by the events of both sides.
         for one in past:
-            begins = (one.hit.key, one.hit.at_ms, one.own) in again
-            begun = self._replay(self._caught_up(begun, one), one, known, begins=begins)
+            begun = self._replay(self._caught_up(begun, one), one, since_ms, known)
         kept = [one.result() for one in self._caught_up(begun, None)][-limits.partials :]
         return _encode(kept) if kept else b""
 
     def _caught_up(self, begun: Sequence[Retold[Partial]], before: Past | None) -> list[Retold[Partial]]:
         there = [one.caught_up(before, _stepped_to) for one in begun]
-        return [one for one in there if one.partial.done < len(self.starts)]
+        over = {one.partial.key for one in there if one.partial.done >= len(self.starts)}
+        return [one for one in there if one.partial.key not in over]
 
     def _replay(
-        self, begun: Sequence[Retold[Partial]], one: Past, known: Known, *, begins: bool
+        self, begun: Sequence[Retold[Partial]], one: Past, since_ms: int, known: Known
     ) -> list[Retold[Partial]]:
         hit, within_ms, last = one.hit, self._trigger.start_within_ms, len(self.starts) - 1
         moved: list[Retold[Partial]] = []
@@ -172,11 +171,12 @@ class AbsenceLogic:
             if within_ms and hit.at_ms - partial.first_at_ms >= within_ms:
                 continue
             if partial.key == hit.key and partial.done in hit.indexes and retold.is_asked(one, partial.first_at_ms):
-                if partial.done < last:
-                    moved.append(retold.moved(partial.moved(hit.at_ms), hit.key, known))
+                if partial.done == last:
+                    return [kept for kept in begun if kept.partial.key != hit.key]
+                moved.append(retold.moved(partial.moved(hit.at_ms), hit.key, known))
             else:
                 moved.append(retold)
-        if 0 in hit.indexes and begins:
+        if 0 in hit.indexes and hit.at_ms >= since_ms:
             fresh = Partial(hit.key, hit.at_ms, 1)
             moved.append(Retold(fresh, fresh))
         return moved

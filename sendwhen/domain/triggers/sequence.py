@@ -117,39 +117,19 @@ class SequenceLogic(AtOnce):
         return _encode(self._counting(both))
 
     def rejoin(self, own: bytes, other: bytes, past: Sequence[Past], since_ms: int, limits: ShardLimits) -> bytes:
-        """See ``Replayed``. What a side began and used up by itself stays as it was: only what is open counts."""
+        """See ``Replayed``."""
         known = known_of(past)
-        remembered = [
-            (partial, mine)
+        begun = [
+            self._rewound(partial, own=mine)
             for memory, mine in ((own, True), (other, False))
             for partial in (_decode(memory) if memory else ())
+            if partial.first_at_ms < since_ms
         ]
-        begun = [self._rewound(partial, own=mine) for partial, mine in remembered if partial.first_at_ms < since_ms]
         begun.sort(key=lambda one: one.partial.first_at_ms)
         for one in past:
-            begins = one.hit.at_ms >= since_ms and self._began(remembered, one)
-            begun = self._replayed(self._caught_up(begun, one), one, known, begins=begins)
+            begun = self._replayed(self._caught_up(begun, one), one, since_ms, known)
         kept = self._counting([one.result() for one in self._caught_up(begun, None)])[-limits.partials :]
         return _encode(kept) if kept else b""
-
-    def _began(self, remembered: Sequence[tuple[Partial, bool]], one: Past) -> bool:
-        """The event began something on its side that is open still, or would have, had not another stood there."""
-        hit = one.hit
-        if 0 not in hit.indexes:
-            return False
-        alike = self._leaves_out_alike()
-        return any(
-            partial.key == hit.key
-            and (
-                partial.first.event_id == hit.occurrence.event_id
-                or (alike and mine is one.own and partial.first_at_ms <= hit.at_ms)
-            )
-            for partial, mine in remembered
-        )
-
-    def _leaves_out_alike(self) -> bool:
-        """Without a window, one that was begun before and stands at the same place comes to everything first."""
-        return self._trigger.within is None and not self._refers and self._trigger.starts is not Starts.EACH
 
     def _rewound(self, partial: Partial, *, own: bool) -> Retold[Partial]:
         """As it was before the moves whose instants are remembered."""
@@ -166,7 +146,8 @@ class SequenceLogic(AtOnce):
 
     def _caught_up(self, begun: Sequence[Retold[Partial]], before: Past | None) -> list[Retold[Partial]]:
         there = [one.caught_up(before, self._stepped_to) for one in begun]
-        return [one for one in there if not (one.parted and self._is_over(one.partial))]
+        over = {one.partial.key for one in there if one.parted and one.partial.complete}
+        return [one for one in there if one.partial.key not in over or self._outlasts(one.partial, one.partial.key)]
 
     def _stepped_to(self, partial: Partial, at_ms: int, step: int, end: Partial) -> Partial:
         if partial.complete or partial.step != step:
@@ -174,29 +155,29 @@ class SequenceLogic(AtOnce):
         return self._advanced(partial, at_ms, end.captured.get(self._steps[step].name, partial.first))
 
     def _replayed(
-        self, begun: Sequence[Retold[Partial]], one: Past, known: Known, *, begins: bool
+        self, begun: Sequence[Retold[Partial]], one: Past, since_ms: int, known: Known
     ) -> list[Retold[Partial]]:
-        hit = one.hit
+        hit, completed = one.hit, False
         kept: list[Retold[Partial]] = []
         for retold in begun:
             partial = retold.partial
             if self._over(partial, hit.at_ms):
                 continue
-            is_asked = partial.key == hit.key and retold.is_asked(one, partial.first_at_ms)
-            moved = self._moved(partial, hit) if is_asked else partial
-            if moved is partial:
-                kept.append(retold)
-            elif moved is not None and not self._is_over(moved):
-                kept.append(retold.moved(moved, hit.key, known))
-        if begins:
-            partials = [each.partial for each in kept]
+            moved = (
+                self._moved(partial, hit)
+                if partial.key == hit.key and retold.is_asked(one, partial.first_at_ms)
+                else partial
+            )
+            if moved is not None:
+                kept.append(retold if moved is partial else retold.moved(moved, hit.key, known))
+                completed = completed or (moved is not partial and moved.complete)
+        if completed:
+            kept = [each for each in kept if self._outlasts(each.partial, hit.key)]
+        partials = [each.partial for each in kept]
+        if 0 in hit.indexes and hit.at_ms >= since_ms and self._may_begin(partials, hit.key, completed=completed):
             self._begin(partials, hit)
             kept += [Retold(partial, partial) for partial in partials[len(kept) :]]
         return kept
-
-    def _is_over(self, partial: Partial) -> bool:
-        """Complete, and nothing more comes of it."""
-        return partial.complete and not self._trigger.repeat_last
 
     def _outlasts(self, partial: Partial, key: str) -> bool:
         """It is still open after something of a key was completed."""
@@ -257,11 +238,13 @@ class SequenceLogic(AtOnce):
         begun = self._advanced(Partial(hit.key, hit.at_ms, hit.occurrence, 0, 0), hit.at_ms, hit.occurrence)
         if begun.complete and not self._trigger.repeat_last:
             return begun
-        if self._leaves_out_alike() and not begun.complete and self._known(kept, begun):
+        alike = self._trigger.within is None and not self._refers and self._trigger.starts is not Starts.EACH
+        if alike and not begun.complete and self._known(kept, begun):
             return None
         kept.append(begun)
         return begun if begun.complete else None
 
     @staticmethod
     def _known(kept: Sequence[Partial], begun: Partial) -> bool:
+        # Without a window, one that was begun before and stands at the same place comes to everything first.
         return any((one.key, one.step, one.done) == (begun.key, begun.step, begun.done) for one in kept)
