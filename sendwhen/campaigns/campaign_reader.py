@@ -25,6 +25,7 @@ from sendwhen.campaigns.words import Reader
 from sendwhen.campaigns.yaml_document import Document
 from sendwhen.domain.campaign import Campaign, Goal, Reentry
 from sendwhen.domain.predicate import When
+from sendwhen.domain.span import Span
 from sendwhen.domain.trigger_kinds import DAY_MS, Absence, AttributeChange, DateOf, Segment, Trigger
 
 
@@ -59,7 +60,7 @@ class CampaignReader:
         watches = WatchTriggerReader(whens, self.words)
         trigger = TriggerReader(filters, watches, self.words).read(entries.get("trigger"))
         watches.refuse_key(entries.get("per"), trigger)
-        reentry, cooldown_ms = self._reentry(entries.get("reentry"))
+        reentry, cooldown = self._reentry(entries.get("reentry"))
         rules = RuleReader(LocalTimeReader(filters, self.words), self.words)
         parts = {
             "campaign_id": self._id(entries.get("campaign")) or "",
@@ -80,7 +81,7 @@ class CampaignReader:
             self.words.flaws.append(Flaw(entries["reentry"].start_mark.index, problem, remedy, warning=True))
         if trigger is None or any(not flaw.warning for flaw in self.words.flaws):
             return None
-        return Campaign(version="", trigger=trigger, reentry=reentry, cooldown_ms=cooldown_ms, **parts)  # type: ignore[arg-type]  # each part is of its field's type
+        return Campaign(version="", trigger=trigger, reentry=reentry, cooldown=cooldown, **parts)  # type: ignore[arg-type]  # each part is of its field's type
 
     def _id(self, node: Node | None) -> str | None:
         name = self.words.text(node, "campaign", "abandoned-cart")
@@ -92,16 +93,16 @@ class CampaignReader:
             )
         return name
 
-    def _reentry(self, node: Node | None) -> tuple[Reentry, int]:
+    def _reentry(self, node: Node | None) -> tuple[Reentry, Span]:
         if not isinstance(node, MappingNode):
             choices = {"always": Reentry.ALWAYS, "once": Reentry.ONCE}
             again = meant_duration(str(node.value)) if isinstance(node, ScalarNode) else ""
             if node is not None and again:
                 self.words.refuse(node, "reentry cannot be a time by itself", f"Write {{cooldown: {again}}}.")
-                return Reentry.ALWAYS, 0
-            return self.words.choice(node, "reentry", choices, Reentry.ALWAYS), 0
+                return Reentry.ALWAYS, Span()
+            return self.words.choice(node, "reentry", choices, Reentry.ALWAYS), Span()
         entries = self.words.words_of(node, MAPS["reentry"])
-        return Reentry.COOLDOWN, self.words.duration(entries.get("cooldown"), "cooldown") or 0
+        return Reentry.COOLDOWN, self.words.span(entries.get("cooldown"), "cooldown") or Span()
 
     def _grace(self, node: Node | None, trigger: Trigger | None) -> int | None:
         if node is None:

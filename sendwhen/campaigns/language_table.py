@@ -159,7 +159,7 @@ EVENT_TIME = MapWords(
 )
 REENTRY = MapWords(
     what="'reentry'",
-    words=words_of(cooldown=(DURATION, "So long after the last firing of the same key nothing starts.")),
+    words=words_of(cooldown=(SPAN, "So long after the last firing of the same key nothing starts.")),
     required=("cooldown",),
 )
 SEND = MapWords(

@@ -57,6 +57,7 @@ SEQUENCE = MapWords(
         steps=(list_of(either(_STEP, to("not_between"))), "The events in their order."),
         within=(SPAN, "From the first event to the last."),
         repeat_last=(TRUTH, "Every further event of the last step fires again."),
+        starts=(choice("oldest", "first", "each"), "For which of several first events a completion fires."),
     ),
     required=("steps",),
 )
@@ -118,7 +119,10 @@ _OF = (FILTER, "The events that are looked at.")
 _WINDOW = {
     "sliding": (SPAN, "Events less far back than this count."),
     "tumbling": (SPAN, "Events since the last multiple of this count."),
-    "fire": (choice("crossing", "consume"), "Fire on coming from below the bound, or forget what was counted."),
+    "fire": (
+        choice("crossing", "consume", "every"),
+        "On coming from below the bound; or so, and forget what was counted; or on every event at the bound or above.",
+    ),
 }
 COUNT = MapWords(
     what="'count'",

@@ -44,7 +44,7 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
         stop_after: Once one of these was seen, the campaign is over for this customer: waits end, nothing starts.
         steps: In order; at least one send.
         exit_on: Leave at once while waiting in any step.
-        reentry, cooldown_ms: See Reentry. A cooldown counts from the last firing of the same key, half-open.
+        reentry, cooldown: See Reentry. A cooldown counts from the last firing of the same key, half-open.
         goal: See Goal.
         holdout_percent: Of the customers, by hash of (campaign, customer): they enter and get nothing, to be compared.
         sending: About its emails.
@@ -62,7 +62,7 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...]
     exit_on: tuple[EventFilter, ...] = ()
     reentry: Reentry = Reentry.ALWAYS
-    cooldown_ms: int = 0
+    cooldown: Span = Span()
     goal: Goal | None = None
     holdout_percent: int = 0
     sending: Sending = Sending()

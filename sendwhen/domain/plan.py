@@ -22,7 +22,7 @@ from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.source_text import written
 from sendwhen.domain.steps import BranchStep, SendStep, WaitStep, WaitUntilStep
 from sendwhen.domain.tally import histories
-from sendwhen.domain.trigger_kinds import Segment
+from sendwhen.domain.trigger_kinds import Absence, Segment, Trigger
 from sendwhen.domain.triggers.watch import Watch
 
 ANSWERED, EXITED, STOPPED, GOAL = "answered", "exited", "stopped", "goal"
@@ -61,7 +61,7 @@ class Plan:
     def trigger_text(self) -> str:
         """The same for versions of which one may go on with what the trigger of the other remembers."""
         campaign = self.campaign
-        return written((campaign.trigger, campaign.per, campaign.grace_ms))
+        return written((_remembered(campaign.trigger), campaign.per, campaign.grace_ms))
 
     def continues(self, before: Plan | None) -> bool:
         """Its trigger goes on with what that of another version remembers, as they are the same."""
@@ -224,6 +224,13 @@ def holds(
 ) -> bool:
     """The filter's condition holds; none always does."""
     return where is None or where.test(event, customer, start, at_ms)
+
+
+def _remembered(trigger: Trigger) -> Any:
+    """What a trigger's memory depends on: of an absence, what starts it."""
+    if isinstance(trigger, Absence):
+        return "absence", trigger.start, trigger.start_within_ms, trigger.sequence
+    return trigger
 
 
 def key_text(value: Any, chars_max: int) -> str:

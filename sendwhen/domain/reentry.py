@@ -19,7 +19,7 @@ def refusal(campaign: Campaign, memory: Memory, key: str, at_ms: int) -> tuple[s
         return "", ""
     if campaign.reentry is Reentry.ONCE:
         return "once", f"It fired at {instant_text(last_ms)} and fires only once."
-    until_ms = last_ms + campaign.cooldown_ms
+    until_ms = campaign.cooldown.after(last_ms)
     if at_ms >= until_ms:
         return "", ""
     return (

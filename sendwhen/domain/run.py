@@ -138,6 +138,11 @@ def next_run_id(run: str) -> str:
     return _digest(b"", (run, "again"))
 
 
+def sibling_run_id(run: str, start_id: str) -> str:
+    """The name of a run that the same event arms, but that began with another."""
+    return _digest(b"", (run, "start", start_id))
+
+
 def moved_run_id(run: str, version: str) -> str:
     """The name of a run from its move to another version on."""
     return _digest(b"", (run, "moved", version))

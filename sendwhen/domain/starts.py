@@ -20,11 +20,11 @@ from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import ANSWERED, Plan
 from sendwhen.domain.reentry import refusal
 from sendwhen.domain.round import Round
-from sendwhen.domain.run import TRIGGER_PHASE, Run, StartEvent, run_id
+from sendwhen.domain.run import TRIGGER_PHASE, Run, StartEvent, run_id, sibling_run_id
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.telling import refuse, say
 from sendwhen.domain.trigger_kinds import OnRestart
-from sendwhen.domain.triggers.logic import Hit, Progress
+from sendwhen.domain.triggers.logic import Begun, Hit, Progress
 
 
 class Seen(msgspec.Struct, gc=False):
@@ -102,6 +102,11 @@ class Starts:
         if due_at_ms > at_ms:
             self._arm(customer, plan, run, seen=seen, out=out)
             return
+        self._fire(customer, plan, run, seen, out)
+        for begun in progress.also:
+            self._fire(customer, plan, _sibling(run, hit, begun, seen), seen, out)
+
+    def _fire(self, customer: Customer, plan: Plan, run: Run, seen: Seen, out: Round) -> None:
         course = Course(
             customer=customer,
             run=run,
@@ -190,6 +195,19 @@ class Starts:
     @staticmethod
     def _refuse(customer: Customer, plan: Plan, key: str, why: tuple[str, str], *, seen: Seen, out: Round) -> None:
         refuse(customer, plan, key, why, event_id=seen.event.event_id, moment=seen.moment, out=out)
+
+
+def _sibling(run: Run, hit: Hit, begun: Begun, seen: Seen) -> Run:
+    """The run of what the same event completes, too."""
+    return replace(
+        run,
+        run_id=sibling_run_id(run.run_id, begun.event.event_id),
+        start_at_ms=begun.at_ms,
+        armed=seen.armed(),
+        start=begun.event,
+        event=hit.occurrence,
+        captured=begun.captured,
+    )
 
 
 def _bounded(run: Run, plan: Plan, began_at_ms: int) -> Run:

@@ -63,6 +63,17 @@ class SequenceStep(msgspec.Struct, frozen=True, kw_only=True):
     forbidden: tuple[EventFilter, ...] = ()
 
 
+class Starts(Enum):
+    """Which first events of a sequence count, where several come before it is complete."""
+
+    OLDEST = "oldest"
+    """Every one is tracked; a completion fires once, for the oldest that it completes."""
+    FIRST = "first"
+    """While one is open, a further one is none."""
+    EACH = "each"
+    """Every one is tracked and fires by itself; a completion ends nothing but what it completes."""
+
+
 class Sequence(msgspec.Struct, frozen=True, kw_only=True, tag="sequence"):
     """Fires when all steps came in their order; whatever comes in between is skipped.
 
@@ -70,11 +81,13 @@ class Sequence(msgspec.Struct, frozen=True, kw_only=True, tag="sequence"):
         within: From the first event to the last, half-open; None: no bound.
         repeat_last: Every further event of the last step fires again; otherwise a completion drops all that was begun
             under its key (rule R7).
+        starts: See Starts.
     """
 
     steps: tuple[SequenceStep, ...]
     within: Span | None = None
     repeat_last: bool = False
+    starts: Starts = Starts.OLDEST
 
 
 class Repeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +151,8 @@ class Fire(Enum):
     """On an event that carries the measure from below the threshold to it; again only after it was below (rule R8)."""
     CONSUME = "consume"
     """On an event with which the threshold is reached; what was counted is then forgotten."""
+    EVERY = "every"
+    """On every event with which the measure stands at the threshold or above it."""
 
 
 class Threshold(msgspec.Struct, frozen=True, kw_only=True, tag="threshold"):

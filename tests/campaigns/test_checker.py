@@ -14,6 +14,7 @@ from sendwhen.campaigns.durations import duration_ms, duration_text
 from sendwhen.domain.campaign import Reentry
 from sendwhen.domain.condition import EventScope
 from sendwhen.domain.sending_rules import Category, InDoubt
+from sendwhen.domain.span import Span
 from sendwhen.domain.steps import SendStep, WaitStep
 from sendwhen.domain.trigger_kinds import Absence, Match, OnRestart
 from sendwhen.errors import Invalid
@@ -72,7 +73,7 @@ def test_every_word_arrives_in_the_campaign() -> None:
     assert isinstance(wait, WaitStep)
     assert (wait.duration_ms, [e.event for e in wait.exit_on]) == (3_599_999, ["Paid", "Gone"])
     assert last == first
-    assert (campaign.reentry, campaign.cooldown_ms) == (Reentry.COOLDOWN, 604_800_000)
+    assert (campaign.reentry, campaign.cooldown) == (Reentry.COOLDOWN, Span(ms=604_800_000))
     assert (campaign.sending.category, campaign.sending.in_doubt) == (Category.TRANSACTIONAL, InDoubt.AT_LEAST_ONCE)
     assert (campaign.max_event_age_ms, campaign.max_lateness_ms) == (None, 172_800_000)
 

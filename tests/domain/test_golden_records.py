@@ -21,6 +21,7 @@ from sendwhen.domain.record import (
     young_ids,
 )
 from sendwhen.domain.seen import ITEM_BYTES, SeenIds, id_hash
+from sendwhen.domain.span import Span
 from sendwhen.domain.steps import WaitStep
 from sendwhen.errors import Precondition
 from tests.builders import (
@@ -41,7 +42,7 @@ from tests.builders import (
 RECORDS = Path(__file__).parents[1] / "golden" / "records"
 STEPS = (a_send("one"), WaitStep(duration_ms=HOUR_MS), a_send("two"))
 CAMPAIGNS = (
-    an_abandoned_cart(steps=STEPS, per=a_property("sku"), reentry=Reentry.COOLDOWN, cooldown_ms=HOUR_MS),
+    an_abandoned_cart(steps=STEPS, per=a_property("sku"), reentry=Reentry.COOLDOWN, cooldown=Span(ms=HOUR_MS)),
     an_abandoned_cart(campaign_id="sequence", start=(on("Product Viewed"), on("Checkout Started"))),
     a_match(campaign_id="stopped", stop_after=(on("Product Viewed"),)),
 )

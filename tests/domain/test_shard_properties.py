@@ -17,6 +17,7 @@ from sendwhen.domain.entry import CampaignPaused, Entry, EventBatch, Tick
 from sendwhen.domain.event import Event
 from sendwhen.domain.shard import Shard
 from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.span import Span
 from sendwhen.domain.steps import WaitStep
 from sendwhen.domain.trigger_kinds import OnRestart
 from tests.builders import (
@@ -51,7 +52,7 @@ CAMPAIGNS = (
         duration=Length(fixed_ms=WAIT_MS),
         on_restart=OnRestart.PARALLEL,
         reentry=Reentry.COOLDOWN,
-        cooldown_ms=COOLDOWN_MS,
+        cooldown=Span(ms=COOLDOWN_MS),
     ),
     an_abandoned_cart(
         campaign_id="sequence",
@@ -60,7 +61,7 @@ CAMPAIGNS = (
         duration=Length(fixed_ms=STEP_MS),
         stop_after=(on("Left"),),
     ),
-    a_match(campaign_id="match", reentry=Reentry.COOLDOWN, cooldown_ms=COOLDOWN_MS),
+    a_match(campaign_id="match", reentry=Reentry.COOLDOWN, cooldown=Span(ms=COOLDOWN_MS)),
 )
 SECOND_VERSION = an_abandoned_cart(campaign_id="cart", version="v2", duration=Length(fixed_ms=STEP_MS))
 NAMES = ("Product Viewed", "Product Added", "Order Completed", "Left", "Noise")

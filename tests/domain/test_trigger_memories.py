@@ -220,7 +220,7 @@ def test_a_repetition_stops_after_a_hundred_firings_where_no_number_is_given() -
 
 
 def test_a_skipped_firing_is_followed_by_the_next() -> None:
-    story = a_story(a_repeated(), reentry=Reentry.COOLDOWN, cooldown_ms=15)
+    story = a_story(a_repeated(), reentry=Reentry.COOLDOWN, cooldown=Span(ms=15))
     at(story, 0, ADD)
     story.tick(100)
 

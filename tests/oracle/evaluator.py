@@ -16,7 +16,7 @@ from tests.oracle.neutral import Rule, filters, key_of, later, length, passes
 from tests.oracle.people import Done, Person, Version, Wait
 from tests.oracle.rules import awaited_by, ended_by, in_event_time, moved, restart, steps_after, trigger_of
 from tests.oracle.state import CASE, Book, Firing
-from tests.oracle.triggers import completes, uses_up
+from tests.oracle.triggers import Complete, completes, uses_up
 
 Line = Mapping[str, Any]
 SET_EVENT = "attributes set"
@@ -31,12 +31,13 @@ def firings(
     beside: Mapping[str, Rule] | None = None,
     policy: Mapping[str, Any] | None = None,
     reasons: bool = False,
+    ids_for: str = "72h",
 ) -> list[Firing]:
     """Everything that fires, in order. ``run_until`` counts from t0; ``beside``: further campaigns by name.
 
-    ``reasons``: with the emails that were decided against, and the goals.
+    ``ids_for``: how long ids are remembered. ``reasons``: with the emails that were decided against, and the goals.
     """
-    oracle = Oracle(t0)
+    oracle = Oracle(t0, ids_for)
     lines = list(timeline)
     if run_until is not None:
         lines.append({"at": run_until, "control": "tick"})
@@ -70,8 +71,9 @@ class Held:
 class Oracle(Looking):
     """Takes one line of a timeline after the other."""
 
-    def __init__(self, t0: int) -> None:
+    def __init__(self, t0: int, ids_for: str) -> None:
         super().__init__(t0)
+        self._ids_for = ids_for
         self._merged: dict[str, str] = {}
         self._held: list[Held] = []
 
@@ -200,7 +202,7 @@ class Oracle(Looking):
         name = self._name(line["who"])
         person = self._people.setdefault(name, Person(name=name))
         event_id = line.get("id", f"line {self._order}")
-        if not person.repeats(event_id, clock):
+        if not person.repeats(event_id, clock, self._ids_for):
             event = Done(
                 order=self._order,
                 at=clock,
@@ -284,9 +286,10 @@ class Oracle(Looking):
 
     def _start(self, person: Person, event: Done, version: Version, key: str) -> None:
         rule = version.rule
-        complete = completes(version, person, event, key)
-        if complete is None:
+        found = completes(version, person, event, key)
+        if not found:
             return
+        complete = found[0]
         part = person.part(version.campaign)
         part.completed.append((version.trigger_order, key, event.at))
         if uses_up(rule):
@@ -301,22 +304,13 @@ class Oracle(Looking):
             return
         if complete.due is None:
             return
-        wait = Wait(
-            version=version,
-            key=key,
-            start=complete.begun.at,
-            begun=complete.begun,
-            due=complete.due,
-            armed=self._arming(),
-            order=event.order,
-            value=complete.value,
-            seen={"start": complete.begun.props, **complete.seen},
-            first=event.at,
-        )
+        waits = [self._made(version, key, one, complete.due, event) for one in found]
+        wait = waits[0]
         if not self._again(person, wait, event.at):
             return
         if complete.due <= event.at:
-            self._fire(person, wait, event.at)
+            for one in waits:
+                self._fire(person, one, event.at)
             return
         again = restart(rule)
         if same and again == "keep":
@@ -330,6 +324,20 @@ class Oracle(Looking):
         if again in ("reset", "extend"):
             person.waits = [one for one in person.waits if one not in same]
         person.waits.append(wait)
+
+    def _made(self, version: Version, key: str, complete: Complete, due: int, event: Done) -> Wait:
+        return Wait(
+            version=version,
+            key=key,
+            start=complete.begun.at,
+            begun=complete.begun,
+            due=due,
+            armed=self._arming(),
+            order=event.order,
+            value=complete.value,
+            seen={"start": complete.begun.props, **complete.seen},
+            first=event.at,
+        )
 
     # ---------------------------------------------------------------- identity
     def _name(self, name: str) -> str:

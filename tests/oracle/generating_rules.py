@@ -80,7 +80,7 @@ def _common(rule: Rule, choices: Choices) -> None:
 def _an_option(rule: Rule, choices: Choices) -> None:
     match choices.number(12):
         case 1 | 2:
-            rule["reentry"] = {"cooldown": a_span(choices, months=False)}
+            rule["reentry"] = {"cooldown": a_span(choices)}
         case 3:
             rule["reentry"] = "once"
         case 4:
@@ -206,8 +206,8 @@ def _sequence(choices: Choices) -> Rule:
     if choices.rarely(4):
         after = choices.number(len(steps) - 1)
         rule["not_between"] = [{"after_step": after, **a_filter(choices, (NOISE, "C", "A"))}]
-    if choices.rarely(6):
-        rule["overlap"] = "all_repeat_last"
+    if choices.rarely(4):
+        rule["overlap"] = choices.one(("repeat_last", "all_repeat_last", "all", "first_only"))
     return rule
 
 
@@ -222,7 +222,7 @@ def _threshold(kind: str) -> Callable[[Choices], Rule]:
             case 2:
                 rule["tumbling"] = choices.one(("1s", "2s", "1mo", "1d"))
         if choices.rarely(3):
-            rule["fire"] = "consume"
+            rule["fire"] = choices.one(("consume", "consume", "every"))
         return rule
 
     return threshold

@@ -41,6 +41,8 @@ def one_wait_for_each_key(person: Person) -> None:
         again = restart(rule)
         same = [one for one in person.waits if wait.trigger and _alike(one, wait)]
         if wait in same and same[1:] and again != "parallel":
+            # One that repeats was armed late and began early.
+            same.sort(key=lambda one: one.order)
             left = same[0] if again == "keep" else same[-1]
             if again == "extend":
                 left.start = min(one.start for one in same)

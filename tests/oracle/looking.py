@@ -96,7 +96,7 @@ class Looking(Stepping):
 
     def _open(self, person: Person, event: Done, version: Version) -> bool:
         """Whether anything may start on it."""
-        oldest = version.rule.get("max_event_age", "24h")
+        oldest = version.rule.get("max_event_age", "none")
         too_old = oldest != "none" and event.arrived - event.happened > length(oldest)
         return not (person.part(version.campaign).stopped or self._books[version.campaign].paused or too_old)
 

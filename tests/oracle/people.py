@@ -140,7 +140,7 @@ class Person:
         """What is known."""
         return {name: value for name, (_, _, value) in self.told.items() if value is not None}
 
-    def repeats(self, event_id: str, at: int) -> bool:
-        """Whether the id came within the last 72 hours of log time, by the second."""
+    def repeats(self, event_id: str, at: int, ids_for: str) -> bool:
+        """Whether the id came so recently in log time, by the second."""
         known = self.ids.get(event_id)
-        return known is not None and known // 1_000 >= (at - later(0, "72h")) // 1_000
+        return known is not None and known // 1_000 >= (at - later(0, ids_for)) // 1_000

@@ -100,6 +100,9 @@ def trigger_of(rule: Rule) -> Rule:
     others = {"reentry", "guard_at_fire", "stop_after", "exit_on", "course", "max_lateness", "max_event_age"}
     others |= {"send", "goal", "holdout", *(("for",) if rule["kind"] == "delay" else ())}
     others |= {"until", "max", "at_max"} if rule["kind"] == "wait_until" else set()
+    # What starts an absence is remembered; the wait is made when that is complete.
+    if rule["kind"] == "absence":
+        others |= {"unless", "for", "for_prop", "on_restart", "repeat", "at_latest"}
     return {name: value for name, value in rule.items() if name not in others}
 
 

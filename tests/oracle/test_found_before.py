@@ -284,6 +284,17 @@ FOUND: Mapping[str, tuple[Example, int]] = {
         ),
         1,
     ),
+    "a repetition that meets a later start of another identity": (
+        an_example(
+            {"kind": "absence", "start": {"event": "A"}, "unless": [], "for": "1s", "repeat": {"at_most": 2}},
+            a("1ms"),
+            a("501ms", "anon-1"),
+            {"at": "1001ms", "control": "merge", "from": "anon-1", "into": "c1"},
+            tick("1h"),
+            partitions=1,
+        ),
+        3,
+    ),
 }
 
 

@@ -27,14 +27,29 @@ class Complete:
     seen: Mapping[str, Props] = field(default_factory=dict)
 
 
-def completes(version: Version, person: Person, event: Done, key: str) -> Complete | None:
-    """Whether the event, which is the last thing that the customer did, completes the trigger; for this key."""
-    rule, kind = version.rule, version.rule["kind"]
-    past = [
+def completes(version: Version, person: Person, event: Done, key: str) -> Sequence[Complete]:
+    """What the event, which is the last thing that the customer did, completes of the trigger; for this key."""
+    rule = version.rule
+    if rule["kind"] == "sequence":
+        found = _sequences(version.campaign, rule, rule["steps"], _past(version, person, key), event)
+        return [Complete(begun=first, due=event.at, seen=seen) for first, seen in found]
+    complete = _completes(version, person, event, key)
+    return () if complete is None else (complete,)
+
+
+def _past(version: Version, person: Person, key: str) -> Sequence[Done]:
+    return [
         one
         for one in person.done
-        if version.campaign in one.moves and one.order > version.trigger_order and key_of(rule, one.props) == key
+        if version.campaign in one.moves
+        and one.order > version.trigger_order
+        and key_of(version.rule, one.props) == key
     ]
+
+
+def _completes(version: Version, person: Person, event: Done, key: str) -> Complete | None:
+    rule, kind = version.rule, version.rule["kind"]
+    past = _past(version, person, key)
     match kind:
         case "match":
             return _at_once(event) if _is(rule["match"], event) else None
@@ -46,9 +61,6 @@ def completes(version: Version, person: Person, event: Done, key: str) -> Comple
             return Complete(begun=event, due=later(event.at, rule["for"])) if _is(rule["of"], event) else None
         case "session_end":
             return Complete(begun=event, due=later(event.at, rule["gap"])) if _is(rule["of"], event) else None
-        case "sequence":
-            found = _sequence(version.campaign, rule, rule["steps"], past, event)
-            return None if found is None else Complete(begun=found[0], due=event.at, seen=found[1])
         case "nth":
             count = sum(_is(rule["of"], one) for one in past)
             return _at_once(event, count) if _is(rule["of"], event) and count == rule["ordinal"] else None
@@ -73,10 +85,10 @@ def _absence(version: Version, past: Sequence[Done], event: Done) -> Complete | 
     if "start_sequence" in rule:
         within = rule.get("start_within", rule.get("within"))
         window = {"not_between": rule.get("not_between", ()), **({} if within is None else {"within": within})}
-        found = _sequence(version.campaign, window, rule["start_sequence"], past, event)
-        if found is None:
+        found = _sequences(version.campaign, window, rule["start_sequence"], past, event)
+        if not found:
             return None
-        seen = found[1]
+        seen = found[0][1]
     elif not _is(rule["start"], event):
         return None
     return Complete(begun=event, due=wait_ends(rule, event, event.at), seen={**seen, "start": event.props})
@@ -92,27 +104,52 @@ def wait_ends(rule: Rule, event: Done, at: int) -> int | None:
     return at + max(1, round(min(told * 1_000, 365 * 86_400_000)))
 
 
-def _sequence(
+def _sequences(
     campaign: str, rule: Rule, steps: Sequence[Mapping[str, Any]], past: Sequence[Done], event: Done
-) -> tuple[Done, Mapping[str, Props]] | None:
-    """The first event of the oldest sequence that the event completes, and what it saw on the way."""
+) -> Sequence[tuple[Done, Mapping[str, Props]]]:
+    """First events of the sequences that the event completes, oldest first, and what they saw on the way."""
+    found = []
+    for place in _begins(campaign, rule, steps, past):
+        first = past[place]
+        if _over(rule, first, event.at):
+            continue
+        came = _came(rule, steps, past[place:])
+        if came is not None and came.by_last:
+            found.append((first, came.seen))
+    return found if rule.get("overlap") in ("all", "all_repeat_last") else found[:1]
+
+
+def _begins(campaign: str, rule: Rule, steps: Sequence[Mapping[str, Any]], past: Sequence[Done]) -> Sequence[int]:
+    """Places of the events that begin a sequence."""
+    begins: list[int] = []
     for place, first in enumerate(past):
         if campaign in first.consumed or not passes(steps[0], first.name, first.props, {}):
             continue
-        if "within" in rule:
-            ends = later(first.at, rule["within"])
-            if event.at > ends or (event.at == ends and rule.get("boundary") != "inclusive"):
-                if rule.get("overlap") == "first_only":
-                    return None
+        if rule.get("overlap") == "first_only" and begins:
+            before = past[begins[-1]]
+            if not _over(rule, before, first.at) and _came(rule, steps, past[begins[-1] : place + 1]) is not None:
                 continue
-        seen = _completed_by(rule, steps, past[place:])
-        if seen is not None:
-            return first, seen
-    return None
+        begins.append(place)
+    return begins
 
 
-def _completed_by(rule: Rule, steps: Sequence[Mapping[str, Any]], events: Sequence[Done]) -> Mapping[str, Props] | None:
-    """What was seen where the last of the events is the one that completes the sequence begun by the first of them."""
+def _over(rule: Rule, first: Done, at: int) -> bool:
+    if "within" not in rule:
+        return False
+    ends = later(first.at, rule["within"])
+    return at > ends or (at == ends and rule.get("boundary") != "inclusive")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Came:
+    """What came of a sequence. by_last: the last of the events completes it."""
+
+    seen: Mapping[str, Props]
+    by_last: bool
+
+
+def _came(rule: Rule, steps: Sequence[Mapping[str, Any]], events: Sequence[Done]) -> Came | None:
+    """How far the sequence is that the first of the events begins; None: something came that must not."""
     seen: dict[str, Props] = {"start": events[0].props}
     step, times, by_last = 0, 0, False
     for event in events:
@@ -128,14 +165,14 @@ def _completed_by(rule: Rule, steps: Sequence[Mapping[str, Any]], events: Sequen
             continue
         times += 1
         if complete:
-            by_last = rule.get("overlap") == "all_repeat_last"
+            by_last = str(rule.get("overlap", "")).endswith("repeat_last")
             continue
         seen[str(step)] = seen["start"] if step == 0 else event.props
         by_last = False
         if times >= steps[step].get("times", 1):
             step, times = step + 1, 0
             by_last = step > last
-    return seen if by_last else None
+    return Came(seen=seen, by_last=by_last)
 
 
 def _quiet_then(version: Version, person: Person, past: Sequence[Done], event: Done, key: str) -> Complete | None:
@@ -157,20 +194,21 @@ def _threshold(version: Version, past: Sequence[Done], event: Done) -> Complete 
     rule = version.rule
     if not _is(rule["of"], event) or not _measurable(rule, event):
         return None
+    inclusive = rule.get("boundary") == "inclusive"
     counting = [
         one
         for one in past
         if version.campaign not in one.consumed
         and _is(rule["of"], one)
         and _measurable(rule, one)
-        and ("sliding" not in rule or later(one.at, rule["sliding"]) > event.at)
+        and ("sliding" not in rule or later(one.at, rule["sliding"]) + inclusive > event.at)
         and ("tumbling" not in rule or one.at >= window_start(event.at, rule["tumbling"]))
     ]
     before = _measured(rule, [one for one in counting if one is not event])
     after = _measured(rule, counting)
     assert after is not None
     was_below = before is None or before < rule["at_least"]
-    if after >= rule["at_least"] and (was_below or rule.get("fire") == "consume"):
+    if after >= rule["at_least"] and (was_below or rule.get("fire") in ("consume", "every")):
         # Of things to count no more are told than are asked for; a merge may bring more.
         told = min(after, rule["at_least"]) if rule["kind"] in ("count", "distinct") else after
         return _at_once(event, told)
@@ -199,7 +237,7 @@ def _measured(rule: Rule, events: Sequence[Done]) -> float | None:
 def uses_up(rule: Rule) -> bool:
     """A completion uses up what was seen of its key."""
     if rule["kind"] == "sequence":
-        return bool(rule.get("overlap") != "all_repeat_last")
+        return rule.get("overlap") not in ("all", "all_repeat_last", "repeat_last")
     return "start_sequence" in rule or rule.get("fire") == "consume"
 
 

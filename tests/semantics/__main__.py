@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from tests.semantics.cases import Malformed
 from tests.semantics.judging import judge_all
 
 
@@ -13,7 +14,11 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or not Path(arguments[0]).is_file():
         print("Give one file of cases: make semantics CASES=path/to/cases.yaml")
         return 2
-    verdicts = list(judge_all(Path(arguments[0])))
+    try:
+        verdicts = list(judge_all(Path(arguments[0])))
+    except Malformed as reason:
+        print(reason)
+        return 2
     played = [verdict for verdict in verdicts if not verdict.unsupported]
     failed = [verdict for verdict in played if verdict.differences]
     for verdict in verdicts:

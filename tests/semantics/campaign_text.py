@@ -7,11 +7,21 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tests.semantics.cases import Unsupported, milliseconds
+from tests.semantics.cases import Malformed, Unsupported, milliseconds
 from tests.semantics.course_text import course_text, when_text
 
 TEMPLATE = "hello"
-_OPERATORS = {">", ">=", "<", "<=", "==", "!=", "in"}
+_OPERATORS = {**{one: one for one in (">", ">=", "<", "<=", "==", "!=", "in")}, "=": "==", "<>": "!="}
+_OVERLAPS: Mapping[str, Mapping[str, Any]] = {
+    "default": {},
+    "skip_past_last": {},
+    "first_only": {"starts": "first"},
+    "all": {"starts": "each"},
+    "all_repeat_last": {"starts": "each", "repeat_last": True},
+    "repeat_last": {"repeat_last": True},
+}
+"""What becomes of several starts; that and every further event of the last step."""
+_MONTHS = re.compile(r"[0-9]+mo")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -39,12 +49,12 @@ def campaign_text(campaign_id: str, rule: Mapping[str, Any]) -> bytes:
     if "holdout" in rule:
         campaign["holdout"] = f"{rule['holdout']}%"
     campaign["send"] = rule.get("send", {"category": "transactional"})
-    if "max_event_age" in rule:
-        campaign["max_event_age"] = _duration(rule["max_event_age"])
+    # The rules know no limit of an event's age or a decision's lateness, but where they say so.
+    campaign["max_event_age"] = _duration(rule["max_event_age"]) if "max_event_age" in rule else "none"
     lateness = rule.get("max_lateness")
     campaign["max_lateness"] = "none" if lateness is None else _duration(lateness)
     # JSON is YAML, and much cheaper to write.
-    return json.dumps(campaign).encode()
+    return json.dumps(campaign, ensure_ascii=False).encode()
 
 
 def _trigger(rule: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,21 +84,25 @@ def _absence(rule: Mapping[str, Any]) -> dict[str, Any]:
         within = rule.get("start_within", rule.get("within"))
         if within is not None:
             absence["start"]["within"] = _duration(within)
-    else:
+    elif "start" in rule:
         absence["start"] = _filter(rule["start"])
+    else:
+        raise Malformed("An absence has a 'start' or a 'start_sequence'.")
     absence["unless"] = _filters(rule.get("unless", []))
     if "for_prop" in rule:
         absence["for"] = {"property": _property("event", rule["for_prop"]), "unit": "seconds", "at_most": "365d"}
-    else:
+    elif "for" in rule:
         absence["for"] = _duration(rule["for"])
+    else:
+        raise Malformed("An absence says how long, with 'for' or 'for_prop'.")
     if "on_restart" in rule:
         absence["on_restart"] = rule["on_restart"]
     if repeats:
         absence["repeat"] = _repeat(repeats, rule)
     elif "within" in rule and "start_sequence" not in rule:
         raise Unsupported("within of a single start")
-    if "at_latest" in rule:
-        absence["at_latest"] = _duration(rule["at_latest"])
+    if "at_latest" in rule or "cap" in rule:
+        absence["at_latest"] = _duration(rule.get("at_latest", rule.get("cap")))
     return absence
 
 
@@ -103,30 +117,36 @@ def _repeat(given: Any, rule: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sequence(rule: Mapping[str, Any]) -> dict[str, Any]:
     overlap = rule.get("overlap", "default")
-    if overlap not in {"default", "skip_past_last", "all_repeat_last"}:
+    if overlap not in _OVERLAPS:
         raise Unsupported(f"overlap {overlap}")
     steps = _steps(rule["steps"], rule.get("not_between", []))
     sequence: dict[str, Any] = {"steps": steps}
     if "within" in rule:
-        sequence["within"] = _duration(rule["within"])
-    if overlap == "all_repeat_last":
-        sequence["repeat_last"] = True
-    return sequence
+        sequence["within"] = _window(rule, "within")
+    return {**sequence, **_OVERLAPS[overlap]}
 
 
-def _steps(given_steps: list[Mapping[str, Any]], not_between: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _steps(given_steps: Any, not_between: Any) -> list[dict[str, Any]]:
+    if not isinstance(given_steps, list) or not all(isinstance(one, Mapping) for one in given_steps):
+        raise Malformed(f"The steps of a sequence are a list of {{event: NAME, …}}, this is {given_steps!r}.")
+    forbidden: dict[int, list[dict[str, Any]]] = {}
+    for between in _listed(not_between):
+        after = between.get("after_step") if isinstance(between, Mapping) else None
+        if not isinstance(after, int) or not 0 <= after < len(given_steps) - 1:
+            raise Malformed(f"What must not come between two steps says 'after_step', from 0 on; this is {between!r}.")
+        forbidden.setdefault(after + 1, []).append({"not": _filter(_without(between, "after_step"))})
     steps: list[dict[str, Any]] = []
     for index, given in enumerate(given_steps):
-        steps += [
-            {"not": _filter({name: value for name, value in between.items() if name != "after_step"})}
-            for between in not_between
-            if between["after_step"] == index - 1
-        ]
-        step = {"as": f"step_{index}", **_filter({name: value for name, value in given.items() if name != "times"})}
+        steps += forbidden.get(index, [])
+        step = {"as": f"step_{index}", **_filter(_without(given, "times"))}
         if "times" in given:
             step["times"] = given["times"]
         steps.append(step)
     return steps
+
+
+def _without(given: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {word: value for word, value in given.items() if word != name}
 
 
 def _threshold(rule: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,10 +155,22 @@ def _threshold(rule: Mapping[str, Any]) -> dict[str, Any]:
         threshold["value"] = _property("event", rule["prop"])
     for window in ("sliding", "tumbling"):
         if window in rule:
-            threshold[window] = _duration(rule[window])
+            threshold[window] = _window(rule, window)
     if "fire" in rule:
         threshold["fire"] = rule["fire"]
     return threshold
+
+
+def _window(rule: Mapping[str, Any], word: str) -> str:
+    """A window; one that includes its end is a millisecond longer, since times are whole milliseconds."""
+    boundary = rule.get("boundary", "exclusive")
+    if boundary not in {"exclusive", "half_open", "inclusive"} or (boundary == "inclusive" and word == "tumbling"):
+        raise Unsupported(f"boundary {boundary}")
+    text = _duration(rule[word])
+    if boundary != "inclusive":
+        return text
+    months, mo, rest = text.rpartition("mo")
+    return f"{months}{mo}{milliseconds(rest or 0) + 1}ms"
 
 
 def _attribute_change(rule: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,27 +209,41 @@ _WORDS = {"delay": "match", "wait_until": "match"}
 
 
 def _filters(given: Any) -> list[dict[str, Any]]:
-    return [_filter(one) for one in (given if isinstance(given, list) else [given])]
+    return [_filter(one) for one in _listed(given)]
+
+
+def _listed(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else [given]
 
 
 def _filter(given: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(given, Mapping) or given.get("event") is None:
+        raise Malformed(f"A filter is {{event: NAME, where: …}}, this is {given!r}.")
     for name in given:
         if name not in {"event", "where"}:
             raise Unsupported(f"filter option {name}")
-    written: dict[str, Any] = {"event": given["event"]}
-    if given.get("where"):
-        written["where"] = " && ".join(_comparison(*one) for one in given["where"])
+    written: dict[str, Any] = {"event": str(given["event"])}
+    where = given.get("where")
+    if where:
+        if not isinstance(where, list):
+            raise Unsupported("a where that is no list of comparisons")
+        written["where"] = " && ".join(map(_comparison, where))
     return written
 
 
-def _comparison(name: str, operator: str, value: Any) -> str:
-    if operator not in _OPERATORS:
+def _comparison(given: Any) -> str:
+    if not isinstance(given, list) or len(given) != 3:
+        raise Unsupported(f"comparison {given!r}")
+    name, operator, value = given
+    if not isinstance(operator, str) or operator not in _OPERATORS:
         raise Unsupported(f"operator {operator}")
-    return f"{_property('event', name)} {operator} {_operand(value)}"
+    return f"{_property('event', name)} {_OPERATORS[operator]} {_operand(value)}"
 
 
 def _operand(value: Any) -> str:
     if isinstance(value, Mapping):
+        if set(value) != {"ref"}:
+            raise Unsupported(f"operand {sorted(map(str, value))}")
         root, _, name = str(value["ref"]).partition(".")
         if root.isdecimal() and name:
             return _property("start" if root == "0" else f"steps.step_{root}", name)
@@ -207,7 +253,9 @@ def _operand(value: Any) -> str:
     return json.dumps(value)
 
 
-def _property(root: str, name: str) -> str:
+def _property(root: str, name: Any) -> str:
+    if not isinstance(name, str):
+        raise Unsupported(f"property {name!r}")
     return f"{root}.properties.{name}" if _NAME.match(name) else f"{root}.properties[{json.dumps(name)}]"
 
 
@@ -222,5 +270,7 @@ def _reentry(given: Any) -> Any:
 
 
 def _duration(text: Any) -> str:
-    milliseconds(str(text).partition("mo")[2] or "1ms" if "mo" in str(text) else text)
-    return str(text)
+    milliseconds(text)
+    # The language has months in front.
+    months = "".join(_MONTHS.findall(str(text)))
+    return months + _MONTHS.sub("", str(text))

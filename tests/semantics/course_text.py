@@ -11,11 +11,22 @@ from tests.semantics.cases import Unsupported
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _COUNT_WORDS = ("event", "where", "at_least", "at_most", "within_last")
+_OPERATORS = {
+    "equals": "==",
+    "not_equals": "!=",
+    "at_least": ">=",
+    "at_most": "<=",
+    "above": ">",
+    "below": "<",
+    "in": "in",
+}
 Filter = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 def when_text(given: Mapping[str, Any], event_filter: Filter) -> Any:
     """A condition; ``event_filter`` writes a filter."""
+    if not isinstance(given, Mapping):
+        raise Unsupported(f"condition {given!r}")
     for word in ("all", "any"):
         if word in given:
             return {word: [when_text(part, event_filter) for part in given[word]]}
@@ -68,7 +79,7 @@ def _attribute(given: Mapping[str, Any]) -> str:
     place = f"customer[{json.dumps(given['attr'])}]"
     if _NAME.match(str(given["attr"])):
         place = f"customer.{given['attr']}"
-    for word, operator in (("equals", "=="), ("not_equals", "!="), ("at_least", ">="), ("below", "<")):
-        if set(given) == {"attr", word}:
-            return f"{place} {operator} {json.dumps(given[word])}"
-    raise Unsupported(f"condition {sorted(given)}")
+    asked = {word: value for word, value in given.items() if word != "attr"}
+    if not asked or asked.keys() - _OPERATORS.keys():
+        raise Unsupported(f"condition {sorted(given)}")
+    return " && ".join(f"{place} {_OPERATORS[word]} {json.dumps(value)}" for word, value in asked.items())

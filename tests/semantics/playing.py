@@ -14,10 +14,13 @@ from sendwhen.campaigns import compile_campaign, fuse
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.changes import Changes
 from sendwhen.domain.decision import Kind
-from sendwhen.domain.entry import CampaignPut
+from sendwhen.domain.entry import CampaignArchived, CampaignPaused, CampaignPut
 from sendwhen.domain.event import Event
+from sendwhen.domain.migrate import Migrate
 from sendwhen.domain.partition import customer_uid, routing_key
 from sendwhen.domain.shard import Shard
+from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.trigger_kinds import DAY_MS
 from tests.domain.town import Town
 from tests.semantics.campaign_text import TEMPLATE, campaign_text
 from tests.semantics.cases import Case, milliseconds, patched
@@ -39,6 +42,8 @@ class Firing:
 
 
 PARTITIONS = 3
+LIMITS = ShardLimits(seen_ms=10_000 * DAY_MS, visitor_ms=0)
+"""The rules know no installation that forgets ids after 72 hours, and visitors after 30 days."""
 
 
 def play(case: Case, *, restored: bool) -> tuple[list[Firing], Mapping[str, bytes]]:
@@ -58,7 +63,7 @@ def play(case: Case, *, restored: bool) -> tuple[list[Firing], Mapping[str, byte
             town.tick(town.at_ms)
     firings = [firing for _, changes in town.changes for firing in _firings(changes, names, case.t0_ms)]
     # Partitions fire in an order of their own; customers' firings are in the order of their instants.
-    firings.sort(key=lambda firing: firing.seen_at)
+    firings.sort(key=lambda firing: (firing.seen_at, firing.at if apart else 0))
     return firings, {f"{number}/{uid}": record for number, uid, record in town.records()}
 
 
@@ -69,6 +74,7 @@ def _shard(partition: int, partitions: int) -> Shard:
         send_key=b"semantics",
         compile_campaign=_compile,
         fuse=fuse,
+        limits=LIMITS,
     )
 
 
@@ -92,11 +98,11 @@ def _firings(changes: Changes, names: Mapping[str, str], t0_ms: int) -> Iterator
 
 def _steps(case: Case, names: dict[str, str]) -> Iterator[Callable[[Town], None]]:
     rule = case.rule
-    active_ms = milliseconds(rule["active_from"]) if "active_from" in rule else None
+    active_ms = milliseconds(rule["active_from"], case.t0_ms) if "active_from" in rule else None
     if active_ms is None:
         yield _put(rule, case.t0_ms)
     for number, line in enumerate(case.timeline):
-        at_ms = milliseconds(line["at"])
+        at_ms = milliseconds(line["at"], case.t0_ms)
         if active_ms is not None and at_ms >= active_ms:
             yield _put(rule, case.t0_ms + active_ms)
             active_ms = None
@@ -105,12 +111,14 @@ def _steps(case: Case, names: dict[str, str]) -> Iterator[Callable[[Town], None]
                 yield partial(Town.tick, at_ms=case.t0_ms + at_ms)
             case "rule_change":
                 rule = patched(rule, line["patch"])
-                yield _put(rule, case.t0_ms + at_ms)
+                yield _put(rule, case.t0_ms + at_ms, Migrate(line.get("migrate", "finish")))
+            case "pause" | "resume" | "archive" as word:
+                yield _halted(word, case.t0_ms + at_ms)
             case "merge" | "delete":
                 yield _customers(line, case.t0_ms + at_ms, names)
             case _:
                 event = _event(line, number, case.t0_ms)
-                names[event.uid] = line["who"]
+                names[event.uid] = str(line["who"])
                 yield partial(Town.happens, event=event, at_ms=case.t0_ms + at_ms)
     if case.run_until_ms is not None:
         yield partial(Town.tick, at_ms=case.t0_ms + case.run_until_ms)
@@ -118,16 +126,16 @@ def _steps(case: Case, names: dict[str, str]) -> Iterator[Callable[[Town], None]
 
 def _customers(line: Mapping[str, Any], at_ms: int, names: dict[str, str]) -> Callable[[Town], None]:
     if line["control"] == "delete":
-        return partial(Town.delete, key=_key(line["who"]), at_ms=at_ms)
-    into, other = _key(line["into"]), _key(line["from"])
-    names[customer_uid(into)] = line["into"]
+        return partial(Town.delete, key=_key(str(line["who"])), at_ms=at_ms)
+    into, other = _key(str(line["into"])), _key(str(line["from"]))
+    names[customer_uid(into)] = str(line["into"])
     both_known = other.startswith("user:")
 
     def merge(town: Town) -> None:
         town.merge(other, into, at_ms, both_known=both_known)
         town.settle()
         # The one who survives is known from now on, if only by name.
-        town.happens(_told(line["into"], at_ms), at_ms)
+        town.happens(_told(str(line["into"]), at_ms), at_ms)
 
     return merge
 
@@ -156,30 +164,41 @@ def _address(who: str) -> str:
     return "" if _anonymous(who) else f"{who}@example.invalid"
 
 
-def _put(rule: Mapping[str, Any], at_ms: int) -> Callable[[Town], None]:
+def _put(rule: Mapping[str, Any], at_ms: int, migrate: Migrate = Migrate.FINISH) -> Callable[[Town], None]:
     source = campaign_text(CAMPAIGN_ID, rule)
     version = compile_campaign(source, {TEMPLATE: "hash"}).version
 
     def entry(seq: int) -> CampaignPut:
-        return CampaignPut(seq=seq, at_ms=at_ms, campaign_id=CAMPAIGN_ID, version=version, source=source)
+        return CampaignPut(
+            seq=seq, at_ms=at_ms, campaign_id=CAMPAIGN_ID, version=version, source=source, migrate=migrate
+        )
+
+    return lambda town: town.everywhere(entry)
+
+
+def _halted(word: str, at_ms: int) -> Callable[[Town], None]:
+    def entry(seq: int) -> CampaignPaused | CampaignArchived:
+        if word == "archive":
+            return CampaignArchived(seq=seq, at_ms=at_ms, campaign_id=CAMPAIGN_ID)
+        return CampaignPaused(seq=seq, at_ms=at_ms, campaign_id=CAMPAIGN_ID, paused=word == "pause")
 
     return lambda town: town.everywhere(entry)
 
 
 def _event(line: Mapping[str, Any], number: int, t0_ms: int) -> Event:
-    who = line["who"]
+    who = str(line["who"])
     properties = msgspec.json.encode(line["props"]) if "props" in line else b""
     attributes = msgspec.json.encode(line["attrs"]) if "attrs" in line else b""
-    name = line.get("event", SET_EVENT)
+    name = str(line.get("event", SET_EVENT))
     user_id, anonymous_id = ("", who) if _anonymous(who) else (who, "")
     return Event(
-        event_id=line.get("id", f"line-{number}"),
+        event_id=str(line.get("id", f"line {number}")),
         name=name,
         uid=customer_uid(routing_key(user_id=user_id, anonymous_id=anonymous_id, email="")),
         user_id=user_id,
         anonymous_id=anonymous_id,
-        email=_address(who),
-        occurred_at_ms=t0_ms + milliseconds(line.get("happened_at", line["at"])),
+        email=_address(who) if "email" not in line else str(line["email"] or ""),
+        occurred_at_ms=t0_ms + milliseconds(line.get("happened_at", line["at"]), t0_ms),
         properties=properties,
         attributes=attributes,
         fingerprint=crc32(repr((who, name, properties, attributes)).encode()),

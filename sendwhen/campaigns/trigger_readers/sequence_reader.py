@@ -12,10 +12,11 @@ from sendwhen.campaigns.language_triggers import TRIGGER_MAPS
 from sendwhen.campaigns.problem import shortened
 from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.trigger_kinds import Sequence as SequenceTrigger
-from sendwhen.domain.trigger_kinds import SequenceStep
+from sendwhen.domain.trigger_kinds import SequenceStep, Starts
 
 TIMES_LIMIT = 50
 """Events of one step."""
+_STARTS = {one.value: one for one in Starts}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
 
 
@@ -25,10 +26,11 @@ def read_sequence(node: Node, filters: FilterReader) -> SequenceTrigger | None:
     entries = words.words_of(node, TRIGGER_MAPS["sequence"])
     within = words.span(entries.get("within"), "within")
     repeat_last = words.truth(entries.get("repeat_last"), "repeat_last")
+    starts = words.choice(entries.get("starts"), "starts", _STARTS, Starts.OLDEST)
     if "steps" not in entries:
         return None
     steps = read_steps(entries["steps"], "'steps'", filters)
-    return SequenceTrigger(steps=steps, within=within, repeat_last=repeat_last) if steps else None
+    return SequenceTrigger(steps=steps, within=within, repeat_last=repeat_last, starts=starts) if steps else None
 
 
 def read_steps(node: Node, what: str, filters: FilterReader, *, least: int = 2) -> tuple[SequenceStep, ...]:

@@ -37,6 +37,7 @@ class Progress(msgspec.Struct, frozen=True, gc=False):
         overflows: Limits that overflowed.
         begun: None: with this event.
         value: What was measured.
+        also: What else the event completes, each of which fires by itself.
     """
 
     memory: bytes
@@ -44,6 +45,7 @@ class Progress(msgspec.Struct, frozen=True, gc=False):
     overflows: int = 0
     begun: Begun | None = None
     value: float | None = None
+    also: Sequence[Begun] = ()
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -12,6 +12,7 @@ from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.run import Run, StartEvent
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.trigger_kinds import Sequence as SequenceTrigger
+from sendwhen.domain.trigger_kinds import Starts
 from sendwhen.domain.triggers.logic import AtOnce, Begun, Hit, Past, Progress, Standing, holds
 from sendwhen.domain.triggers.retelling import MOVES_KEPT, Known, Retold, known_of
 
@@ -68,9 +69,9 @@ class SequenceLogic(AtOnce):
         self._refers = any(one.where is not None and one.where.needs_start for one in starts)
 
     def progress(self, memory: bytes, hit: Hit, limits: ShardLimits) -> Progress:
-        """Every start is tracked; a completion drops all that was begun under its key (rule R7)."""
+        """Every start is tracked; a completion drops all that was begun under its key (rule R7), or see ``Starts``."""
         kept: list[Partial] = []
-        completed: Partial | None = None
+        completed: list[Partial] = []
         for partial in _decode(memory) if memory else ():
             if self._over(partial, hit.at_ms):
                 continue
@@ -78,19 +79,22 @@ class SequenceLogic(AtOnce):
             if moved is None:
                 continue
             kept.append(moved)
-            if completed is None and moved is not partial and moved.complete:
-                completed = moved
-        if completed is not None:
-            kept = [one for one in kept if one.key != hit.key or self._trigger.repeat_last]
-        if 0 in hit.indexes and (completed is None or self._trigger.repeat_last):
+            if moved is not partial and moved.complete:
+                completed.append(moved)
+        if completed:
+            kept = [one for one in kept if self._outlasts(one, hit.key)]
+        if 0 in hit.indexes and self._may_begin(kept, hit.key, completed=bool(completed)):
             begun = self._begin(kept, hit)
-            completed = completed or begun
+            completed += [begun] if begun is not None else []
         overflows = max(0, len(kept) - limits.partials)
         del kept[:overflows]
-        since = None
-        if completed is not None and completed.first != hit.occurrence:
-            since = Begun(completed.first_at_ms, completed.first, completed.captured)
-        return Progress(_encode(kept) if kept else b"", completed is not None, overflows, since)
+        remembered = _encode(kept) if kept else b""
+        if not completed:
+            return Progress(remembered, False, overflows)
+        begins = [Begun(one.first_at_ms, one.first, one.captured) for one in completed]
+        since = begins[0] if completed[0].first != hit.occurrence else None
+        also = begins[1:] if self._trigger.starts is Starts.EACH else ()
+        return Progress(remembered, True, overflows, since, also=also)
 
     def because(self, run: Run) -> str:  # noqa: ARG002 - it is the same for all
         """Why it fires."""
@@ -109,7 +113,8 @@ class SequenceLogic(AtOnce):
     def join(self, own: bytes, other: bytes) -> bytes:
         """All that was begun by either, oldest first."""
         both = [*_decode(own), *(one for one in _decode(other) if one not in _decode(own))]
-        return _encode(sorted(both, key=lambda one: (one.first_at_ms, one.key, one.first.event_id)))
+        both.sort(key=lambda one: (one.first_at_ms, one.key, one.first.event_id))
+        return _encode(self._counting(both))
 
     def rejoin(self, own: bytes, other: bytes, past: Sequence[Past], since_ms: int, limits: ShardLimits) -> bytes:
         """See ``Replayed``."""
@@ -123,7 +128,7 @@ class SequenceLogic(AtOnce):
         begun.sort(key=lambda one: one.partial.first_at_ms)
         for one in past:
             begun = self._replayed(self._caught_up(begun, one), one, since_ms, known)
-        kept = [one.result() for one in self._caught_up(begun, None)][-limits.partials :]
+        kept = self._counting([one.result() for one in self._caught_up(begun, None)])[-limits.partials :]
         return _encode(kept) if kept else b""
 
     def _rewound(self, partial: Partial, *, own: bool) -> Retold[Partial]:
@@ -141,10 +146,8 @@ class SequenceLogic(AtOnce):
 
     def _caught_up(self, begun: Sequence[Retold[Partial]], before: Past | None) -> list[Retold[Partial]]:
         there = [one.caught_up(before, self._stepped_to) for one in begun]
-        over = {
-            one.partial.key for one in there if one.parted and one.partial.complete and not self._trigger.repeat_last
-        }
-        return [one for one in there if one.partial.key not in over]
+        over = {one.partial.key for one in there if one.parted and one.partial.complete}
+        return [one for one in there if one.partial.key not in over or self._outlasts(one.partial, one.partial.key)]
 
     def _stepped_to(self, partial: Partial, at_ms: int, step: int, end: Partial) -> Partial:
         if partial.complete or partial.step != step:
@@ -169,12 +172,34 @@ class SequenceLogic(AtOnce):
                 kept.append(retold if moved is partial else retold.moved(moved, hit.key, known))
                 completed = completed or (moved is not partial and moved.complete)
         if completed:
-            return [each for each in kept if each.partial.key != hit.key or self._trigger.repeat_last]
-        if 0 in hit.indexes and hit.at_ms >= since_ms:
-            partials = [each.partial for each in kept]
+            kept = [each for each in kept if self._outlasts(each.partial, hit.key)]
+        partials = [each.partial for each in kept]
+        if 0 in hit.indexes and hit.at_ms >= since_ms and self._may_begin(partials, hit.key, completed=completed):
             self._begin(partials, hit)
             kept += [Retold(partial, partial) for partial in partials[len(kept) :]]
         return kept
+
+    def _outlasts(self, partial: Partial, key: str) -> bool:
+        """It is still open after something of a key was completed."""
+        trigger = self._trigger
+        return partial.key != key or trigger.repeat_last or (trigger.starts is Starts.EACH and not partial.complete)
+
+    def _may_begin(self, kept: Sequence[Partial], key: str, *, completed: bool) -> bool:
+        match self._trigger.starts:
+            case Starts.EACH:
+                return True
+            case Starts.FIRST if any(one.key == key for one in kept):
+                return False
+        return not completed or self._trigger.repeat_last
+
+    def _counting(self, begun: Sequence[Partial]) -> list[Partial]:
+        """Those that count, of all that two customers began who turn out to be one; oldest first."""
+        if self._trigger.starts is not Starts.FIRST:
+            return list(begun)
+        first: dict[str, Partial] = {}
+        for one in begun:
+            first.setdefault(one.key, one)
+        return list(first.values())
 
     def _over(self, partial: Partial, at_ms: int) -> bool:
         within = self._trigger.within
@@ -213,7 +238,8 @@ class SequenceLogic(AtOnce):
         begun = self._advanced(Partial(hit.key, hit.at_ms, hit.occurrence, 0, 0), hit.at_ms, hit.occurrence)
         if begun.complete and not self._trigger.repeat_last:
             return begun
-        if self._trigger.within is None and not self._refers and not begun.complete and self._known(kept, begun):
+        alike = self._trigger.within is None and not self._refers and self._trigger.starts is not Starts.EACH
+        if alike and not begun.complete and self._known(kept, begun):
             return None
         kept.append(begun)
         return begun if begun.complete else None

@@ -76,9 +76,9 @@ class ThresholdLogic(AtOnce):
         overflows = _shorten(windows, limits.window_events)
         measured = self._measured(window)
         assert measured is not None
-        consumes = self._trigger.fire is Fire.CONSUME
-        complete = measured >= self._trigger.at_least and (consumes or not before)
-        if complete and consumes:
+        fire = self._trigger.fire
+        complete = measured >= self._trigger.at_least and (fire is not Fire.CROSSING or not before)
+        if complete and fire is Fire.CONSUME:
             windows.pop()
         memory = _encode(windows) if windows else b""
         return Progress(memory, complete, overflows, value=float(measured) if complete else None)

@@ -146,7 +146,8 @@ def attributes(campaign: Campaign, past: Past) -> Iterator[Variation]:
 
 def lengths_ms(campaign: Campaign) -> list[int]:
     """Lengths of time that a campaign's trigger measures, its guard and re-entry too, ascending."""
-    found: set[int] = {campaign.cooldown_ms}
+    found: set[int] = set()
+    _lengths(campaign.cooldown, found)
     _lengths(campaign.trigger, found)
     _lengths(campaign.guard, found)
     return sorted(ms for ms in found if ms > 0)
