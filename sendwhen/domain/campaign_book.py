@@ -217,6 +217,7 @@ class CampaignBook:
             paused=False,
             put_at_ms=at_ms,
         )
+        self._prepare()
         # Nothing is pinned to the one before.
         forgotten = () if before is None else (replace(before, source=b"", current=False),)
         return (*forgotten, self._policy_row)
@@ -244,11 +245,6 @@ class CampaignBook:
         if not isinstance(compiled, Campaign):
             raise Precondition("This is no campaign.", remedy="Put its folder again.")
         return Plan(compiled)
-
-    def _mark(self, plan: Plan) -> str:
-        campaign_id = plan.campaign.campaign_id
-        generation = self.generation(campaign_id)
-        return f"{campaign_id} {plan.trigger_text}" + (f" {generation}" if generation else "")
 
     def _forget_oldest(self, campaign_id: str) -> list[CampaignRow]:
         kept = sorted(
@@ -286,7 +282,7 @@ class CampaignBook:
         self.watching = tuple((plan, plan.watch) for plan in current if plan.watch is not None)
         # Who only compares before with after has nothing to see at first.
         first = [plan for plan, watch in self.watching if not isinstance(watch, AttributeChangeLogic)]
-        marks = " ".join(self._mark(plan) for plan in first)
+        marks = " ".join(plan.mark(self.generation(plan.campaign.campaign_id), self.policy.time_zone) for plan in first)
         self.watch_mark = blake2b(marks.encode(), digest_size=6).hexdigest() if marks else ""
         self.last_edit_seq = max((edits[-1].seq for edits in self._edits.values()), default=0)
         asked = (history for plan in self._plans.values() for history in plan.histories())

@@ -20,6 +20,7 @@ from sendwhen.domain.source_text import written
 from sendwhen.domain.steps import BranchStep, SendStep, WaitStep, WaitUntilStep
 from sendwhen.domain.tally import histories
 from sendwhen.domain.trigger_kinds import Segment
+from sendwhen.domain.triggers.date_of import DateLogic
 from sendwhen.domain.triggers.watch import Watch
 
 ANSWERED, EXITED, STOPPED, GOAL = "answered", "exited", "stopped", "goal"
@@ -61,6 +62,12 @@ class Plan:
     def continues(self, before: Plan | None) -> bool:
         """Its trigger goes on with what that of another version remembers, as they are the same."""
         return before is not None and before.trigger_text == self.trigger_text
+
+    def mark(self, generation: int, policy_zone: str) -> str:
+        """Names what it sees of a customer: its trigger, after how many breaks, and where days follow the policy's."""
+        zone = policy_zone if isinstance(self.logic, DateLogic) else "UTC"
+        more = f" {generation}" * (generation > 0) + f" {zone}" * (zone != "UTC")
+        return f"{self.campaign.campaign_id} {self.trigger_text}{more}"
 
     def watched(self) -> Iterable[When]:
         """What is asked of the customer without an event being looked for."""

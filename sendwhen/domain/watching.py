@@ -18,6 +18,7 @@ from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Alarm, Run, StartEvent, run_id
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.steps import WaitUntilStep
+from sendwhen.domain.triggers.date_of import DateLogic
 from sendwhen.domain.triggers.watch import Sight, Watch
 
 WATCH = "watch"
@@ -106,9 +107,11 @@ class Watching:
         occasion = Occasion(moment, (moment.seq, moment.now_ms, 1, place, 0))
         for plan, watch in self._book.watching:
             campaign = plan.campaign
-            if self._book.remembers(plan, customer.memory(campaign.campaign_id)):
-                continue
             put_ms = min(moment.now_ms, self._book.put_at_ms(campaign.campaign_id))
+            if self._book.remembers(plan, customer.memory(campaign.campaign_id)):
+                if not isinstance(watch, DateLogic):
+                    continue
+                put_ms = moment.now_ms  # the policy's time zone may be another now
             sight = self._sight(customer, customer, put_ms, before_ms=put_ms)
             self._watch(customer, plan, watch, sight, occasion=occasion, out=out)
         customer.looked = self._book.watch_mark
