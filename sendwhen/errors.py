@@ -68,7 +68,7 @@ class Invalid(SendwhenError):
     @classmethod
     def of(cls, violations: Sequence[Violation]) -> Self:
         """An error that names every wrong field."""
-        return cls("; ".join(f"{v.field}: {v.description}" for v in violations), violations=violations)
+        return cls(" ".join(f"{v.field}: {v.description}" for v in violations), violations=violations)
 
     def _more(self) -> dict[str, object]:
         return {"violations": self.violations}

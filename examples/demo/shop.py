@@ -60,6 +60,7 @@ async def shop(client: Client, state: Path, *, seed: int, shoppers_max: int) -> 
             visits.create_task(_visit(client, number, seed))
             _keep_next_shopper(state, number + 1)
             await asyncio.sleep(PAUSE_S)
+    print(f"closed after {shoppers_max} shoppers; start it anew for more", flush=True)
 
 
 def _next_shopper(state: Path) -> int:

@@ -88,11 +88,18 @@ class Archive:
         return sorted(day for day in found if day is not None)
 
     def manifest(self, partition: int, day: str) -> Manifest:
-        """What counts of a day; an empty one where none was written."""
+        """What counts of a day; an empty one where none was written.
+
+        Raises:
+            Precondition: It is damaged, or of a later version.
+        """
+        place = f"{layout.day_folder(partition, day)}/{layout.MANIFEST}"
         try:
-            return read_manifest(self._files.read(f"{layout.day_folder(partition, day)}/{layout.MANIFEST}"))
+            return read_manifest(self._files.read(place))
         except NotFound:
             return Manifest(partition=partition, day=day)
+        except Precondition as error:
+            raise Precondition(f"{place}: {error.problem}", remedy=error.remedy) from error
 
     def segments(self, partition: int) -> Sequence[Place]:
         """All that counts, in the order of the log."""
@@ -213,7 +220,8 @@ class Archive:
         rows: list[Row] = [row for entry in entries for row in rows_of(entry)]
         first, last = entries[0], entries[-1]
         name = layout.segment_name(first.seq, last.seq)
-        size, digest = self.put_table(partition, day, name, table_of(rows))
+        table = table_of(rows)
+        size, digest = self.put_table(partition, day, name, table)
         return Segment(
             file=name,
             first_seq=first.seq,
@@ -226,6 +234,7 @@ class Archive:
             events=sum(row.event is not None for row in rows),
             bytes=size,
             checksum=digest,
+            content_bytes=table.nbytes,
             skips=tuple(
                 (change.skipped_seq, change.index)
                 for row in rows

@@ -20,7 +20,9 @@ from sendwhen.archive.manifest import Segment
 from sendwhen.errors import Precondition
 
 FILE_ROWS: Final = 200_000
-"""Files are put together up to so many rows: what one step holds in memory."""
+"""Files are put together up to so many rows."""
+FILE_BYTES: Final = 64 * 1024 * 1024
+"""And up to so many bytes of them in memory, of which one step holds a few copies."""
 
 
 class Compacted(msgspec.Struct, kw_only=True):
@@ -155,6 +157,7 @@ class _Day:
             events=pc.sum(pc.equal(table["kind"], EVENT)).as_py() or 0,
             bytes=size,
             checksum=digest,
+            content_bytes=table.nbytes,
             revision=revision,
             skips=tuple(skip for segment in group for skip in segment.skips),
             deleted=tuple(one for segment in group for one in segment.deleted),
@@ -163,14 +166,15 @@ class _Day:
 
 
 def _together(segments: Sequence[Segment]) -> Sequence[Sequence[Segment]]:
-    """Ranges that follow each other, in groups of so many rows that one file may hold them."""
+    """Ranges that follow each other, in groups that one file may hold."""
     groups: list[list[Segment]] = []
-    rows = 0
+    rows = size = 0
     for segment in segments:
+        own = segment.content_bytes or segment.bytes
         follows = bool(groups) and groups[-1][-1].last_seq + 1 == segment.first_seq
-        if not follows or rows + segment.rows > FILE_ROWS:
+        if not follows or rows + segment.rows > FILE_ROWS or size + own > FILE_BYTES:
             groups.append([])
-            rows = 0
+            rows = size = 0
         groups[-1].append(segment)
-        rows += segment.rows
+        rows, size = rows + segment.rows, size + own
     return groups

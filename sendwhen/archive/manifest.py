@@ -36,6 +36,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
         rows: Events, and entries that hold none.
         events: Events among them.
         bytes, checksum: Of the file; blake2b of 16 bytes, in hexadecimal digits.
+        content_bytes: What its rows take in memory; 0 in manifests that do not say it.
         revision: How often it was rewritten.
         skips: (seq, index) of events that were set aside, as the range's Skip entries name them; index -1: all of them.
         deleted: Customers whose deletion stands in this range, with the sequence of each.
@@ -53,6 +54,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     bytes: int
     checksum: str
+    content_bytes: int = 0
     revision: int = 0
     skips: tuple[tuple[int, int], ...] = ()
     deleted: tuple[tuple[str, int], ...] = ()

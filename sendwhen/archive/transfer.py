@@ -17,9 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sendwhen.archive.archive import Archive, plain_bytes
-from sendwhen.archive.columns import EVENT, read_rows
+from sendwhen.archive.columns import EVENT, SCHEMA, read_rows
 from sendwhen.archive.files import Files
 from sendwhen.archive.manifest import Segment
+from sendwhen.archive.rereading import reread
 from sendwhen.domain.event import Event
 from sendwhen.errors import NotFound
 from sendwhen.wire.event import event_message, event_of
@@ -118,9 +119,14 @@ def events_by_time(archive: Archive, within: Range, *, stretch: str) -> Iterator
 
 
 def _in_order(archive: Archive, part: Part, within: Range) -> pa.Table:
-    partition, day, segments = part
+    partition, day, _ = part
+    return reread(lambda: _day_in_order(archive, partition, day, within))
+
+
+def _day_in_order(archive: Archive, partition: int, day: str, within: Range) -> pa.Table:
+    segments = [segment for segment in archive.manifest(partition, day).segments if within.touches(segment)]
     tables = [within.of(archive.table(partition, day, segment)) for segment in segments]
-    return pa.concat_tables(tables).sort_by([("seq", "ascending"), ("index", "ascending")])
+    return pa.concat_tables(tables or [SCHEMA.empty_table()]).sort_by([("seq", "ascending"), ("index", "ascending")])
 
 
 def _run(stack: ExitStack, archive: Archive, parts: Sequence[Part], within: Range) -> Iterator[_RunItem]:

@@ -13,15 +13,15 @@ import pyarrow.compute as pc
 from sendwhen.archive.archive import Archive
 from sendwhen.archive.columns import EVENT, ORDER
 from sendwhen.archive.manifest import Segment
-from sendwhen.errors import NotFound
+from sendwhen.archive.rereading import reread
 
 UNIT_ROWS: Final = 500_000
 """Rows of a work unit, about: what one worker holds in memory at a time."""
+UNIT_BYTES: Final = 1024 * 1024 * 1024
+"""And bytes of them in memory, about, where events are large."""
 UNITS_MAX: Final = 4_096
 """Of one partition."""
 EVENTS_CLOCK: Final = "events"
-COMPACTIONS_MAX: Final = 3
-"""So often files may be rewritten while a unit is read."""
 _DIGITS: Final = 8
 _SPACE: Final = 16**_DIGITS
 _COLUMNS: Final = (
@@ -45,12 +45,16 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
 
 
-def units_of(archive: Archive, *, share: float, unit_rows: int = UNIT_ROWS) -> Sequence[Unit]:
+def units_of(
+    archive: Archive, *, share: float, unit_rows: int = UNIT_ROWS, unit_bytes: int = UNIT_BYTES
+) -> Sequence[Unit]:
     """All work, in units; of a ``share`` of the customers, who are those whose uids come first. Uids are hashes."""
     units: list[Unit] = []
     for partition in archive.partitions():
-        rows = sum(segment.rows for _, segment in archive.segments(partition)) * share
-        count = max(1, min(UNITS_MAX, round(rows / unit_rows)))
+        segments = [segment for _, segment in archive.segments(partition)]
+        rows = sum(segment.rows for segment in segments) * share
+        size = sum(segment.content_bytes for segment in segments) * share
+        count = max(1, min(UNITS_MAX, round(max(rows / unit_rows, size / unit_bytes))))
         end = round(_SPACE * share)
         bounds = [end * place // count for place in range(count + 1)]
         for low, high in pairwise(bounds):
@@ -100,13 +104,7 @@ def events_of(archive: Archive, unit: Unit, *, clock: str, to_ms: int) -> pa.Tab
     Raises:
         NotFound: A file is missing.
     """
-    for _ in range(COMPACTIONS_MAX):
-        try:
-            return _events_of(archive, unit, clock=clock, to_ms=to_ms)
-        except NotFound:
-            # Compaction has put another file in the place of those that the manifest named when we read it.
-            continue
-    return _events_of(archive, unit, clock=clock, to_ms=to_ms)
+    return reread(lambda: _events_of(archive, unit, clock=clock, to_ms=to_ms))
 
 
 def _events_of(archive: Archive, unit: Unit, *, clock: str, to_ms: int) -> pa.Table | None:
@@ -114,7 +112,7 @@ def _events_of(archive: Archive, unit: Unit, *, clock: str, to_ms: int) -> pa.Ta
     skips: set[tuple[int, int]] = set()
     time = time_column(clock)
     for day, segment in archive.segments(unit.partition):
-        # Skips stand behind what they skip, but never far behind; so those of the last file read suffice.
+        # Of files that begin later too: a skip stands behind what it skips.
         skips.update(segment.skips)
         if _first_ms(segment, clock) >= to_ms:
             continue
@@ -129,11 +127,13 @@ def _events_of(archive: Archive, unit: Unit, *, clock: str, to_ms: int) -> pa.Ta
         return None
     table = pa.concat_tables(parts).sort_by(ORDER)
     table = table.append_column("time_ms", table[time]).drop_columns(["kind"])
-    return _without(table, skips) if skips else table
+    return without(table, skips)
 
 
-def _without(table: pa.Table, skips: set[tuple[int, int]]) -> pa.Table:
+def without(table: pa.Table, skips: set[tuple[int, int]]) -> pa.Table:
+    """Rows but for those of these places, (sequence, index of an event or -1 for the whole entry)."""
+    if not skips:
+        return table
     whole = {seq for seq, index in skips if index < 0}
     places = zip(table["seq"].to_pylist(), table["index"].to_pylist(), strict=True)
-    keep = [(seq, index) not in skips and seq not in whole for seq, index in places]
-    return table if all(keep) else table.filter(pa.array(keep, pa.bool_()))
+    return table.filter(pa.array([(s, i) not in skips and s not in whole for s, i in places], pa.bool_()))

@@ -8,21 +8,26 @@ sequences that have the order of time over all partitions.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sendwhen.archive.archive import Archive
-from sendwhen.archive.columns import EVENT, ORDER
+from sendwhen.archive.columns import EVENT, ORDER, SCHEMA
 from sendwhen.archive.layout import segment_name
 from sendwhen.archive.manifest import Identity, Manifest, Segment
+from sendwhen.archive.rereading import reread
+from sendwhen.backtest.history import without
 from sendwhen.domain.event import Event
 from sendwhen.domain.partition import customer_uid, normalised_email, routing_key
 from sendwhen.domain.ties import wanted
 
-FILE_ROWS: Final = 500_000
-"""Rows in memory at a time while the past is written once more."""
+HELD_ROWS: Final = 500_000
+"""Rows in memory, beside a day's of a partition, while the past is written once more."""
+HELD_BYTES: Final = 1024 * 1024 * 1024
+"""And bytes of them."""
 _DAY: Final = "1970-01-01"
 _PARTITIONS_MAX: Final = 4_096
 _NAMES: Final = ("user_id", "anonymous_id", "email", "previous_id")
@@ -38,12 +43,17 @@ def roots_of(archive: Archive) -> dict[str, str]:
         return uid
 
     for partition in archive.partitions():
-        for day, segment in archive.segments(partition):
-            for own, other in _ties(archive.table(partition, day, segment, columns=_NAMES)):
+        for day in archive.days(partition):
+            for own, other in reread(partial(_ties_of, archive, partition, day)):
                 low, high = sorted((root(own), root(other)))
                 parents.setdefault(low, low)
                 parents[high] = low
     return {uid: root(uid) for uid in parents}
+
+
+def _ties_of(archive: Archive, partition: int, day: str) -> set[tuple[str, str]]:
+    segments = archive.manifest(partition, day).segments
+    return {tie for segment in segments for tie in _ties(archive.table(partition, day, segment, columns=_NAMES))}
 
 
 def _ties(table: pa.Table) -> Iterator[tuple[str, str]]:
@@ -69,15 +79,12 @@ def regroup(archive: Archive, roots: dict[str, str], target: Archive, *, time: s
     rows = 0
     for partition in archive.partitions():
         number = 0
-        places = archive.segments(partition)
-        skips = {skip for _, segment in places for skip in segment.skips}
-        for day, segment in places:
-            table = archive.table(partition, day, segment)
-            table = table.filter(pc.equal(table["kind"], EVENT)).sort_by([("seq", "ascending"), ("index", "ascending")])
-            table = _without(table, skips)
+        skips = {skip for _, segment in archive.segments(partition) for skip in segment.skips}
+        for day in archive.days(partition):
+            table = without(reread(partial(_events_of, archive, partition, day)), skips)
             held.append(_under_roots(table, roots, partition, number, time))
             number, rows = number + table.num_rows, rows + table.num_rows
-            if rows >= FILE_ROWS:
+            if rows >= HELD_ROWS or sum(table.nbytes for table in held) >= HELD_BYTES:
                 segments.append(_written(target, held, len(segments)))
                 held, rows = [], 0
     if rows:
@@ -85,12 +92,10 @@ def regroup(archive: Archive, roots: dict[str, str], target: Archive, *, time: s
     target.put_manifest(Manifest(partition=0, day=_DAY, segments=tuple(segments)))
 
 
-def _without(table: pa.Table, skips: set[tuple[int, int]]) -> pa.Table:
-    if not skips:
-        return table
-    whole = {seq for seq, index in skips if index < 0}
-    places = zip(table["seq"].to_pylist(), table["index"].to_pylist(), strict=True)
-    return table.filter(pa.array([(s, i) not in skips and s not in whole for s, i in places], pa.bool_()))
+def _events_of(archive: Archive, partition: int, day: str) -> pa.Table:
+    tables = [archive.table(partition, day, segment) for segment in archive.manifest(partition, day).segments]
+    table = pa.concat_tables(tables or [SCHEMA.empty_table()])
+    return table.filter(pc.equal(table["kind"], EVENT)).sort_by([("seq", "ascending"), ("index", "ascending")])
 
 
 def _under_roots(table: pa.Table, roots: dict[str, str], partition: int, number: int, time: str) -> pa.Table:
@@ -119,4 +124,5 @@ def _written(target: Archive, held: Sequence[pa.Table], number: int) -> Segment:
         events=table.num_rows,
         bytes=size,
         checksum=digest,
+        content_bytes=table.nbytes,
     )

@@ -55,6 +55,7 @@ def _said(report: Report) -> str:
 def _campaign(one: CampaignReport, *, compared: bool) -> str:
     name = escape(one.campaign_id)
     versions = f"version {one.version or 'none'}" + (f" against {one.against_version or 'none'}" if compared else "")
+    versions = escape(versions)
     lines = [
         f"<h2>{name}</h2>",
         f"<p>{versions}: <b>{one.emails:,}</b> emails to <b>{one.customers:,}</b> customers"

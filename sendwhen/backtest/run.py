@@ -19,6 +19,7 @@ from sendwhen.backtest.report import Found, Report, report_of, write_summary
 from sendwhen.backtest.unit import Task
 from sendwhen.backtest.variant import Variant
 from sendwhen.backtest.workers import Workers
+from sendwhen.domain.calendar import instant_text
 from sendwhen.errors import Invalid, NotFound
 
 DETAILS_FOLDER = "parts"
@@ -66,7 +67,8 @@ def run_backtest(plan: Plan, workers: Workers, folder: Path, tell: Callable[[Pro
     from_ms = first_ms if plan.from_ms is None else plan.from_ms
     to_ms = last_ms + 1 if plan.to_ms is None else plan.to_ms
     if to_ms <= from_ms:
-        raise Invalid("Nothing lies between --from and --to.", remedy="Name a later --to.")
+        there = f"The history goes from {instant_text(first_ms)} to {instant_text(last_ms)}."
+        raise Invalid("Nothing lies between --from and --to.", remedy=f"{there} Name instants in it.")
     folder.mkdir(parents=True, exist_ok=True)
     found, rows = Found(), 0
     with tempfile.TemporaryDirectory(prefix=DETAILS_FOLDER + "-", dir=folder) as parts:

@@ -10,6 +10,7 @@ import msgspec
 
 from sendwhen.archive.archive import Archive
 from sendwhen.archive.columns import ENTRY, change_of, read_rows
+from sendwhen.archive.rereading import reread
 from sendwhen.campaigns import (
     campaign_folders,
     check,
@@ -118,6 +119,10 @@ def logged_variant(archive: Archive, version: str) -> Variant:
 
 def logged_puts(archive: Archive, partition: int) -> Sequence[CampaignPut]:
     """All versions that came into force in a partition, in order."""
+    return reread(lambda: _logged_puts(archive, partition))
+
+
+def _logged_puts(archive: Archive, partition: int) -> Sequence[CampaignPut]:
     puts: list[CampaignPut] = []
     for day, segment in archive.segments(partition):
         for part in archive.customers(partition, day, segment, low="", high="0", columns=None):

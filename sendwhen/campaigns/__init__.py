@@ -1,6 +1,6 @@
 """The campaign language: a folder of text to a Campaign, with the place of everything that is wrong."""
 
-from sendwhen.campaigns.checker import Checked, check, check_lines, compile_campaign
+from sendwhen.campaigns.checker import Checked, check, check_lines, compile_campaign, problem_line
 from sendwhen.campaigns.conditions import compile_condition, compile_expression, fuse
 from sendwhen.campaigns.folder import POLICY_NAME, CampaignFiles, campaign_folders, policy_file, policy_for, read_folder
 from sendwhen.campaigns.liquid_environment import MissingValue
@@ -29,6 +29,7 @@ __all__ = [
     "fuse",
     "policy_file",
     "policy_for",
+    "problem_line",
     "read_folder",
     "render",
     "template_hash",

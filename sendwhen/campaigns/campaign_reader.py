@@ -14,6 +14,7 @@ from sendwhen.campaigns.local_time_reader import LocalTimeReader
 from sendwhen.campaigns.problem import Flaw, shortened
 from sendwhen.campaigns.rule_reader import RuleReader
 from sendwhen.campaigns.sending_reader import SendingReader
+from sendwhen.campaigns.slips import meant_duration, meant_name
 from sendwhen.campaigns.step_reader import StepReader
 from sendwhen.campaigns.template_files import NAME
 from sendwhen.campaigns.trigger_reader import TriggerReader
@@ -87,13 +88,17 @@ class CampaignReader:
             self.words.refuse(
                 node,
                 f"'{shortened(name)}' is no campaign name",
-                "Write 1 to 64 of a-z, 0-9 and -, as in abandoned-cart.",
+                f"Write 1 to 64 of a-z, 0-9 and -, as in {meant_name(name) or 'abandoned-cart'}.",
             )
         return name
 
     def _reentry(self, node: Node | None) -> tuple[Reentry, int]:
         if not isinstance(node, MappingNode):
             choices = {"always": Reentry.ALWAYS, "once": Reentry.ONCE}
+            again = meant_duration(str(node.value)) if isinstance(node, ScalarNode) else ""
+            if node is not None and again:
+                self.words.refuse(node, "reentry cannot be a time by itself", f"Write {{cooldown: {again}}}.")
+                return Reentry.ALWAYS, 0
             return self.words.choice(node, "reentry", choices, Reentry.ALWAYS), 0
         entries = self.words.words_of(node, MAPS["reentry"])
         return Reentry.COOLDOWN, self.words.duration(entries.get("cooldown"), "cooldown") or 0

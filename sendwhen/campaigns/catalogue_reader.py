@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -96,8 +96,10 @@ class _CatalogueReader:
                 return ANY
             return Shape(kind=Kind.LIST, element=self._shape(node.value[0]))
         if isinstance(node, MappingNode):
-            if len(node.value) == 1 and getattr(node.value[0][0], "value", "") == "one_of":
-                return self._choices(node.value[0][1])
+            words = {getattr(key, "value", ""): inner for key, inner in node.value}
+            if "one_of" in words and words.keys() <= {"one_of", "optional"} and len(words) == len(node.value):
+                optional = self.words.truth(words.get("optional"), "optional")
+                return replace(self._choices(words["one_of"]), optional=optional)
             return Shape(
                 kind=Kind.MAP, fields={name: self._shape(inner) for name, _, inner in self._named(node, "A map")}
             )

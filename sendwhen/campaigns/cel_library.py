@@ -17,6 +17,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
+from sendwhen.campaigns.cel_slips import slips, unknown_name
 from sendwhen.campaigns.cel_tree import Node, read_tree
 from sendwhen.campaigns.cel_values import ERROR
 from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
@@ -72,12 +73,14 @@ def _checked(text: str, roots: tuple[str, ...]) -> Node | list[Flaw]:
 
 
 def _flaws(text: str, message: str, roots: Collection[str]) -> list[Flaw]:
+    if "Syntax error" in message and (of_elsewhere := slips(text)):
+        return of_elsewhere
     lines = text.split("\n")
     flaws: list[Flaw] = []
     for raw_line, raw_column, words in _ERROR.findall(message):
         line, column = max(1, int(raw_line)), max(1, int(raw_column))
         offset = sum(len(earlier) + 1 for earlier in lines[: line - 1]) + column - 1
-        problem, remedy = _translated(words.replace("[INVALID_ARGUMENT]", "").strip(), roots)
+        problem, remedy = _translated(words.replace("[INVALID_ARGUMENT]", "").strip(), text, roots)
         if not any(flaw.offset == offset for flaw in flaws):
             flaws.append(Flaw(min(offset, len(text)), problem, remedy))
     if not flaws and "recursion limit" in message:
@@ -85,9 +88,9 @@ def _flaws(text: str, message: str, roots: Collection[str]) -> list[Flaw]:
     return flaws[:3] or [Flaw(0, f"This is not CEL ({shortened(message, 120)})", "Write a CEL expression.")]
 
 
-def _translated(words: str, roots: Collection[str]) -> tuple[str, str]:  # noqa: PLR0911  one for each kind of message
+def _translated(words: str, text: str, roots: Collection[str]) -> tuple[str, str]:  # noqa: PLR0911  one for each kind of message
     if match := _UNDECLARED.search(words):
-        return _unknown(match[1], roots)
+        return unknown_name(match[1], text, roots) or _unknown(match[1], roots)
     if match := _OVERLOAD.search(words):
         types = match[2].replace("map(string, dyn)", "map").replace("_type", "")
         name = operator_word(match[1])

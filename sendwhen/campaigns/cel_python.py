@@ -2,11 +2,10 @@
 
 The expression stands over names of ours only: ``ep`` and ``sp`` (properties of event and start), ``event``, ``start``,
 ``customer``, ``now``, the operations of ``cel_values`` under short names, and generated variables. Everything that
-comes from
-the condition's text goes in as ``repr`` of a str, int, float or bool, so no text can become code.
+comes from the condition's text goes in as ``repr`` of a str, int, float or bool, so no text can become code.
 
-An operand is *safe* when it cannot be an error; only then may Python's own ``and``, ``or``, ``not`` and comparisons
-be used.
+An operand is *safe* when it cannot be an error; only then may Python's own ``and``, ``or``, ``not`` and comparisons be
+used.
 """
 
 from __future__ import annotations

@@ -1,14 +1,11 @@
 """What compiled conditions calculate with: CEL's operations as total Python functions.
 
 None of these raises. Where CEL has an error, they answer ``ERROR``, which every operation passes on and only ``&&``,
-``||``
-and the macros may absorb, as in CEL. Values are what JSON gives (None, bool, int, float, str, list, dict), and
-Timestamp and
-Duration. Classes are compared with ``is``, so that a bool is never taken for a number.
+``||`` and the macros may absorb, as in CEL. Values are what JSON gives (None, bool, int, float, str, list, dict), and
+Timestamp and Duration. Classes are compared with ``is``, so that a bool is never taken for a number.
 
-There is one deviation from CEL, on purpose: an absent property is null, and an ordering with null or between types
-is false
-instead of an error.
+There is one deviation from CEL, on purpose: an absent property is null, and an ordering with null or between types is
+false instead of an error.
 """
 
 from __future__ import annotations

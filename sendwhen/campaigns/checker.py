@@ -145,7 +145,7 @@ def check_lines(path: str | Path) -> tuple[list[str], bool]:
             lines.append(f"{policy}: the sending policy is well, version {checked_policy.version}")
     for folder in campaign_folders(path):
         checked = check(read_folder(folder))
-        lines += [_line(folder, problem) for problem in checked.problems]
+        lines += [problem_line(folder, problem) for problem in checked.problems]
         well = well and checked.campaign is not None
         if checked.campaign is None:
             continue
@@ -160,7 +160,8 @@ def check_lines(path: str | Path) -> tuple[list[str], bool]:
     return list(dict.fromkeys(lines)), well  # what is wrong with a file that belongs to all of them is said once
 
 
-def _line(folder: Path, problem: Problem) -> str:
+def problem_line(folder: Path, problem: Problem) -> str:
+    """A problem as it is told: ``folder/file:line:column: …``, whichever folder its file is in."""
     beside = problem.file.startswith("../")
     return f"{folder.parent}/{str(problem)[3:]}" if beside else f"{folder}/{problem}"
 

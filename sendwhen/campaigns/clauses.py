@@ -13,6 +13,7 @@ from sendwhen.campaigns.cel_library import ROOTS, STEPS, check_text
 from sendwhen.campaigns.cel_tree import Node
 from sendwhen.campaigns.conditions import compile_condition
 from sendwhen.campaigns.problem import shortened
+from sendwhen.domain.calendar import instant_text
 from sendwhen.domain.condition import Condition, CustomerScope, EventScope
 from sendwhen.errors import Invalid
 
@@ -112,7 +113,10 @@ def _values(text: str, facts: Facts) -> Iterator[tuple[str, str]]:
         return
     for path in dict.fromkeys(_paths(tree)):
         if path[0] in ("event", "start", "customer") and len(path) > 1:
-            said = json.dumps(value_at(path, facts), ensure_ascii=False, default=str)
+            value = value_at(path, facts)
+            if path[1:] == ("occurred_at",) and path[0] != "customer":
+                value = instant_text(value)
+            said = json.dumps(value, ensure_ascii=False, default=str)
             yield ".".join(path), shortened(said, VALUE_CHARS)
 
 

@@ -53,7 +53,13 @@ def read_condition(text: str, roots: Collection[str]) -> tuple[Condition | None,
         ]
     python = code.text if code.safe and code.truth else f"({code.text} is True)"
     test = _function(python, writer.roots, "False")
-    condition = Condition(source=text, python=python, needs_start="start" in writer.roots, test=test)
+    condition = Condition(
+        source=text,
+        python=python,
+        needs_start="start" in writer.roots,
+        test=test,
+        asks_customer="customer" in writer.roots,
+    )
     return condition, writer.warnings
 
 

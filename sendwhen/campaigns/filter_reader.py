@@ -9,7 +9,7 @@ from ruamel.yaml.nodes import Node, ScalarNode
 
 from sendwhen.campaigns.conditions import read_condition, read_expression
 from sendwhen.campaigns.language_table import FILTER_WORDS
-from sendwhen.campaigns.problem import Flaw
+from sendwhen.campaigns.problem import Flaw, shortened
 from sendwhen.campaigns.uses import CelUse, EventUse, Uses
 from sendwhen.campaigns.words import Reader
 from sendwhen.campaigns.yaml_document import Document, offset_within
@@ -26,8 +26,6 @@ OF_CUSTOMER = ("customer",)
 """Roots where nothing but the customer is known: what holds then changes only with the customer."""
 AT_FIRE_TIME = ("start", "customer", "now")
 """Roots where time has passed."""
-OF_CUSTOMER = ("customer",)
-"""Roots where nothing but the customer is known: what holds then changes only with the customer."""
 _FILTERS = "[{event: Order Completed}]"
 
 
@@ -55,6 +53,10 @@ class FilterReader:
 
     def filter(self, node: Node, roots: tuple[str, ...]) -> EventFilter | None:
         """A filter; None (noted) where it is wrong."""
+        if isinstance(node, ScalarNode) and node.value:
+            name = shortened(str(node.value))
+            self.words.refuse(node, f"An event must be a map, not '{name}'", f"Write {{event: {name}}}.")
+            return None
         return self.filter_of(self.words.words_of(node, FILTER_WORDS), roots)
 
     def filter_of(self, entries: Mapping[str, Node], roots: tuple[str, ...]) -> EventFilter | None:

@@ -39,7 +39,7 @@ def catalogue_schema() -> dict[str, Any]:
     named = {"type": "object", "additionalProperties": shape}
     choices = {
         "type": "object",
-        "properties": {"one_of": {"type": "array", "items": {"type": "string"}}},
+        "properties": {"one_of": {"type": "array", "items": {"type": "string"}}, "optional": {"type": "boolean"}},
         "required": ["one_of"],
         "additionalProperties": False,
     }

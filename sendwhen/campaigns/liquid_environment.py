@@ -1,8 +1,7 @@
 """The Liquid that templates may use: no files, no clock, and a bound on everything.
 
-python-liquid bounds loops, output and nesting; what one filter alone could make of its arguments (``replace`` of
-nothing, a
-range of a billion, ever longer numbers) is bounded here.
+python-liquid bounds nested loops, output and nesting; ``liquid_work`` bounds the work of all; what one filter alone
+could make of its arguments (``replace`` of nothing, a range of a billion, ever longer numbers) is bounded here.
 """
 
 from __future__ import annotations
@@ -15,31 +14,34 @@ from typing import Any, TextIO
 
 from liquid import Environment, Mode, RenderContext, Undefined
 from liquid.builtin.output import Output, OutputNode
-from liquid.exceptions import LiquidError
 from liquid.stringify import to_liquid_string
 
+from sendwhen.campaigns.liquid_work import VALUE_LIMIT, RenderLimit, SizedTemplate, WorkContext, check_characters
 from sendwhen.errors import Invalid
 
 LOOP_LIMIT = 10_000
-"""Iterations of all loops of a template."""
+"""Iterations of a loop, times those of the loops around it."""
 OUTPUT_BYTES_LIMIT = 512 * 1024
 """Size of a rendered part."""
 NAMESPACE_BYTES_LIMIT = 512 * 1024
 """Size of what a template assigns and captures."""
 NESTING_LIMIT = 20
 """Blocks within blocks."""
-VALUE_LIMIT = 256 * 1024
-"""Characters of a text that a filter makes."""
 ELEMENTS_LIMIT = 10_000
 """Elements of a list that a filter takes or makes."""
 NUMBER_LIMIT = 1e18
 """Numbers that a filter makes stay below it."""
+DIGITS_LIMIT = 100
+"""Characters of a text that a filter takes for a number: reading one takes quadratic time."""
 ROOTS = ("event", "start", "steps", "trigger", "customer", "now")
 _REFUSED_TAGS = ("include", "render")
 # The last two take a list for text that is escaped already.
 _REFUSED_FILTERS = ("safe", "escapejs", "replace_last", "remove_last")
 _DIRECTIVES = re.compile(r"(?:[^%]|%[-_0^]?[aAbBcdDeFHIjklmMnpRStTuUvwWxXyYZz%])*\Z")
 _REPLACERS = ("replace", "replace_first")
+_OF_NUMBERS = (
+    "abs", "at_least", "at_most", "ceil", "divided_by", "floor", "minus", "modulo", "plus", "round", "sum", "times",
+)  # fmt: skip
 
 
 class MissingValue(Invalid):
@@ -66,10 +68,6 @@ class MissingValue(Invalid):
         return {"path": self.path}
 
 
-class RenderLimit(LiquidError):
-    """A filter was asked for more than this environment gives. Says what, never of which value."""
-
-
 class Missing(Undefined):
     """A property that is absent: false in a condition, takes a default, and refuses to be printed."""
 
@@ -94,6 +92,7 @@ class PlainOutput(OutputNode):
         """Print the value of the expression."""
         value = self.expression.evaluate(context)
         inner = value if isinstance(value, list) else [value]
+        check_characters(value)
         if any(isinstance(each, Mapping) and not isinstance(each, Undefined) for each in inner):
             raise RenderLimit("it prints a whole object; name one of its properties", token=self.token)
         return buffer.write(to_liquid_string(value, context.autoescape))
@@ -108,6 +107,7 @@ class PlainOutputTag(Output):
 class SandboxEnvironment(Environment):
     """Liquid within bounds."""
 
+    template_class = SizedTemplate
     block_nesting_limit = NESTING_LIMIT
     context_depth_limit = NESTING_LIMIT + 10
     loop_iteration_limit = LOOP_LIMIT
@@ -132,19 +132,28 @@ def sandbox(*, autoescape: bool) -> Environment:
 
 
 def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    takes_context = getattr(function, "with_context", False)
+
     @wraps(function)
-    def bounded(value: Any, *arguments: Any, **named: Any) -> Any:
+    def bounded(value: Any, *arguments: Any, context: WorkContext, **named: Any) -> Any:
         if name != "default":
             for each in (value, *arguments):
                 if isinstance(each, Missing):
                     raise MissingValue.at(each.path)
-        _check_size(value)
-        if name in _REPLACERS and arguments:
-            _check_replacement(str(value), str(arguments[0]), str(arguments[1]) if len(arguments) > 1 else "")
+        for each in (value, *arguments):
+            _check_size(each)
+            if name in _OF_NUMBERS and isinstance(each, str) and len(each) > DIGITS_LIMIT:
+                raise RenderLimit(f"a number of more than {DIGITS_LIMIT} characters", token=None)
+        _check_result(name, value, arguments)
+        context.spend_filter(name, value, *arguments)
+        if takes_context:
+            named["context"] = context
         result = function(value, *arguments, **named)
         _check_size(result)
+        context.spend_filter("", result)
         return result
 
+    bounded.with_context = True  # type: ignore[attr-defined]  # python-liquid reads it
     return bounded
 
 
@@ -153,6 +162,7 @@ def _check_size(value: Any) -> None:
         raise RenderLimit(f"a text of more than {VALUE_LIMIT} characters", token=None)
     if isinstance(value, (list, tuple, range)) and len(value) > ELEMENTS_LIMIT:
         raise RenderLimit(f"a list of more than {ELEMENTS_LIMIT} elements", token=None)
+    check_characters(value)
     if not isinstance(value, (str, list, tuple, range, Mapping)) and not isinstance(value, bool):
         try:
             large = abs(value) > NUMBER_LIMIT
@@ -162,8 +172,15 @@ def _check_size(value: Any) -> None:
             raise RenderLimit("a number beyond 10 to the 18th", token=None)
 
 
-def _check_replacement(value: str, old: str, new: str) -> None:
-    if len(value) + value.count(old) * len(new) > VALUE_LIMIT:
+def _check_result(name: str, value: Any, arguments: tuple[Any, ...]) -> None:
+    """Refuse what would become too large while it is made."""
+    first, second = (str(each) for each in (*arguments, "", "")[:2])
+    size = 0
+    if name in _REPLACERS and arguments:
+        size = len(str(value)) + str(value).count(first) * len(second)
+    elif name == "join" and isinstance(value, (str, list, tuple, range)):
+        size = len(value) * len(first)
+    if size > VALUE_LIMIT:
         raise RenderLimit(f"a text of more than {VALUE_LIMIT} characters", token=None)
 
 

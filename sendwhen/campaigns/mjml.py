@@ -9,12 +9,16 @@ not know; here that is refused, with its place.
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 
 from sendwhen.campaigns.mjml_words import ATTRIBUTES, CONTENT, INSIDE, WITHOUT_RAW
 from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
 
+STACK_BYTES = 512 * 1024 * 1024
+"""Room for the deepest nesting that a part's source can hold; what is not used takes no memory."""
 _LIQUID = re.compile(
     r"\{%-?\s*(?:raw|comment|doc)\s*-?%\}.*?\{%-?\s*end(?:raw|comment|doc)\s*-?%\}|\{\{.*?\}\}|\{%.*?%\}", re.DOTALL
 )
@@ -46,14 +50,25 @@ def compile_mjml(source: str) -> tuple[str, list[Flaw]]:
     flaws = [replace(flaw, offset=_back(offsets, flaw.offset)) for flaw in scan.flaws]
     if any(not flaw.warning for flaw in flaws):
         return "", flaws
-    # Only who checks campaigns needs the compiler; whoever renders them does without.
-    from mjml import mjml2html
-
     try:
-        html = mjml2html(scan.wrapped(), fonts={})
+        html = _compiled(scan.wrapped())
     except ValueError as error:
         return "", [*flaws, Flaw(0, f"This is not MJML ({shortened(str(error), 120)})", "Correct it.")]
     return pattern.sub(lambda word: pieces[int(word[1])], html), flaws
+
+
+def _compiled(source: str) -> str:
+    # Only who checks campaigns needs the compiler; whoever renders them does without.
+    from mjml import mjml2html
+
+    # The compiler calls itself for each element within another, and a stack that is full ends the process.
+    with ThreadPoolExecutor(1) as pool:
+        before = threading.stack_size(STACK_BYTES)
+        try:
+            compiled = pool.submit(mjml2html, source, fonts={})
+        finally:
+            threading.stack_size(before)
+        return str(compiled.result())
 
 
 def _back(offsets: list[tuple[int, int]], offset: int) -> int:

@@ -58,7 +58,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def listed(words: Iterable[str], last: str = "or") -> str:
-    """Words for a sentence: "a, b or c"."""
+    """Words for a sentence: "a, b or c"; there must be one at least."""
     names = list(words)
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" {last} " + names[-1]
 

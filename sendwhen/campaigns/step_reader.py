@@ -15,6 +15,8 @@ from sendwhen.campaigns.filter_reader import AT_FIRE_TIME, FilterReader
 from sendwhen.campaigns.language_table import MAPS, STEP
 from sendwhen.campaigns.local_time_reader import LocalTimeReader
 from sendwhen.campaigns.problem import nearest, shortened
+from sendwhen.campaigns.slips import meant_name
+from sendwhen.campaigns.template_files import NAME
 from sendwhen.campaigns.wait_reader import WaitReader
 from sendwhen.campaigns.when_reader import WhenReader
 from sendwhen.campaigns.words import Reader
@@ -114,12 +116,12 @@ class StepReader:
             return None
         self.used[name] = node
         if name not in self.template_hashes:
-            close = nearest(name, self.template_hashes)
-            remedy = (
-                f"Write '{close}'."
-                if close
-                else f"Add {shortened(name)}.subject.liquid and {shortened(name)}.text.liquid or .html.liquid."
-            )
+            stem = name.split(".")[0]
+            close = stem if stem in self.template_hashes else nearest(name, self.template_hashes)
+            add = stem if NAME.match(stem) else meant_name(stem) or "reminder"
+            files = f"{add}.subject.liquid and {add}.text.liquid or .html.liquid."
+            remedy = f"Add {files}" if add == name else f"Write '{add}', and add {files}"
+            remedy = f"Write '{close}'." if close else remedy
             self.words.refuse(node, f"There is no template '{shortened(name)}'", remedy)
             return None
         return SendStep(template=name, template_hash=self.template_hashes[name])

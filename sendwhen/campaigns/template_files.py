@@ -11,11 +11,13 @@ from sendwhen.campaigns.folder import BESIDE_NAMES, CASES_NAME, POLICY_NAME, YAM
 from sendwhen.campaigns.mjml import compile_mjml
 from sendwhen.campaigns.problem import Flaw, Problem, nearest, place, shortened
 from sendwhen.campaigns.root_events import RootEvents
+from sendwhen.campaigns.template_slips import placeholder_warnings
 from sendwhen.campaigns.templates import PART_BYTES_LIMIT, Template, check_names, check_part
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?\Z")
 """Of campaigns, templates and segments."""
 _FILE = re.compile(r"(.+)\.(subject|text|html|mjml)\.liquid\Z|(.+)\.(mjml)\Z")
+_LEFT_OVERS = ("~", ".bak", ".orig", ".rej", ".swp", ".tmp")
 _PARTS = ("subject", "text", "html", "mjml")
 
 
@@ -24,6 +26,7 @@ class _Part:
     file: str
     source: str
     well: bool
+    read: bool
 
 
 @dataclass(slots=True)
@@ -49,13 +52,15 @@ class TemplateFiles:
             if not NAME.match(name):
                 self.problems.append(_stranger(file))
                 continue
+            known = len(self.problems)
             source = self._decoded(file, files[file])
+            read = len(self.problems) == known
             flaws = check_part("html" if part == "mjml" else part, source)
-            self.problems += placed(file, source, flaws)
+            self.problems += placed(file, source, [*flaws, *placeholder_warnings(source)])
             found = self._parts.setdefault(name, {})
             if part in found:
                 self._refuse(file, f"'{name}' has two MJML files", f"Keep this one or {found[part].file}.")
-            found[part] = _Part(file, source, not any(not flaw.warning for flaw in flaws))
+            found[part] = _Part(file, source, not any(not flaw.warning for flaw in flaws), read)
         for name, parts in self._parts.items():
             self.templates[name] = self._template(name, parts)
 
@@ -75,10 +80,11 @@ class TemplateFiles:
 
     def _template(self, name: str, parts: Mapping[str, _Part]) -> Template:
         sources = {kind: parts[kind].source if kind in parts else "" for kind in _PARTS}
-        if not sources["subject"].strip():
+        if not sources["subject"].strip() and ("subject" not in parts or parts["subject"].read):
             file = f"{name}.subject.liquid"
             self._refuse(file, f"Template '{name}' has no subject", "Write one line in this file.")
-        if not any(sources[kind].strip() for kind in ("text", "html", "mjml")):
+        contents = ("text", "html", "mjml")
+        if not any(sources[kind].strip() or (kind in parts and not parts[kind].read) for kind in contents):
             remedy = f"Write this file, {name}.html.liquid or {name}.mjml.liquid."
             self._refuse(f"{name}.text.liquid", f"Template '{name}' has no content", remedy)
         if "mjml" in parts and "html" in parts:
@@ -141,6 +147,8 @@ def _stranger(file: str) -> Problem:
     stem = file.rsplit(".", 2)[0]
     if file in (*BESIDE_NAMES, POLICY_NAME):
         remedy = "Put it beside the campaigns' folders; it belongs to all of them."
+    elif file.endswith(_LEFT_OVERS):
+        remedy = "Remove it; an editor or a program has left it there."
     elif file.lower().startswith(("campaign.", "campaigns.")):
         remedy = f"Name it {YAML_NAME}."
     elif close := nearest(file, [f"{stem}.{part}.liquid" for part in _PARTS]):

@@ -12,15 +12,21 @@ from typing import Any
 
 from inscriptis import get_text
 from inscriptis.css_profiles import CSS_PROFILES
+from inscriptis.html_properties import Display
 from inscriptis.model.config import ParserConfig
+from inscriptis.model.html_document_state import HtmlDocumentState
+from inscriptis.model.html_element import HtmlElement
+from inscriptis.model.tag import CustomHtmlTagHandlerMapping
 from liquid import BoundTemplate
 from liquid.exceptions import LiquidError, LiquidSyntaxError, LiquidValueError, ResourceLimitError
 
 from sendwhen.campaigns.catalogue import Catalogue
-from sendwhen.campaigns.liquid_environment import ROOTS, MissingValue, RenderLimit, sandbox
+from sendwhen.campaigns.liquid_environment import ROOTS, MissingValue, sandbox
 from sendwhen.campaigns.liquid_shapes import template_flaws
+from sendwhen.campaigns.liquid_work import RenderLimit
 from sendwhen.campaigns.problem import Flaw, listed, nearest, place, shortened
 from sendwhen.campaigns.root_events import RootEvents
+from sendwhen.campaigns.template_slips import FILTERS, TAGS
 from sendwhen.errors import Invalid
 
 SUBJECT_LIMIT = 1_000
@@ -28,7 +34,6 @@ SUBJECT_LIMIT = 1_000
 PART_BYTES_LIMIT = 128 * 1024
 """Size of a part's source."""
 _LIQUID = {"subject": sandbox(autoescape=False), "text": sandbox(autoescape=False), "html": sandbox(autoescape=True)}
-_AS_TEXT = ParserConfig(css=CSS_PROFILES["strict"], display_links=True)
 _BRACES = re.compile(r"\{{9}")
 _UNKNOWN_TAG = re.compile(r"unexpected tag '([^']*)'")
 _WORD = re.compile(r"\w+")
@@ -100,7 +105,7 @@ def _unknown_names(template: BoundTemplate, filters: Mapping[str, Any]) -> list[
     names = template.analyze(include_partials=False)
     for name, spans in names.filters.items():
         if name not in filters:
-            close = nearest(name, filters)
+            close = FILTERS.get(name.lower()) or nearest(name, filters)
             remedy = f"Write '{close}'." if close else "docs/campaigns.md lists the filters."
             flaws += [Flaw(span.index, f"There is no filter '{shortened(name)}'", remedy) for span in spans]
     for root, variables in names.globals.items():
@@ -123,7 +128,9 @@ def _syntax(error: LiquidError) -> Flaw:
     if match := _UNKNOWN_TAG.search(problem):
         if match[1] in ("include", "render"):
             return Flaw(offset, f"Templates cannot {match[1]} others", "Write the text out here.")
-        return Flaw(offset, f"There is no tag '{match[1]}'", "docs/campaigns.md lists the tags.")
+        meant = TAGS.get(match[1].lower(), "")
+        remedy = f"Write '{meant}'." if meant else "docs/campaigns.md lists the tags."
+        return Flaw(offset, f"There is no tag '{match[1]}'", remedy)
     return Flaw(offset, f"This is not Liquid ({problem})", "Correct it.")
 
 
@@ -156,6 +163,26 @@ def render(template: Template, context: Mapping[str, Any]) -> Rendered:
 
 def _as_text(html: str) -> str:
     return "\n".join(line.rstrip() for line in get_text(html, _AS_TEXT).strip().split("\n")) + "\n"
+
+
+def _after_cell(state: HtmlDocumentState) -> None:
+    state.tags[-1].write(" ")
+
+
+def _text_config() -> ParserConfig:
+    """A row of a table is a line; the cells are not set below one another, which takes rows times their widest."""
+    table = HtmlElement(display=Display.block, margin_before=1)
+    return ParserConfig(
+        css=CSS_PROFILES["strict"] | {"table": table, "tr": HtmlElement(display=Display.block)},
+        display_links=True,
+        custom_html_tag_handler_mapping=CustomHtmlTagHandlerMapping(
+            start_tag_mapping=dict.fromkeys(("table", "tr", "td", "th")),
+            end_tag_mapping={"table": None, "td": _after_cell, "th": _after_cell},
+        ),
+    )
+
+
+_AS_TEXT = _text_config()
 
 
 def _rendered(part: str, source: str, values: Mapping[str, Any]) -> str:

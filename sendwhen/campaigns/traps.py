@@ -116,10 +116,6 @@ def _never(root: Node, campaign: Campaign) -> Iterator[Flaw]:
     if repeat is not None and 0 < (duration_ms(text(repeat)) or 0) <= for_ms:
         problem = f"Nothing is ever repeated: the first comes after {duration_text(for_ms)} already"
         yield Flaw(offset(repeat), problem, f"Write more than {duration_text(for_ms)}, or leave 'repeat' out.", True)
-    if campaign.holdout_percent >= 100 and (holdout := entry(root, "holdout")) is not None:
-        yield Flaw(
-            offset(holdout), "Everybody is held out, so that nobody gets an email", "Write less than 100%.", True
-        )
     if isinstance(campaign.trigger, DateOf) and campaign.trigger.yearly and campaign.reentry is Reentry.ONCE:
         reentry = entry(root, "reentry") or root
         yield Flaw(offset(reentry), "It comes once, though the date comes every year", "Leave 'reentry' out.", True)

@@ -15,10 +15,12 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from sendwhen.campaigns.durations import DURATION_LIMIT_MS, MONTHS_LIMIT, duration_ms, duration_text, months_and_rest
 from sendwhen.campaigns.language import MapWords
 from sendwhen.campaigns.problem import Flaw, listed, nearest, shortened
+from sendwhen.campaigns.slips import meant_duration, meant_word
 from sendwhen.domain.span import Span
 
 T = TypeVar("T")
 _WHOLE = re.compile(r"-?[0-9]{1,12}\Z")
+_PLAIN_WORD = re.compile(r"[\w -]+\Z")
 _PERCENT = re.compile(r"([0-9]{1,3}) ?%?\Z")
 _LATER = """
 fresh webhook window schedule audience tests provider
@@ -56,7 +58,8 @@ class Reader:
                 found[word] = value
             else:
                 found[word] = value
-        meant = {nearest(key.value, known) for key, _ in node.value[:LIST_LIMIT] if isinstance(key, ScalarNode)}
+        written = [key.value for key, _ in node.value[:LIST_LIMIT] if isinstance(key, ScalarNode)]
+        meant = {meant_word(word, known) or nearest(word, known) for word in written}
         for word in required:
             if word not in found and word not in meant:
                 self.refuse(node, f"{what} needs '{word}'", f"Add '{word}: …'.")
@@ -72,8 +75,11 @@ class Reader:
             self.refuse(key, "A map's word must be plain text", f"Write one of {listed(known)}.")
         elif word in LATER_WORDS:
             self.refuse(key, f"'{word}' is not supported yet", f"Leave it out. {there}")
-        elif close := nearest(word, known):
+        elif close := meant_word(word, known) or nearest(word, known):
             self.refuse(key, f"'{shortened(word)}' is unknown", f"Write '{close}'.")
+        elif not _PLAIN_WORD.match(word):
+            # A condition between braces ends at the first comma or bracket.
+            self.refuse(key, f"'{shortened(word)}' is no word", "Put the whole condition before it into quotes.")
         else:
             self.refuse(key, f"'{shortened(word)}' is unknown", f"Leave it out. {there}")
 
@@ -120,7 +126,9 @@ class Reader:
             self.refuse(
                 node,
                 f"'{shortened(text)}' is no duration",
-                "Write numbers with the units d, h, m, s or ms, as in 30m or 1d12h.",
+                f"Write {meant}."
+                if (meant := meant_duration(text)) and not months_and_rest(meant)[0]
+                else "Write numbers with the units d, h, m, s or ms, as in 30m or 1d12h.",
             )
         elif not 0 < ms <= DURATION_LIMIT_MS:
             self.refuse(
@@ -137,6 +145,9 @@ class Reader:
         if node is None or text is None:
             return None
         months, rest = months_and_rest(text)
+        if not months and duration_ms(text) is None and months_and_rest(meant := meant_duration(text))[0]:
+            self.refuse(node, f"'{shortened(text)}' is no duration", f"Write {meant}.")
+            return None
         if not months:
             ms = self.duration(node, what)
             return None if ms is None else Span(ms=ms)

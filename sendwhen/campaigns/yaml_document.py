@@ -1,9 +1,8 @@
 """A YAML text as a tree that knows where everything stands.
 
 YAML 1.2 by ruamel.yaml (where ``on`` and ``off`` are plain words), and only the part of it that a campaign needs: one
-document, no anchors, no tags, nothing nested deeper than a campaign can be. Scalars stay text; what they mean is up
-to the
-reader of campaigns.
+document, no anchors, no tags, nothing nested deeper than a campaign can be. Scalars stay text; what they mean is up to
+the reader of campaigns.
 """
 
 from __future__ import annotations
@@ -33,6 +32,8 @@ YAML_BYTES_LIMIT = 65_536
 DEPTH_LIMIT = 48
 """Nesting of maps and lists: three to a step, four more for each of five branches, and what is asked at the last."""
 _WORDS = {"true": True, "false": False, "null": None, "~": None}
+_CONDITION = re.compile(r"\b(where|if|guard|value|per|not|enter|exit):\s+((?![\"'|>\s{[]).*)\Z")
+"""A condition without quotes that goes on until here."""
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,15})\Z")
 _DECIMAL = re.compile(r"-?[0-9]{1,15}\.[0-9]{1,15}\Z")
 _ESCAPES = {"x": 4, "u": 6, "U": 10}
@@ -147,17 +148,38 @@ def _translated(text: str, error: MarkedYAMLError) -> tuple[int, str, str]:
     mark = error.problem_mark or error.context_mark
     offset = mark.index if mark else 0
     problem = str(error.problem or error)
-    if "mapping values are not allowed" in problem:
-        return offset, "A second ': ' in one line", "Put the text after the first ':' into quotes, or begin a new line."
-    if "another document" in problem or "single document" in problem:
-        return offset, "A second document begins here", "Write one campaign per file."
+    if "could not find expected ':'" in problem and error.context_mark:
+        return error.context_mark.index, "A word without a value", "Write a blank behind its ':', as in reentry: once."
+    known = next((said for words, said in _SAID.items() if words in problem), None)
+    if known is not None:
+        return offset, *known
+    line = text.rfind("\n", 0, offset) + 1
+    if condition := _CONDITION.search(text[line:offset]):
+        begin = line + condition.start(2)
+        ends = "In braces a condition ends at the first of , [ ] { } and ': '"
+        tag = "A value that begins with '!' is a tag to YAML, which is not supported"
+        remedy = f"Put the whole condition into quotes: {condition[1]}: '…'."
+        return begin, tag if text[begin] == "!" else ends, remedy
     if "cannot start any token" in problem:
         return offset, f"A value cannot begin with {text[offset : offset + 1]!r}", "Put it into quotes."
     if "expected ',' or" in problem:
         return offset, f"A bracket is still open ({problem})", "Close it before this."
-    if "expected <block end>" in problem:
-        return offset, "This does not line up with the lines above", "Indent it like its neighbours."
     return offset, f"This is not YAML ({problem})", "Correct the indentation or the quotes here."
+
+
+_SAID = {
+    "mapping values are not allowed": (
+        "A second ': ' in one line",
+        "Put the text after the first ':' into quotes, or begin a new line.",
+    ),
+    "mapping keys are not allowed": (
+        "A '?' stands here, where a value is over",
+        "Leave it out; in events.yaml 'optional: true' among the words in braces says that something may be absent.",
+    ),
+    "another document": ("A second document begins here", "Write one campaign per file."),
+    "single document": ("A second document begins here", "Write one campaign per file."),
+    "expected <block end>": ("This does not line up with the lines above", "Indent it like its neighbours."),
+}
 
 
 def plain_value(node: ScalarNode) -> str | int | float | bool | None:

@@ -42,6 +42,7 @@ class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
         event: "" for a line that tells attributes alone, or concerns the campaign.
         event_id: "" for one of its own.
         happened_at_ms: By the producer's clock.
+        email: An address that it tells; "": the customer's own.
         pause: The campaign is paused (True) or acts again (False); None: the line is something else.
     """
 
@@ -50,6 +51,7 @@ class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
     event: str = ""
     event_id: str = ""
     happened_at_ms: int = 0
+    email: str = ""
     properties: Mapping[str, Any] = {}
     attributes: Mapping[str, Any] = {}
     pause: bool | None = None

@@ -8,16 +8,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from ruamel.yaml.nodes import Node, ScalarNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from sendwhen.campaigns.durations import duration_ms
+from sendwhen.campaigns.catalogue import CATALOGUE_NAME, Catalogue
+from sendwhen.campaigns.durations import duration_ms, months_and_rest
 from sendwhen.campaigns.folder import CASES_NAME
 from sendwhen.campaigns.problem import Problem, listed, nearest, place, shortened
+from sendwhen.campaigns.slips import meant_duration
 from sendwhen.campaigns.words import Reader
 from sendwhen.campaigns.yaml_document import Document, read_document
 from sendwhen.cases.case import Case, Customer, Expected, Occurrence, address_of
 from sendwhen.cases.customer_reader import CustomerReader
 from sendwhen.cases.yaml_object import object_of
+from sendwhen.domain.event import EARLIEST_MS
+from sendwhen.domain.event import LATEST_MS as EVENTS_LATEST_MS
 
 CASES_LIMIT: Final = 2_000
 """Cases of one campaign."""
@@ -29,11 +33,13 @@ LATEST_MS: Final = 3_660 * 86_400_000
 """The latest time of a case: ten years from its beginning."""
 
 _T0: Final = "2026-03-02T09:00:00Z"
+_T0_MS: Final = 1_772_442_000_000
+_T0_LATEST_MS: Final = EVENTS_LATEST_MS - LATEST_MS
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?([Zz]|[+-][0-9]{2}:[0-9]{2})\Z"
 )
 _CASE = ("name", "t0", "customers", "timeline", "run_until", "expect", "exact")
-_LINE = ("at", "who", "event", "properties", "attributes", "id", "happened_at", "pause")
+_LINE = ("at", "who", "event", "properties", "attributes", "id", "happened_at", "email", "pause")
 _EXPECT = ("at", "who", "send", "skip", "key")
 _TRUTH: Final = {"true": True, "false": False}
 
@@ -51,10 +57,16 @@ class Cases:
     problems: tuple[Problem, ...] = ()
 
 
-def read_cases(content: bytes, *, templates: Collection[str]) -> Cases:
-    """The cases of a file; never raises. ``templates``: what the campaign's steps send."""
+def read_cases(content: bytes, *, templates: Collection[str], catalogue: Catalogue | None = None) -> Cases:
+    """The cases of a file; never raises.
+
+    Args:
+        content: The file.
+        templates: What the campaign's steps send.
+        catalogue: What events there are; only a closed one says that others cannot happen.
+    """
     document = read_document(content, bytes_limit=BYTES_LIMIT)
-    reader = CaseReader(document, templates)
+    reader = CaseReader(document, templates, catalogue if catalogue and catalogue.closed else None)
     cases = () if document.root is None else reader.read(document.root)
     flaws = (*document.flaws, *reader.words.flaws)
     problems = []
@@ -70,21 +82,27 @@ class CaseReader:
 
     Attributes:
         templates: What the campaign's steps send.
+        catalogue: All that can happen; None where anything can.
         words: Collects the problems.
     """
 
     document: Document
     templates: Collection[str]
+    catalogue: Catalogue | None = None
     words: Reader = field(default_factory=Reader)
 
     def read(self, root: Node) -> tuple[Case, ...]:
         """All cases."""
         entries = self.words.map(root, ("t0", "cases"), required=("cases",), what="cases.yaml")
-        t0_ms = self._instant(entries.get("t0"), _instant_ms(_T0))
+        t0_ms = self._instant(entries.get("t0"), _T0_MS)
         nodes = self._list(entries.get("cases"), "cases", "a list of cases", CASES_LIMIT)
-        cases = self.words.each(nodes, lambda node: self._case(node, t0_ms))
+        read = [(self._case(node, t0_ms), node) for node in nodes]
+        cases: list[Case] = []
         names: dict[str, int] = {}
-        for case, node in zip(cases, nodes, strict=False):
+        for case, node in read:
+            if case is None:
+                continue
+            cases.append(case)
             if case.name in names:
                 self.words.refuse(
                     node,
@@ -92,7 +110,7 @@ class CaseReader:
                     "Give each case its own name.",
                 )
             names.setdefault(case.name, case.line)
-        return cases
+        return tuple(cases)
 
     def _case(self, node: Node, t0_ms: int) -> Case | None:
         entries = self.words.map(node, _CASE, required=("name", "timeline"), what="A case")
@@ -147,6 +165,7 @@ class CaseReader:
         if "who" not in entries:
             self.words.refuse(node, "A line of a timeline needs 'who'", "Add 'who: ann', or write 'pause: true'.")
         event = self.words.text(entries.get("event"), "event", "Product Added") or ""
+        self._can_happen(event, entries)
         if "event" not in entries and "attributes" not in entries:
             self.words.refuse(
                 node, "Nothing happens in this line", "Add 'event: …', 'attributes: {…}' or 'pause: true'."
@@ -158,9 +177,26 @@ class CaseReader:
             event=event,
             event_id=self.words.text(entries.get("id"), "id", "e-1") or "",
             happened_at_ms=happened_at_ms,
+            email=CustomerReader(self.words).address(entries.get("email"), ""),
             properties=object_of(entries.get("properties"), "properties", self.words),
             attributes=object_of(entries.get("attributes"), "attributes", self.words),
         )
+
+    def _can_happen(self, event: str, entries: Mapping[str, Node]) -> None:
+        """A case that is played with a misspelt event proves nothing."""
+        if self.catalogue is None or not event:
+            return
+        unknown = self.catalogue.unknown_event(entries["event"].start_mark.index, event)
+        self.words.flaws += [unknown] if unknown else []
+        known = self.catalogue.events.get(event, {})
+        properties = entries.get("properties")
+        for key, _ in properties.value if known and isinstance(properties, MappingNode) else ():
+            if isinstance(key, ScalarNode) and key.value not in known:
+                problem = f"'{shortened(event)}' has no property '{shortened(key.value)}'"
+                flaw = self.catalogue.unknown(
+                    key.start_mark.index, problem, key.value, known, f"among its properties in {CATALOGUE_NAME}"
+                )
+                self.words.flaws += [flaw] if flaw else []
 
     def _expected(self, node: Node | None, customers: Mapping[str, Customer]) -> tuple[Expected, ...]:
         nodes = () if node is None else self._list(node, "expect", "[{at: 1h, who: ann, send: reminder}]", LINES_LIMIT)
@@ -181,7 +217,8 @@ class CaseReader:
         template = self.words.text(entries.get("send"), "send", "reminder") or ""
         if template and template not in self.templates:
             close = nearest(template, self.templates)
-            remedy = f"Write '{close}'." if close else f"Write {listed(sorted(self.templates))}."
+            known = listed(sorted(self.templates)) if self.templates else "no 'send': the campaign sends nothing"
+            remedy = f"Write '{close}'." if close else f"Write {known}."
             self.words.refuse(entries["send"], f"No step sends '{shortened(template)}'", remedy)
         return Expected(
             at_ms=at_ms,
@@ -218,7 +255,9 @@ class CaseReader:
             self.words.refuse(
                 node,
                 f"'{shortened(text)}' is no time from the beginning of the case",
-                "Write numbers with the units d, h, m, s or ms, as in 0s, 30m or 1d12h.",
+                f"Write {meant}."
+                if (meant := meant_duration(text)) and not months_and_rest(meant)[0]
+                else "Write numbers with the units d, h, m, s or ms, as in 0s, 30m or 1d12h.",
             )
             return default
         if not earliest_ms <= ms <= LATEST_MS:
@@ -230,18 +269,23 @@ class CaseReader:
         text = self.words.text(node, "t0", _T0)
         if node is None or text is None:
             return default_ms
-        try:
-            if isinstance(node, ScalarNode) and _INSTANT.match(text):
-                return _instant_ms(text)
-        except ValueError:
-            pass  # a 32nd of May, say: refused as any other text that is no instant
-        self.words.refuse(node, f"'{shortened(text)}' is no instant", f"Write date, time and zone, as in {_T0}.")
-        return default_ms
+        instant = _instant_ms(text) if isinstance(node, ScalarNode) and _INSTANT.match(text) else None
+        if instant is None:
+            self.words.refuse(node, f"'{shortened(text)}' is no instant", f"Write date, time and zone, as in {_T0}.")
+            return default_ms
+        if not EARLIEST_MS <= instant <= _T0_LATEST_MS:
+            self.words.refuse(node, "t0 lies outside 2000 to 2089", f"Write an instant such as {_T0}.")
+            return default_ms
+        return instant
 
 
 def _undescribed(name: str) -> Customer:
     return Customer(name=name, user_id=name, anonymous_id="", email=address_of(name), attributes={"consent": True})
 
 
-def _instant_ms(text: str) -> int:
-    return round(datetime.fromisoformat(text.upper()).timestamp() * 1_000)
+def _instant_ms(text: str) -> int | None:
+    """None where the text has the form of an instant and there is none such: a 32nd of May, a 25th hour."""
+    try:
+        return round(datetime.fromisoformat(text.upper()).timestamp() * 1_000)
+    except ValueError:
+        return None

@@ -59,12 +59,13 @@ class CustomerReader:
             name=name,
             user_id=user_id,
             anonymous_id=anonymous_id,
-            email=self._email(entries.get("email"), address_of(name) if user_id else ""),
+            email=self.address(entries.get("email"), address_of(name) if user_id else ""),
             attributes={"consent": True, **attributes},
             described=True,
         )
 
-    def _email(self, node: Node | None, default: str) -> str:
+    def address(self, node: Node | None, default: str) -> str:
+        """An address, or none."""
         email = self.words.text(node, "email", "ann@example.com")
         if node is None or email is None:
             return default

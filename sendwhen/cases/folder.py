@@ -7,7 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from sendwhen.campaigns import CheckedPolicy, check, check_policy, policy_for, read_folder
+from sendwhen.campaigns import CampaignFiles, CheckedPolicy, check, check_policy, policy_for, problem_line, read_folder
+from sendwhen.campaigns.catalogue import CATALOGUE_NAME, Catalogue
+from sendwhen.campaigns.catalogue_reader import read_catalogue
 from sendwhen.campaigns.folder import CASES_NAME
 from sendwhen.cases.case import Case
 from sendwhen.cases.case_reader import read_cases
@@ -50,7 +52,7 @@ def play_folder(folder: Path, *, clock_s: Callable[[], float], only: str = "") -
     checked = check(found)
     content = found.files.get(CASES_NAME)
     if checked.campaign is None:
-        problems = tuple(f"{folder}/{problem}" for problem in checked.problems if not problem.warning)
+        problems = tuple(problem_line(folder, problem) for problem in checked.problems if not problem.warning)
         return FolderResult(folder=folder, name=folder.name, has_cases=content is not None, problems=problems)
     campaign = checked.campaign
     if content is None:
@@ -58,7 +60,7 @@ def play_folder(folder: Path, *, clock_s: Callable[[], float], only: str = "") -
     policy, of_policy = _policy(folder)
     if of_policy:
         return FolderResult(folder=folder, name=campaign.campaign_id, has_cases=True, problems=of_policy)
-    cases = read_cases(content, templates=_templates(campaign))
+    cases = read_cases(content, templates=_templates(campaign), catalogue=_catalogue(found))
     player = Player(checked, beside=policy)
     verdicts = [_played(player, case, clock_s) for case in cases.cases if only in case.name]
     return FolderResult(
@@ -77,8 +79,13 @@ def case_problems(folder: Path) -> tuple[str, ...]:
     campaign = None if content is None else check(found).campaign
     if content is None or campaign is None:
         return ()
-    cases = read_cases(content, templates=_templates(campaign))
+    cases = read_cases(content, templates=_templates(campaign), catalogue=_catalogue(found))
     return tuple(f"{folder}/{problem}" for problem in cases.problems)
+
+
+def _catalogue(found: CampaignFiles) -> Catalogue | None:
+    content = found.beside.get(CATALOGUE_NAME)
+    return None if content is None else read_catalogue(content).catalogue
 
 
 def _policy(folder: Path) -> tuple[tuple[CheckedPolicy, ...], tuple[str, ...]]:

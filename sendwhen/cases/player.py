@@ -94,14 +94,14 @@ def _batch(case: Case, line: Occurrence, customer: Customer, name: str, attribut
     told = msgspec.json.encode(attributes) if attributes else b""
     event_id = line.event_id or f"{name}/{customer.name}"
     # What distinguishes an event from another under the same id is what the line says, not what its customer adds.
-    content = repr((customer.name, line.event, line.happened_at_ms, properties, line.attributes))
+    content = repr((customer.name, line.event, line.happened_at_ms, properties, line.attributes, line.email))
     event = Event(
         event_id=event_id,
         name=line.event or TOLD,
         uid=customer.uid(),
         user_id=customer.user_id,
         anonymous_id=customer.anonymous_id,
-        email=customer.email,
+        email=line.email or customer.email,
         occurred_at_ms=case.t0_ms + line.happened_at_ms,
         properties=properties,
         attributes=told,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -13,10 +14,13 @@ from grpc_status import rpc_status
 
 from sendwhen.chassis.grpc_access import Access
 from sendwhen.chassis.grpc_status import status_of
-from sendwhen.errors import Invalid, SendwhenError
+from sendwhen.errors import Invalid, Overloaded, SendwhenError
 
 log = structlog.get_logger()
 
+CALLS_MAX: Final = 8_192
+"""Calls under way in one server; what is not called by services or callers, health above all, does not count."""
+_OWN: Final = "/sendwhen."
 _INTERNAL: Final = status_pb2.Status(code=13, message="Internal error. The service's log has the details.")
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -24,10 +28,11 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class Gate(grpc.aio.ServerInterceptor):
-    """Checks keys before a call and turns what it raises into a gRPC status after it."""
+    """Checks keys before a call, counts those under way, and turns what a call raises into a gRPC status after it."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, *, calls_max: int = CALLS_MAX) -> None:
         self._access = access
+        self._calls = _Calls(calls_max)
         # One for each method there is: unknown ones never get here.
         self._guarded: dict[str, Handler] = {}
 
@@ -52,8 +57,34 @@ class Gate(grpc.aio.ServerInterceptor):
             handler = await continuation(handler_call_details)
             if handler is None:
                 return None
-            guarded = self._guarded[method] = _guard(handler, method)
+            guarded = self._guarded[method] = _guard(handler, method, self._calls)
         return guarded
+
+
+class _Calls:
+    """How many calls are under way."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._now = 0
+
+    @contextmanager
+    def one(self, method: str) -> Iterator[None]:
+        """Around a call.
+
+        Raises:
+            Overloaded: There are as many as may be.
+        """
+        if not method.startswith(_OWN):
+            yield
+            return
+        if self._now >= self._most:
+            raise Overloaded(f"{self._most} calls are under way here.")
+        self._now += 1
+        try:
+            yield
+        finally:
+            self._now -= 1
 
 
 def _refuse(handler: Handler, refusal: SendwhenError) -> Handler:
@@ -65,7 +96,7 @@ def _refuse(handler: Handler, refusal: SendwhenError) -> Handler:
     return _like(handler, refused)
 
 
-def _guard(handler: Handler, method: str) -> Handler:
+def _guard(handler: Handler, method: str, calls: _Calls) -> Handler:
     parse = _parser(handler)
     made: Any = handler
     behaviour = made.unary_unary or made.unary_stream or made.stream_unary or made.stream_stream
@@ -73,15 +104,17 @@ def _guard(handler: Handler, method: str) -> Handler:
 
     async def unary(request: Any, context: Context) -> object:
         try:
-            return await behaviour(read(request), context)
+            with calls.one(method):
+                return await behaviour(read(request), context)
         except Exception as error:  # noqa: BLE001  the outermost boundary: nothing may leave as a bare UNKNOWN
             await _abort(error, context, method)
             return None
 
     async def stream(request: Any, context: Context) -> AsyncIterator[object]:
         try:
-            async for answer in behaviour(read(request), context):
-                yield answer
+            with calls.one(method):
+                async for answer in behaviour(read(request), context):
+                    yield answer
         except Exception as error:  # noqa: BLE001  as above
             await _abort(error, context, method)
 

@@ -11,7 +11,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from sendwhen.chassis.grpc_access import Access
-from sendwhen.chassis.grpc_gate import Gate
+from sendwhen.chassis.grpc_gate import CALLS_MAX, Gate
 
 __all__ = ["Access", "GrpcServer", "Register", "serve_until"]
 
@@ -27,9 +27,17 @@ class GrpcServer:
         port: The port it listens on; differs from the one asked for when that was 0.
     """
 
-    def __init__(self, *, access: Access, registers: Sequence[Register], services: Sequence[str], listen: str) -> None:
+    def __init__(
+        self,
+        *,
+        access: Access,
+        registers: Sequence[Register],
+        services: Sequence[str],
+        listen: str,
+        calls_max: int = CALLS_MAX,
+    ) -> None:
         self._server = grpc.aio.server(
-            interceptors=[Gate(access)],
+            interceptors=[Gate(access, calls_max=calls_max)],
             options=[
                 ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
                 # Two processes on one port would share its calls silently; the second must fail instead.

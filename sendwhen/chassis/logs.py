@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 from structlog.typing import ExcInfo
 
+from sendwhen.chassis.library_logs import LibraryHandler
 from sendwhen.errors import Invalid, SendwhenError
 
 LEVELS: Final = ("debug", "info", "warning", "error")
@@ -38,9 +39,7 @@ def configure_logs(service: str, *, level: str = "info") -> None:
     if level not in LEVELS:
         raise Invalid(f"The log level {level!r} is none.", remedy=f"Use one of {', '.join(LEVELS)}.")
     number = logging.getLevelNamesMapping()[level.upper()]
-    logging.basicConfig(
-        level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
-    )
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[LibraryHandler()])
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -8,14 +8,17 @@ may instead stand in a file named by the variable with ``_FILE`` appended, as Ku
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from sendwhen.chassis.logs import LEVELS
 from sendwhen.errors import Invalid
 
 T = TypeVar("T")
+_ADDRESS = re.compile(r"\S*:[0-9]{1,5}\Z")
 
 
 class InvalidSettings(Invalid):
@@ -40,6 +43,7 @@ def read_settings(kind: type[T], environ: Mapping[str, str], *, prefix: str) -> 
             continue
         try:
             values[field.name] = _parse(text, hints[field.name])
+            _check(field.name, text)
         except ValueError as error:
             complaints.append(f"{name}={text!r} is not {error}.")
     if not complaints:
@@ -48,6 +52,14 @@ def read_settings(kind: type[T], environ: Mapping[str, str], *, prefix: str) -> 
         except ValueError as error:
             complaints.append(str(error))
     raise InvalidSettings(" ".join(complaints), remedy="Set these variables, or unset them to use the defaults.")
+
+
+def _check(field: str, text: str) -> None:
+    """What fields of these names hold in every service."""
+    if field == "log_level" and text not in LEVELS:
+        raise ValueError(", ".join(LEVELS[:-1]) + f" or {LEVELS[-1]}")
+    if field.endswith("listen") and not _ADDRESS.match(text) and not (text == "" and field != "listen"):
+        raise ValueError("an address such as 127.0.0.1:7401")
 
 
 def _text_of(name: str, environ: Mapping[str, str], complaints: list[str]) -> str | None:

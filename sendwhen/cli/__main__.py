@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,8 @@ from sendwhen.cli import (
     up,
     why,
 )
+from sendwhen.cli.terminal import EXIT_REFUSED, tell
+from sendwhen.errors import SendwhenError
 
 app = typer.Typer(
     name="sendwhen",
@@ -31,6 +34,7 @@ app = typer.Typer(
         "Commands find the installation by its data folder (--data, SENDWHEN_DATA, else var/sendwhen), or by "
         "SENDWHEN_INGEST, SENDWHEN_TRIGGER, SENDWHEN_SENDER, SENDWHEN_INBOX (host:port), SENDWHEN_WRITE_KEY and "
         "SENDWHEN_ADMIN_KEY.\n\n"
+        "Times are printed in UTC, and taken as in 2026-03-02T09:00:00Z. "
         "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 nobody answers."
     ),
     no_args_is_help=True,
@@ -67,8 +71,15 @@ app.command("unsuppress")(suppress.unsuppress)
 
 
 def main() -> None:
-    """Run the command line."""
-    app(prog_name="sendwhen")
+    """Run the command line; what no command tells by itself is told in a sentence all the same."""
+    try:
+        app(prog_name="sendwhen")
+    except SendwhenError as error:
+        tell(str(error))
+        sys.exit(EXIT_REFUSED)
+    except OSError as error:
+        tell(f"{error.filename or 'This machine'}: {error.strerror or error}.")
+        sys.exit(EXIT_REFUSED)
 
 
 if __name__ == "__main__":

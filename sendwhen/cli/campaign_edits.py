@@ -14,7 +14,8 @@ from rich.markup import escape
 from sendwhen.campaigns import campaign_folders, policy_file, read_folder
 from sendwhen.campaigns.folder import CASES_NAME
 from sendwhen.cli.context import targets_of
-from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, instant, out, run
+from sendwhen.cli.targets import Targets
+from sendwhen.cli.terminal import EXIT_REFUSED, AsJson, ask_trigger, err, instant, out, print_json, run
 from sendwhen.domain.sending_rules import SENDING_ID
 from sendwhen.errors import Invalid
 from sendwhen.v1 import campaign_pb2
@@ -52,23 +53,37 @@ _POLICY_OF: Final = MappingProxyType({number: policy.value for policy, number in
 def plan(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="As for put.")],
+    as_json: AsJson = False,
 ) -> None:
-    """Show what putting campaigns would change, and what would become of the people who wait. Changes nothing."""
+    """Show what putting campaigns would change, and what would become of the people who wait. Changes nothing.
+
+    Of a folder of campaigns, people are counted for those that would change. The exit status is 1 where a campaign has
+    an error. With --json there is a list, one answer for each campaign.
+    """
     targets = targets_of(context)
     refused = False
     policy = policy_file(folder)
-    for campaign in [*([policy] if policy else []), *campaign_folders(folder)]:
-        request = PlanCampaignRequest(source=source_of(campaign))
-        answer = run(ask_trigger(targets, lambda trigger: trigger.PlanCampaign(request, timeout=COUNT_S)))  # noqa: B023 - asked at once
+    campaigns = [*([policy] if policy else []), *campaign_folders(folder)]
+    answers = []
+    for campaign in campaigns:
+        try:
+            answer = run(_plan(targets, campaign, changes_only=len(campaigns) > 1), expected=Invalid)
+        except Invalid as error:
+            refused = True
+            err.print(f"{campaign}: {error}", markup=False)
+            continue
         for problem in answer.problems:
             mark = "warning: " if problem.warning else ""
             place = campaign.parent if campaign is policy else campaign
             at = f"{place}/{problem.file}:{problem.line}:{problem.column}"
             err.print(f"{at}: {mark}{problem.problem}. {problem.remedy}", markup=False)
+        answers.append(answer)
         if any(not problem.warning for problem in answer.problems):
             refused = True
-        else:
-            _show(answer)
+        elif not as_json:
+            _show(answer, counted=len(campaigns) == 1)
+    if as_json:
+        print_json(answers)
     if refused:
         raise typer.Exit(EXIT_REFUSED)
 
@@ -81,11 +96,14 @@ def archive(context: typer.Context, campaign: Id) -> None:
     out.print(campaign_line(answer.campaign))
 
 
-def history(context: typer.Context, campaign: Id) -> None:
+def history(context: typer.Context, campaign: Id, as_json: AsJson = False) -> None:
     """Show what was changed of a campaign: versions put, paused, resumed, archived."""
     targets = targets_of(context)
     request = GetCampaignHistoryRequest(campaign_id=campaign)
     answer = run(ask_trigger(targets, lambda trigger: trigger.GetCampaignHistory(request)))
+    if as_json:
+        print_json(answer)
+        return
     for edit in answer.edits:
         policy = f"  people who waited: {_POLICY_OF[edit.migrate]}" if edit.migrate in _POLICY_OF else ""
         out.print(f"{instant(edit.at_ms)}  {edit.what:<8}  version {edit.version}{policy}")
@@ -118,7 +136,12 @@ def source_of(campaign: Path) -> CampaignSource:
     return CampaignSource(files={name: content for name, content in found.together().items() if name != CASES_NAME})
 
 
-def _show(answer: PlanCampaignResponse) -> None:
+async def _plan(targets: Targets, campaign: Path, *, changes_only: bool) -> PlanCampaignResponse:
+    request = PlanCampaignRequest(source=source_of(campaign), changes_only=changes_only)
+    return await ask_trigger(targets, lambda trigger: trigger.PlanCampaign(request, timeout=COUNT_S))
+
+
+def _show(answer: PlanCampaignResponse, *, counted: bool) -> None:
     of_policy = answer.campaign_id == SENDING_ID
     name = "sending policy" if of_policy else escape(answer.campaign_id)
     if not answer.version_in_force:
@@ -131,6 +154,8 @@ def _show(answer: PlanCampaignResponse) -> None:
         out.print(f"  {change}", markup=False)
     if answer.version_in_force not in ("", answer.version) and not answer.changes:
         out.print("  Only layout or comments differ.")
+    if answer.version_in_force == answer.version and not counted:
+        return
     if of_policy:
         return  # it counts for everybody from then on: nobody waits in a version of it
     if not answer.waiting:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from sendwhen.campaigns import campaign_folders, check_lines, policy_file
 from sendwhen.campaigns.json_schema import schema_text, schemas
@@ -15,8 +14,20 @@ from sendwhen.cases import case_problems
 from sendwhen.cli import campaign_edits, campaign_tests
 from sendwhen.cli.campaign_edits import MIGRATIONS, Policy, campaign_line, source_of
 from sendwhen.cli.context import targets_of
+from sendwhen.cli.table import table_lines
 from sendwhen.cli.targets import Targets
-from sendwhen.cli.terminal import EXIT_REFUSED, ask_sender, ask_trigger, err, instant, out, run
+from sendwhen.cli.terminal import (
+    EXIT_REFUSED,
+    AsJson,
+    ask_sender,
+    ask_trigger,
+    err,
+    fail,
+    instant,
+    out,
+    print_json,
+    run,
+)
 from sendwhen.domain.sending_rules import SENDING_ID
 from sendwhen.errors import Invalid
 from sendwhen.v1.sender_service_pb2 import ReleaseHeldRequest
@@ -33,6 +44,8 @@ app.command("plan")(campaign_edits.plan)
 app.command("archive")(campaign_edits.archive)
 app.command("history")(campaign_edits.history)
 
+LIST_COLUMNS = ("campaign", "state", "trigger", "version", "partitions", "since")
+STATE_STYLES = {"active": "green", "paused": "yellow", "archived": "dim"}
 Folder = Annotated[
     Path,
     typer.Argument(
@@ -101,29 +114,24 @@ def put(
 
 
 @app.command("list")
-def list_campaigns(context: typer.Context) -> None:
-    """Show all campaigns."""
+def list_campaigns(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show all campaigns, and the sending policy: kind of trigger, state, version, since when."""
     answer = run(ask_trigger(targets_of(context), lambda trigger: trigger.ListCampaigns(ListCampaignsRequest())))
-    table = Table(box=None, pad_edge=False)
-    for name in ("campaign", "trigger", "state", "version", "partitions", "since"):
-        table.add_column(name)
-    policies = [one for one in answer.campaigns if one.campaign_id == SENDING_ID]
-    for campaign in answer.campaigns:
-        if campaign in policies:
-            continue
-        state = "[dim]archived[/]" if campaign.archived else "[green]active[/]"
-        state = "[yellow]paused[/]" if campaign.paused else state
-        reached = f"{campaign.partitions_reached}/{campaign.partitions}"
-        table.add_row(
-            escape(campaign.campaign_id),
-            campaign.trigger,
-            state,
-            campaign.version,
-            reached,
-            instant(campaign.put_at_ms),
-        )
-    out.print(table)
-    for policy in policies:
+    if as_json:
+        print_json(answer)
+        return
+    rows = [
+        {
+            "campaign": one.campaign_id, "trigger": one.trigger,
+            "state": "archived" if one.archived else "paused" if one.paused else "active", "version": one.version,
+            "partitions": f"{one.partitions_reached}/{one.partitions}", "since": instant(one.put_at_ms),
+        }
+        for one in answer.campaigns
+        if one.campaign_id != SENDING_ID
+    ]  # fmt: skip
+    for line in table_lines(LIST_COLUMNS, rows, styles=STATE_STYLES):
+        out.print(line)
+    for policy in (one for one in answer.campaigns if one.campaign_id == SENDING_ID):
         out.print(f"{campaign_line(policy)}  since {instant(policy.put_at_ms)}")
 
 
@@ -157,6 +165,12 @@ def _decide_held(targets: Targets, campaign: str, *, discard: bool) -> None:
     while more:
         answer = run(ask_sender(targets, lambda sender: sender.ReleaseHeld(request, timeout=60.0)))
         emails, more = emails + answer.emails, answer.more
+    if not emails:
+        known = run(ask_trigger(targets, lambda trigger: trigger.ListCampaigns(ListCampaignsRequest())))
+        if campaign not in {one.campaign_id for one in known.campaigns}:
+            fail(f"There is no campaign '{campaign}', and nothing is held. `sendwhen campaigns list` shows all.")
+        out.print(f"{escape(campaign)}  nothing is held")
+        return
     out.print(f"{escape(campaign)}  {emails:,} emails {'discarded' if discard else 'released'}")
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Annotated, Any
 
 import typer
-from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
 
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.targets import Targets
-from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, fail, instant, out, run
+from sendwhen.cli.terminal import EXIT_REFUSED, AsJson, ask_trigger, err, fail, instant, out, print_json, run
 from sendwhen.cli.why import Kind, named
 from sendwhen.errors import Invalid
 from sendwhen.v1.profile_service_pb2 import CustomerId
@@ -34,7 +32,6 @@ Who = Annotated[
     typer.Argument(help=f"{HOW}; plain: a user_id, or an address if it has an @."),
 ]
 By = Annotated[Kind | None, typer.Option(help="What the id is, where it has no kind in front.")]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
 
 def customer_id(text: str, by: Kind | None = None) -> CustomerId:
@@ -53,7 +50,7 @@ def show(context: typer.Context, customer: Who, by: By = None, as_json: AsJson =
     request = ShowCustomerRequest(id=named(customer, by))
     answer = run(ask_trigger(targets_of(context), lambda trigger: trigger.ShowCustomer(request)))
     if as_json:
-        typer.echo(json.dumps(MessageToDict(answer, preserving_proto_field_name=True), indent=2))
+        print_json(answer)
     else:
         _show(answer)
 
@@ -94,6 +91,7 @@ def delete(
     answer = run(ask_trigger(targets_of(context), lambda trigger: trigger.DeleteCustomer(request)))
     out.print(f"deleted (partition {answer.position.partition}, entry {answer.position.seq})")
     out.print(f"The last of its events is gone from log and archive by {instant(answer.gone_by_ms)}.")
+    out.print("Emails to it that were not attempted are cancelled in a moment.")
     out.print("If its address is suppressed it stays so, as a keyed hash.")
 
 

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from rich.markup import escape
 
 from sendwhen.cli.context import targets_of
-from sendwhen.cli.terminal import ask_trigger, instant, out, run
+from sendwhen.cli.terminal import AsJson, ask_trigger, instant, out, print_json, run
 from sendwhen.v1.event_pb2 import Event
 from sendwhen.v1.trigger_service_pb2 import ListDeadLettersRequest
 
@@ -19,11 +19,18 @@ from sendwhen.v1.trigger_service_pb2 import ListDeadLettersRequest
 def deadletters(
     context: typer.Context,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, latest first.")] = 20,
+    as_json: AsJson = False,
     show_events: Annotated[bool, typer.Option("--events", help="With the events themselves (personal data).")] = False,
 ) -> None:
     """List events that were accepted but could not be applied, with the reason."""
     targets = targets_of(context)
     answer = run(ask_trigger(targets, lambda trigger: trigger.ListDeadLetters(ListDeadLettersRequest(limit=limit))))
+    if as_json:
+        if not show_events:
+            for letter in answer.dead_letters:
+                letter.ClearField("event")
+        print_json(answer)
+        return
     for letter in answer.dead_letters:
         place = f"{letter.partition}/{letter.seq}/{letter.index}"
         out.print(f"{instant(letter.at_ms)}  {place:<16} [bold]{escape(letter.reason)}[/]  {escape(letter.detail)}")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
-
 import typer
-from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
-from rich.table import Table
 
 from sendwhen.cli.context import targets_of
+from sendwhen.cli.table import GAP, table_lines, table_widths
 from sendwhen.cli.targets import Targets
-from sendwhen.cli.terminal import ask_sender, ask_trigger, instant, out, run
+from sendwhen.cli.terminal import AsJson, ask_sender, ask_trigger, instant, out, print_json, run
 from sendwhen.errors import SendwhenError
 from sendwhen.v1.email_pb2 import EmailState
 from sendwhen.v1.sender_service_pb2 import CountEmailsRequest
@@ -21,21 +17,16 @@ from sendwhen.v1.trigger_service_pb2 import GetStatusRequest, GetStatusResponse
 COLUMNS = ("partition", "owner", "log time", "head", "position", "lag", "applied", "repeated", "dead", "outbox")
 LEFT_OUT_FIRST = ("log time", "head", "repeated", "applied", "dead", "position", "owner", "outbox")
 """What a narrow terminal does without, in this order; partition and lag are always there. --json has everything."""
-GAP = 2
 WIDTH_MAX = 10_000
 """Of what goes into a file or a pipe: everything is shown."""
 
 
-def status(
-    context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
-) -> None:
+def status(context: typer.Context, as_json: AsJson = False) -> None:
     """Show partitions, their owners, lag and positions, and what the store promises."""
     targets = targets_of(context)
     answer = run(ask_trigger(targets, lambda trigger: trigger.GetStatus(GetStatusRequest())))
     if as_json:
-        found = MessageToDict(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-        typer.echo(json.dumps(found, indent=2))
+        print_json(answer)
         return
     _show(answer)
     _show_held(targets)
@@ -57,9 +48,8 @@ def _show(answer: GetStatusResponse) -> None:
             done = sum(shard.reviewing.values())
             held = ", ".join(str(number) for number in sorted(shard.reviewing))
             out.print(f"[dim]looking at known customers for new campaigns: {done:,} so far; not through: {held}[/]")
-    table = partitions_table(answer, width=out.width if out.is_terminal else WIDTH_MAX)
-    # Never narrower than its values: cut off ones would be wrong ones.
-    out.print(table, width=WIDTH_MAX, crop=False)
+    for line in partitions_lines(answer, width=out.width if out.is_terminal else WIDTH_MAX):
+        out.print(line)
     total = answer.partitions
     out.print(
         f"in all: {sum(p.applied for p in total):,} events applied, {sum(p.lag_events for p in total):,} waiting, "
@@ -85,8 +75,8 @@ def _show_held(targets: Targets) -> None:
             )
 
 
-def partitions_table(answer: GetStatusResponse, *, width: int) -> Table:
-    """One line for each partition, with the columns that fit into ``width`` characters."""
+def partitions_lines(answer: GetStatusResponse, *, width: int) -> list[str]:
+    """One line for each partition, with the columns that fit into ``width`` characters; never a value cut off."""
     rows = [
         {
             "partition": str(p.partition), "owner": p.owner or "nobody", "log time": instant(p.head_at_ms),
@@ -95,15 +85,11 @@ def partitions_table(answer: GetStatusResponse, *, width: int) -> Table:
         }
         for p in answer.partitions
     ]  # fmt: skip
-    widths = {name: max(len(name), *(len(row[name]) for row in rows), 0) for name in COLUMNS}
+    widths = table_widths(COLUMNS, rows)
     shown = list(COLUMNS)
     for name in LEFT_OUT_FIRST:
         if sum(widths[one] + GAP for one in shown) - GAP <= width:
             break
         shown.remove(name)
-    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
-    for name in shown:
-        table.add_column(name, justify="left" if name in {"owner", "log time"} else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*(f"[red]{row[name]}[/]" if row[name] == "nobody" else escape(row[name]) for name in shown))
-    return table
+    right = [name for name in COLUMNS if name not in {"owner", "log time"}]
+    return table_lines(shown, rows, right=right, styles={"nobody": "red"})

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+import json
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import grpc
 import typer
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 from rich.console import Console
 from rich.markup import escape
 
@@ -23,14 +26,31 @@ S = TypeVar("S")
 EXIT_REFUSED = 1
 EXIT_UNREACHABLE = 3
 
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def fail(problem: str, *, code: int = EXIT_REFUSED) -> NoReturn:
     """Say why not, and end the command."""
-    err.print(f"[bold red]sendwhen:[/] {escape(problem)}")
+    tell(problem)
     raise typer.Exit(code)
+
+
+def print_json(answer: Message | Sequence[Message]) -> None:
+    """An answer for programs, or a list of them: all fields by their names in the protos, those that are empty too."""
+    found = [_plain(one) for one in answer] if isinstance(answer, Sequence) else _plain(answer)
+    typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+def _plain(answer: Message) -> dict[str, Any]:
+    return MessageToDict(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+
+
+def tell(problem: str) -> None:
+    """Say why not."""
+    err.print(f"[bold red]sendwhen:[/] {escape(problem)}")
 
 
 def run(work: Coroutine[Any, Any, T], *, expected: type[SendwhenError] | tuple[()] = ()) -> T:
@@ -94,7 +114,7 @@ async def ask_sender(targets: Targets, ask: Callable[[Any], Awaitable[T]]) -> T:
 
 
 def instant(at_ms: int) -> str:
-    """A time for people: local date and time to the second, or "-" for none."""
+    """A time for people: date and time in UTC to the second, or "-" for none."""
     if not at_ms:
         return "-"
-    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import Annotated
 
 import typer
-from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
 
 from sendwhen.cli.context import targets_of
-from sendwhen.cli.terminal import EXIT_REFUSED, ask_trigger, err, fail, instant, out, run
+from sendwhen.cli.terminal import EXIT_REFUSED, AsJson, ask_trigger, err, fail, instant, out, print_json, run
 from sendwhen.client.event_file import BadLine, instant_ms
 from sendwhen.v1.decision_pb2 import Decision
 from sendwhen.v1.email_pb2 import Email, EmailState
@@ -39,7 +37,6 @@ CustomerName = Annotated[
     str, typer.Argument(help=f"{HOW}; plain: a user_id, an address or a visitor's id, whoever is known first.")
 ]
 By = Annotated[Kind | None, typer.Option(help="What CUSTOMER is, where it has no kind in front.")]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
 
 def why(
@@ -61,7 +58,7 @@ def why(
     request = WhyRequest(id=named(customer, by), campaign_id=campaign, at_ms=at_ms)
     answer = run(ask_trigger(targets, lambda trigger: trigger.Why(request)))
     if as_json:
-        typer.echo(json.dumps(MessageToDict(answer, preserving_proto_field_name=True), indent=2))
+        print_json(answer)
     else:
         _show(answer)
     if not answer.HasField("customer") or not answer.HasField("campaign"):
@@ -73,7 +70,7 @@ def timeline(context: typer.Context, customer: CustomerName, by: By = None, as_j
     request = GetTimelineRequest(id=named(customer, by))
     answer = run(ask_trigger(targets_of(context), lambda trigger: trigger.GetTimeline(request)))
     if as_json:
-        typer.echo(json.dumps(MessageToDict(answer, preserving_proto_field_name=True), indent=2))
+        print_json(answer)
         return
     if answer.followed:
         out.print("[dim]That id was joined into this customer.[/]")

@@ -17,6 +17,7 @@ from sendwhen.domain.held_events import HeldEventHandler
 from sendwhen.domain.holding import Holding
 from sendwhen.domain.joining import Joining
 from sendwhen.domain.journey import Journey
+from sendwhen.domain.length import length
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.recalled import Recalled
@@ -91,11 +92,12 @@ class Application:
 
     def event(self, resident: Resident, event: Event, index: int, moment: Moment, out: Round) -> bool:
         """Apply an event; whether it changed the customer."""
-        if resident.customer.into is not None:
-            self._handover.forward(resident.customer, event, out)
+        known = resident.customer
+        if known.ties is not None and known.into is not None:
+            self._handover.forward(known, event, out)
             return False
         if self._event_clock and event.occurred_at_ms < moment.now_ms:
-            detail = f"It happened {moment.now_ms - event.occurred_at_ms} ms before the clock."
+            detail = f"It happened {length(moment.now_ms - event.occurred_at_ms)} before the clock."
             return self._apply(resident, event, index, moment, out, unsorted=detail)
         return self._apply(resident, event, index, moment, out)
 
@@ -108,19 +110,18 @@ class Application:
     ) -> bool:
         hashed = id_hash(event.event_id)
         now_ms = moment.now_ms
-        seen = resident.seen
-        if seen.may_know(hashed) and (known := self._known(seen, hashed, event, now_ms)):
-            self._repeated(known, event, index, moment, out)
+        seen, known = resident.seen, resident.customer
+        if seen.may_know(hashed) and (repeated := self._known(seen, hashed, event, now_ms)):
+            self._repeated(repeated, event, index, moment, out)
             return False
         if unsorted or len(seen.packed) >= self._minute_bytes:
             why = ("unsorted", unsorted) if unsorted else self._flood(seen, now_ms)
             if why is not None:
                 _set_aside(out, event, index, moment, why)
                 return False
-        draft = replace(resident.customer)
         mark = None
         try:
-            overflows = learn(draft, event, seq=moment.seq, at_ms=now_ms, limits=self._limits)
+            draft, overflows = learn(known, event, seq=moment.seq, at_ms=now_ms, limits=self._limits)
             if draft.edits_seen < self.book.last_edit_seq:
                 mark = out.mark()
                 follow(draft, self.book, self.book.last_edit_seq, moment, out)
@@ -128,10 +129,10 @@ class Application:
                 mark = mark or out.mark()
                 self._handover.tie(draft, event, out)
                 self._visitors.met(draft, (moment.seq, now_ms, BY_EVENT, index, 0), now_ms, out)
-            is_reachable = bool(draft.email and draft.runs and not resident.customer.email)
-            if is_reachable or self._journey.concerns(resident.customer, draft, event):
+            is_reachable = bool(draft.runs and draft.email and not known.email)
+            if is_reachable or self._journey.concerns(known, draft, event, now_ms):
                 mark = mark or out.mark()
-                self._journey.take(resident.customer, draft, event, index=index, moment=moment, out=out)
+                self._journey.take(known, draft, event, index=index, moment=moment, out=out)
                 if is_reachable:
                     self._journey.release(draft, moment, (BY_EVENT, index), self._holding, out)
         except MemoryError:

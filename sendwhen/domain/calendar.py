@@ -110,6 +110,7 @@ def date_in(value: object, zone: zoneinfo.ZoneInfo) -> date | None:
         try:
             return date.fromisoformat(value)
         except ValueError:
+            # No date alone; it may be an instant.
             pass
     at_ms = instant_ms(value)
     return None if at_ms is None else _local(at_ms, zone).date()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
 
 from msgspec.structs import replace
 
@@ -19,8 +18,8 @@ from sendwhen.domain.predicate import History
 from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.tally import bound_of, texts_of
-from sendwhen.domain.triggers.attribute_change import AttributeChangeLogic
 from sendwhen.domain.triggers.logic import TriggerLogic
+from sendwhen.domain.watch_mark import watch_mark
 from sendwhen.errors import Precondition
 
 FOR_EVER_MS = 2**62
@@ -42,6 +41,7 @@ class CampaignBook:
         asks_for_moving_facts: Somebody who watches a customer asks for what every event may change.
         tallies: Names of all counts that versions kept ask for.
         tally_events: By event name, the counts of all versions kept that events of this name may add to.
+        counted: Names of events that count, or are held back, whether or not they pass a filter.
         goal_events: Names of events that are the goal of any version kept.
         policy: The installation's rules about emails.
         last_edit_seq: Entry of the latest edit that open runs must follow; 0 for none.
@@ -217,10 +217,14 @@ class CampaignBook:
             paused=False,
             put_at_ms=at_ms,
         )
-        self._prepare()
+        # Dates in the policy's zone come at other instants: all customers are looked at again.
+        self.watch_mark = self._mark()
         # Nothing is pinned to the one before.
         forgotten = () if before is None else (replace(before, source=b"", current=False),)
         return (*forgotten, self._policy_row)
+
+    def _mark(self) -> str:
+        return watch_mark(self.watching, self.generation, self.policy.time_zone)
 
     def _compiled_policy(self, source: bytes) -> SendingPolicy:
         compiled = self._compile(source)
@@ -280,10 +284,7 @@ class CampaignBook:
         goals = (plan.campaign.goal for plan in self._plans.values())
         self.goal_events = frozenset(goal.of.event for goal in goals if goal is not None)
         self.watching = tuple((plan, plan.watch) for plan in current if plan.watch is not None)
-        # Who only compares before with after has nothing to see at first.
-        first = [plan for plan, watch in self.watching if not isinstance(watch, AttributeChangeLogic)]
-        marks = " ".join(plan.mark(self.generation(plan.campaign.campaign_id), self.policy.time_zone) for plan in first)
-        self.watch_mark = blake2b(marks.encode(), digest_size=6).hexdigest() if marks else ""
+        self.watch_mark = self._mark()
         self.last_edit_seq = max((edits[-1].seq for edits in self._edits.values()), default=0)
         asked = (history for plan in self._plans.values() for history in plan.histories())
         counts = {history.tally: history for history in sorted(asked, key=bound_of)}  # of each who needs the most
@@ -293,3 +294,4 @@ class CampaignBook:
         self.tally_events: dict[str, list[History]] = {}
         for _, history in sorted(counts.items()):
             self.tally_events.setdefault(history.of.event, []).append(history)
+        self.counted = frozenset((*self.tally_events, *self.on_event_time))

@@ -119,12 +119,14 @@ def _added(state: Commerce, said: Mapping[str, Any], _at_ms: int) -> Commerce:
     line = _line(said)
     if line is None:
         return state
-    known = next((one for one in state.lines if _key(one) == _key(line)), None)
-    if known is None:
-        lines = (*state.lines, line)
+    key, lines = _key(line), state.lines
+    for place, one in enumerate(lines):
+        if _key(one) == key:
+            more = _merged(one, line, one.quantity + line.quantity)
+            lines = (*lines[:place], more, *lines[place + 1 :])
+            break
     else:
-        more = _merged(known, line, known.quantity + line.quantity)
-        lines = tuple(more if one is known else one for one in state.lines)
+        lines = (*lines, line)
     return replace(state, lines=lines, currency=_currency(said) or state.currency)
 
 
@@ -226,7 +228,7 @@ def _line(said: Mapping[str, Any]) -> Line | None:
     quantity = _number(said.get("quantity"))
     if not (product_id or sku) or (quantity is not None and quantity <= 0):
         return None
-    texts = {name: _text(said.get(name)) for name in _LINE_TEXTS}
+    texts = {name: _text(said[name]) for name in _LINE_TEXTS if name in said}
     price = _number(said.get("price")) or 0.0
     return Line(product_id=product_id, sku=sku, price=price, quantity=1.0 if quantity is None else quantity, **texts)
 
@@ -247,6 +249,8 @@ def _value(said: Mapping[str, Any]) -> float:
 
 def _number(value: object) -> float | None:
     """A number, or a text that is one: prices come as both."""
+    if value is None:
+        return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str) and len(value) > _NUMBER_CHARS:
@@ -259,6 +263,8 @@ def _number(value: object) -> float | None:
 
 
 def _text(value: object) -> str:
+    if value.__class__ is str:
+        return value if len(value) <= TEXT_LIMIT else ""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     text = str(value) if isinstance(value, str) or abs(value) < _NUMBER_LIMIT else ""

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+from sendwhen.domain.event import Event
+from sendwhen.domain.properties import read_object
+
 
 class EventScope(msgspec.Struct, kw_only=True):
     """An event as conditions and templates see it: ``event`` or ``start``.
@@ -21,6 +24,20 @@ class EventScope(msgspec.Struct, kw_only=True):
     occurred_at_ms: int
     properties: Mapping[str, Any]
     steps: Mapping[str, EventScope] = {}
+
+    @classmethod
+    def of(cls, event: Event) -> EventScope:
+        """An event, as conditions see it.
+
+        Raises:
+            msgspec.DecodeError: The properties are not a JSON object.
+        """
+        return cls(
+            name=event.name,
+            id=event.event_id,
+            occurred_at_ms=event.occurred_at_ms,
+            properties=read_object(event.properties),
+        )
 
 
 CustomerScope = Mapping[str, Any]
@@ -44,12 +61,14 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
         python: The same as one Python expression over the compiler's own names, for fusing.
         needs_start: It refers to ``start`` or ``steps``, so it is asked for each run instead of once for each event.
         test: The compiled form.
+        asks_customer: It may refer to ``customer``.
     """
 
     source: str
     python: str
     needs_start: bool
     test: Test
+    asks_customer: bool = True
 
 
 class Expression(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,8 +7,10 @@ applies each event to such a copy and drops it when the application fails.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from sendwhen.domain import facts
 from sendwhen.domain.event import Event
@@ -81,6 +83,15 @@ class AwaitedGoal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     withheld: bool = False
 
 
+_NOTHING: Final[dict[str, Any]] = {}
+_MAPPINGS = ("fields", "memories", "tallies", "sent", "goals")
+
+
+def _nothing() -> dict[str, Any]:
+    # One for all customers, most of whom have none of most things: as many objects less to hold and to touch.
+    return _NOTHING
+
+
 class Customer(msgspec.Struct, array_like=True, gc=False):
     """One customer, as of entry ``seq``.
 
@@ -112,7 +123,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     email: str = ""
     email_occurred_at_ms: int = 0
     email_seq: int = 0
-    fields: Mapping[str, Field] = {}
+    fields: Mapping[str, Field] = msgspec.field(default_factory=_nothing)
     seq: int = 0
     changed_at_ms: int = 0
     first_seen_at_ms: int = 0
@@ -120,21 +131,28 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     recent: bytes = b""
     recent_count: int = 0
     runs: tuple[Run, ...] = ()
-    memories: Mapping[str, Memory] = {}
+    memories: Mapping[str, Memory] = msgspec.field(default_factory=_nothing)
     decisions: tuple[bytes, ...] = ()
     alarms: tuple[Alarm, ...] = ()
-    tallies: Mapping[str, bytes] = {}
+    tallies: Mapping[str, bytes] = msgspec.field(default_factory=_nothing)
     looked: str = ""
     past_chunks: int = 0
     born_seq: int = 0
     ties: Ties | None = None
     edits_seen: int = 0
-    sent: Mapping[str, bytes] = {}
-    goals: Mapping[str, AwaitedGoal] = {}
+    sent: Mapping[str, bytes] = msgspec.field(default_factory=_nothing)
+    goals: Mapping[str, AwaitedGoal] = msgspec.field(default_factory=_nothing)
     commerce: bytes = b""
     sessions: int = 0
     session_at_ms: int = 0
     actions: bytes = b""
+
+    def compacted(self) -> Customer:
+        """The same after it was read, holding no empty mappings of its own."""
+        for name in _MAPPINGS:
+            if not getattr(self, name):
+                setattr(self, name, _NOTHING)
+        return self
 
     @property
     def exists(self) -> bool:
@@ -190,40 +208,41 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
         return CustomerView(seen, self)
 
 
-def learn(customer: Customer, event: Event, *, seq: int, at_ms: int, limits: ShardLimits) -> int:
-    """Take in what an event tells of its customer; how many limits overflowed.
+def learn(known: Customer, event: Event, *, seq: int, at_ms: int, limits: ShardLimits) -> tuple[Customer, int]:
+    """The customer after what an event tells, and how many limits overflowed; ``known`` stays as it is.
 
     Raises:
         msgspec.DecodeError: The attributes are not a JSON object.
     """
-    overflows = 0
-    if not customer.exists:
+    recent, recent_count, past_chunks = _with_event(known, event, at_ms, limits)
+    customer = replace(
+        known,
+        seq=seq,
+        changed_at_ms=at_ms,
+        last_seen_at_ms=at_ms,
+        recent=recent,
+        recent_count=recent_count,
+        past_chunks=past_chunks,
+        actions=facts.actions_after(known.actions, event.name, at_ms),
+    )
+    if not known.seq:
         customer.born_seq = seq
-    if not customer.first_seen_at_ms:
+    if not known.first_seen_at_ms:
         customer.first_seen_at_ms = at_ms
-    overflows += facts.keep_up(customer, event, at_ms)
-    customer.last_seen_at_ms = customer.changed_at_ms = at_ms
-    customer.seq = seq
-    if event.user_id and not customer.user_id:
+    overflows = facts.keep_up(customer, event, at_ms, last_seen_at_ms=known.last_seen_at_ms)
+    if event.user_id and not known.user_id:
         customer.user_id = event.user_id
-    if event.anonymous_id and (not customer.anonymous_ids or customer.anonymous_ids[-1] != event.anonymous_id):
-        others = [known for known in customer.anonymous_ids if known != event.anonymous_id]
+    if event.anonymous_id and (not known.anonymous_ids or known.anonymous_ids[-1] != event.anonymous_id):
+        others = [other for other in known.anonymous_ids if other != event.anonymous_id]
         if len(others) >= limits.anonymous_ids:
             overflows += 1
             del others[0]
         customer.anonymous_ids = (*others, event.anonymous_id)
-    occurred_at_ms = event.occurred_at_ms
-    if event.email and (
-        occurred_at_ms > customer.email_occurred_at_ms
-        or (occurred_at_ms == customer.email_occurred_at_ms and seq >= customer.email_seq)
-    ):
-        customer.email = event.email
-        customer.email_occurred_at_ms = occurred_at_ms
-        customer.email_seq = seq
+    if event.email:
+        _learn_email(customer, event, seq)
     if event.attributes and event.attributes != b"{}":
         overflows += _learn_fields(customer, event, seq, limits)
-    _remember_event(customer, event, at_ms, limits)
-    return overflows
+    return customer, overflows
 
 
 def tell(customer: Customer, name: str, value: bytes, *, at_ms: int, seq: int, source: str, limits: ShardLimits) -> int:
@@ -238,6 +257,14 @@ def tell(customer: Customer, name: str, value: bytes, *, at_ms: int, seq: int, s
     if known is None or (known.value, known.occurred_at_ms) != (told, at_ms):
         customer.fields = {**customer.fields, name: Field(told, at_ms, seq, source)}
     return 0
+
+
+def _learn_email(customer: Customer, event: Event, seq: int) -> None:
+    told_ms, known_ms = event.occurred_at_ms, customer.email_occurred_at_ms
+    if told_ms > known_ms or (told_ms == known_ms and seq >= customer.email_seq):
+        customer.email = event.email
+        customer.email_occurred_at_ms = told_ms
+        customer.email_seq = seq
 
 
 def _learn_fields(customer: Customer, event: Event, seq: int, limits: ShardLimits) -> int:
@@ -255,20 +282,19 @@ def _learn_fields(customer: Customer, event: Event, seq: int, limits: ShardLimit
     return overflows
 
 
-def _remember_event(customer: Customer, event: Event, at_ms: int, limits: ShardLimits) -> None:
-    properties = event.properties
+def _with_event(customer: Customer, event: Event, at_ms: int, limits: ShardLimits) -> tuple[bytes, int, int]:
+    """Recent events with this one, how many, and how many chunks were cut off."""
+    properties, occurred_at_ms = event.properties, event.occurred_at_ms
     if len(properties) > limits.recent_properties_bytes:
         properties = b""
     # The log time as a difference: it is a few bytes instead of nine.
-    packed = _pack((event.event_id, event.name, event.occurred_at_ms, at_ms - event.occurred_at_ms, properties))
-    kept = customer.recent
-    count = customer.recent_count
+    packed = _pack((event.event_id, event.name, occurred_at_ms, at_ms - occurred_at_ms, properties))
+    kept, count, chunks = customer.recent, customer.recent_count, customer.past_chunks
     if count > limits.recent_events:
         events = chunk_events(limits.recent_events)
         if count >= limits.recent_events + events:
             # Never written: the chunk behind it takes its place with the next commit.
             kept = kept[behind(kept, events) :]
             count -= events
-            customer.past_chunks += 1
-    customer.recent = kept + len(packed).to_bytes(2, "big") + packed
-    customer.recent_count = count + 1
+            chunks += 1
+    return kept + (len(packed).to_bytes(2, "big") + packed), count + 1, chunks

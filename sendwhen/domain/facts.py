@@ -25,22 +25,28 @@ SESSION_GAP_MS = 30 * 60_000
 """A session begins with an event so long after the one before."""
 ACTIONS_LIMIT = 5
 """Latest actions that are shown; the oldest goes."""
+_COMMERCE = frozenset(commerce.EVENTS)
 _ACTION_NAME_BYTES = 64
 _TIME_BYTES = 6
 _ACTIONS_BYTES = 160
 """Room for the latest actions: as many as are shown, fewer where names are long."""
 
 
-def keep_up(customer: Customer, event: Event, at_ms: int) -> int:
-    """Take in an event, ``customer.last_seen_at_ms`` still being that of the event before; overflows of limits."""
-    if not customer.sessions or at_ms - customer.last_seen_at_ms >= SESSION_GAP_MS:
+def actions_after(actions: bytes, name: str, at_ms: int) -> bytes:
+    """Latest actions, packed, after one more."""
+    actions += _action(name, at_ms)
+    over, at = len(actions) - _ACTIONS_BYTES, 0
+    while at < over:
+        at += 1 + actions[at] + _TIME_BYTES
+    return actions[at:]
+
+
+def keep_up(customer: Customer, event: Event, at_ms: int, *, last_seen_at_ms: int) -> int:
+    """Take in an event but for the latest actions, ``last_seen_at_ms`` being that of the one before; overflows."""
+    if not customer.sessions or at_ms - last_seen_at_ms >= SESSION_GAP_MS:
         customer.sessions += 1
         customer.session_at_ms = at_ms
-    actions = customer.actions + _named(event.name) + at_ms.to_bytes(_TIME_BYTES, "big")
-    while len(actions) > _ACTIONS_BYTES:
-        actions = actions[1 + actions[0] + _TIME_BYTES :]
-    customer.actions = actions
-    if event.name not in commerce.EVENTS:
+    if event.name not in _COMMERCE:
         return 0
     customer.commerce, overflows = commerce.applied(customer.commerce, event.name, read_object(event.properties), at_ms)
     return overflows
@@ -119,10 +125,11 @@ def _last_actions(customer: Customer) -> list[dict[str, Any]]:
     ]
 
 
+# The events of an entry share its time, and a few names.
 @lru_cache(maxsize=4_096)
-def _named(name: str) -> bytes:
+def _action(name: str, at_ms: int) -> bytes:
     encoded = name.encode("utf-8", "replace")[:_ACTION_NAME_BYTES]
-    return bytes([len(encoded)]) + encoded
+    return bytes([len(encoded)]) + encoded + at_ms.to_bytes(_TIME_BYTES, "big")
 
 
 def _packed(actions: Sequence[tuple[bytes, int]]) -> bytes:

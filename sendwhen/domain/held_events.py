@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from sendwhen.domain.campaign_book import CampaignBook
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.event import Event
+from sendwhen.domain.length import length
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.plan import Plan
 from sendwhen.domain.round import Round
@@ -95,7 +96,10 @@ class HoldingBack:
         why = ("", "")
         if event.occurred_at_ms < watermark_ms:
             out.counters.late += 1
-            why = "too_late", f"It happened {watermark_ms - event.occurred_at_ms} ms before what is decided already."
+            why = (
+                "too_late",
+                f"It happened {length(watermark_ms - event.occurred_at_ms)} before what is decided already.",
+            )
         elif sum(one.kind == KIND for one in customer.alarms) >= self._held_max:
             out.counters.overflows += 1
             why = "limit", f"{self._held_max} events of the customer wait for their time already."

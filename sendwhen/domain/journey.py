@@ -43,14 +43,18 @@ class Journey:
         self._starts = Starts(book=book, passage=passage, limits=limits, event_clock=event_clock)
         self._holding = HoldingBack(book=book, limits=limits)
 
-    def concerns(self, before: Customer, customer: Customer, event: Event) -> bool:
-        """Whether any campaign may have something to do with the event."""
+    def concerns(self, before: Customer, customer: Customer, event: Event, now_ms: int) -> bool:
+        """Whether any campaign may have something to do with the event; most pass no filter of those that listen.
+
+        Raises:
+            msgspec.DecodeError: A campaign listens, and the properties are not a JSON object.
+        """
         name, book = event.name, self._book
+        listeners = book.listeners.get(name)
         return (
-            name in book.listeners
-            or name in book.on_event_time
+            (listeners is not None and listeners.concerns(event, customer, now_ms))
+            or name in book.counted
             or (bool(customer.runs or customer.alarms) and name in book.enders)
-            or name in book.tally_events
             or (bool(customer.goals) and name in book.goal_events)
             or self._watching.concerns(before, customer, name)
         )
@@ -120,9 +124,7 @@ class Journey:
             out.counters.overflows += overflows
 
     def _listen(self, customer: Customer, listeners: Listeners, seen: Seen, out: Round) -> None:
-        mask = listeners.always_mask
-        if listeners.fused is not None:
-            mask |= listeners.fused(seen.scope, seen.customer, seen.moment.now_ms)
+        mask = listeners.passed(seen.scope, seen.customer, seen.moment.now_ms)
         if mask:
             for listening in listeners.campaigns:
                 if mask & listening.stop_mask:

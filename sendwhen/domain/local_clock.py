@@ -9,17 +9,20 @@ from sendwhen.domain.calendar import minute_of_day, next_minute_ms, zone_named
 from sendwhen.domain.local_moment import LocalTime
 from sendwhen.domain.sending_rules import QuietHours
 
+TIME_ZONE = "time_zone"
+"""The customers' attribute."""
 _MINUTE_MS = 60_000
 _DAY_MINUTES = 1_440
 
 
 def zone_of(time: LocalTime, asked: Asked, policy_zone: str) -> ZoneInfo:
-    """The customer's zone as the time's expression gives it; else the time's own, else the policy's, else UTC."""
+    """The first that is known: what the time's expression gives, the customer's, the time's own, the policy's, UTC."""
     if time.zone is not None:
-        name = time.zone.value(asked.event, asked.customer, asked.start, asked.now_ms)
-        zone = zone_named(name) if isinstance(name, str) else None
-        if zone is not None:
-            return zone
+        given = time.zone.value(asked.event, asked.customer, asked.start, asked.now_ms)
+        for name in (given, asked.customer.get(TIME_ZONE)):
+            zone = zone_named(name) if isinstance(name, str) else None
+            if zone is not None:
+                return zone
     return zone_named(time.fallback_zone or policy_zone) or ZoneInfo("UTC")
 
 

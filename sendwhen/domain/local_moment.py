@@ -12,7 +12,8 @@ class LocalTime(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         minute: Of the day, from 0.
-        zone: Gives the name of a time zone; where it gives none that is known, ``fallback_zone`` counts.
+        zone: Gives the name of a time zone; where it gives none that is known, the customer's attribute ``time_zone``
+            counts, then ``fallback_zone``.
         fallback_zone: IANA name. "": that of the sending policy.
     """
 

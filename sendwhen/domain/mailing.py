@@ -12,6 +12,7 @@ from sendwhen.domain.course import Course, open_run
 from sendwhen.domain.customer import AwaitedGoal
 from sendwhen.domain.decision import Kind, Send
 from sendwhen.domain.goals import HOLDOUT, await_goal
+from sendwhen.domain.length import length
 from sendwhen.domain.local_clock import quiet_until_ms
 from sendwhen.domain.ranking import PRIORITY, RANKED, ranking_ends_ms
 from sendwhen.domain.round import Round
@@ -89,7 +90,8 @@ class Mailing:
             return "paused", "The campaign is paused."
         late_ms = moment.at_ms - moment.now_ms - course.plan.grace_ms
         if not self._event_clock and campaign.max_lateness_ms is not None and late_ms > campaign.max_lateness_ms:
-            return "expired", f"It came {late_ms} ms after it was due; up to {campaign.max_lateness_ms} ms is sent."
+            latest = length(campaign.max_lateness_ms)
+            return "expired", f"It came {length(late_ms)} after it was due; up to {latest} is sent."
         return None
 
     def _withheld(self, course: Course) -> tuple[str, str] | None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 
 from sendwhen.domain import triggers
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.condition import Condition, CustomerScope, EventScope, Fuse, Fused
+from sendwhen.domain.customer import Customer
+from sendwhen.domain.event import Event
 from sendwhen.domain.event_filter import EventFilter
 from sendwhen.domain.predicate import History, When
 from sendwhen.domain.run import EVENT_TIME, TRIGGER_PHASE, Run, on_event_time
@@ -20,10 +23,11 @@ from sendwhen.domain.source_text import written
 from sendwhen.domain.steps import BranchStep, SendStep, WaitStep, WaitUntilStep
 from sendwhen.domain.tally import histories
 from sendwhen.domain.trigger_kinds import Segment
-from sendwhen.domain.triggers.date_of import DateLogic
 from sendwhen.domain.triggers.watch import Watch
 
 ANSWERED, EXITED, STOPPED, GOAL = "answered", "exited", "stopped", "goal"
+_NOBODY: Final[CustomerScope] = MappingProxyType({})
+"""For conditions that ask nothing of the customer."""
 
 
 class Plan:
@@ -62,12 +66,6 @@ class Plan:
     def continues(self, before: Plan | None) -> bool:
         """Its trigger goes on with what that of another version remembers, as they are the same."""
         return before is not None and before.trigger_text == self.trigger_text
-
-    def mark(self, generation: int, policy_zone: str) -> str:
-        """Names what it sees of a customer: its trigger, after how many breaks, and where days follow the policy's."""
-        zone = policy_zone if isinstance(self.logic, DateLogic) else "UTC"
-        more = f" {generation}" * (generation > 0) + f" {zone}" * (zone != "UTC")
-        return f"{self.campaign.campaign_id} {self.trigger_text}{more}"
 
     def watched(self) -> Iterable[When]:
         """What is asked of the customer without an event being looked for."""
@@ -174,8 +172,6 @@ class Listeners:
     """All that campaigns in force do with events of one name, their filters fused into one function.
 
     Attributes:
-        always_mask: Bits of filters without a condition.
-        fused: Gives the other bits; None where there are none.
         campaigns: In the order of their ids.
     """
 
@@ -200,8 +196,20 @@ class Listeners:
             )
             campaigns.append(Listening(plan, stop_mask, bits, sum(1 << bit for bit, _ in bits)))
         self.campaigns = tuple(campaigns)
-        self.always_mask = sum(1 << bit for bit in range(first_unconditional, self._next_bit))
-        self.fused: Fused | None = fuse(self._conditions) if self._conditions else None
+        self._always_mask = sum(1 << bit for bit in range(first_unconditional, self._next_bit))
+        self._fused: Fused | None = fuse(self._conditions) if self._conditions else None
+        self._asks_customer = any(condition.asks_customer for condition in self._conditions)
+
+    def passed(self, event: EventScope, customer: CustomerScope, now_ms: int) -> int:
+        """A bit for each filter that an event passes."""
+        return self._always_mask | (self._fused(event, customer, now_ms) if self._fused is not None else 0)
+
+    def concerns(self, event: Event, customer: Customer, now_ms: int) -> bool:
+        """Whether an event passes any filter."""
+        if self._fused is None or self._always_mask:
+            return True
+        scope = customer.scope() if self._asks_customer else _NOBODY
+        return self._fused(EventScope.of(event), scope, now_ms) != 0
 
     def _bit(self, one: EventFilter) -> int:
         if not _fusable(one):

@@ -11,6 +11,7 @@ keep a reader for the old one. ``tests/golden/records`` holds records of every v
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from struct import Struct
 
 import msgspec
@@ -50,7 +51,12 @@ class RecentEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 def write_record(customer: Customer, young: bytes = b"", *, older: bool = False) -> bytes:
     """The customer and its young seen ids as bytes; ``older``: more of them lie beside the record."""
-    return _head.pack(VERSION, older, len(young) // ITEM_BYTES) + young + _encode(customer)
+    return b"".join((_written_head(older, len(young) // ITEM_BYTES), young, _encode(customer)))
+
+
+@lru_cache(maxsize=128)
+def _written_head(older: bool, young: int) -> bytes:
+    return _head.pack(VERSION, older, young)
 
 
 def read_record(record: bytes) -> Customer:
@@ -59,7 +65,7 @@ def read_record(record: bytes) -> Customer:
     Raises:
         Precondition: A later version of sendwhen wrote it.
     """
-    return _decode(memoryview(record)[_customer_at(record) :])
+    return _decode(memoryview(record)[_customer_at(record) :]).compacted()
 
 
 def cut_past(customer: Customer, events: int) -> tuple[Customer, tuple[tuple[int, bytes], ...]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from sendwhen.domain.calendar import instant_text
 from sendwhen.domain.campaign import Campaign, Reentry
 from sendwhen.domain.customer import Memory
+from sendwhen.domain.length import length
 
 
 def refusal(campaign: Campaign, memory: Memory, key: str, at_ms: int) -> tuple[str, str]:
@@ -16,11 +18,15 @@ def refusal(campaign: Campaign, memory: Memory, key: str, at_ms: int) -> tuple[s
     if last_ms is None:
         return "", ""
     if campaign.reentry is Reentry.ONCE:
-        return "once", f"It fired at {last_ms} and fires only once."
+        return "once", f"It fired at {instant_text(last_ms)} and fires only once."
     until_ms = last_ms + campaign.cooldown_ms
     if at_ms >= until_ms:
         return "", ""
-    return "cooldown", f"It fired at {last_ms} and may not again before {until_ms}."
+    return (
+        "cooldown",
+        f"It fired at {instant_text(last_ms)} and may not again before {instant_text(until_ms)}, "
+        f"{length(until_ms - at_ms)} later.",
+    )
 
 
 def fired(campaign: Campaign, memory: Memory, key: str, due_at_ms: int, keys_max: int) -> tuple[Memory, int]:

@@ -112,7 +112,7 @@ class Residents:
         seen, customer, was_due_ms = resident.seen, resident.customer, resident.due_at_ms
         append, replace = seen.settle(self._chunk_bytes)
         past: tuple[tuple[int, bytes], ...] = ()
-        if not customer.exists:
+        if not customer.seq:
             return self._deleted(uid, resident, replace)
         if customer.recent_count >= self._chunk_events:
             customer, past = cut_past(customer, self._chunk_events)

@@ -133,4 +133,4 @@ class SeenIds:
 
     def young(self) -> bytes:
         """What rides in the record, once settled."""
-        return bytes(self.packed[self.older_bytes :])
+        return bytes(self.packed[self.older_bytes :]) if self.older_bytes else bytes(self.packed)

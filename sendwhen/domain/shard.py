@@ -14,6 +14,7 @@ replayed from the start, or resumed from any committed state. For each entry the
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import chain
 from typing import assert_never
 
 from sendwhen.domain import entry as entries
@@ -88,7 +89,7 @@ class Shard:
         self._wakes = Wakes(known_to_ms=clock_ms, limits=self._limits)
         self._residents = self._wakes.residents
         self._dirty: dict[str, Resident] = {}
-        self._unwritten: dict[str, None] = {}
+        self._collected: list[Collection[str]] = []
         self._round = Round(self._limits)
         self._received = Received(received, lineages_max=self._limits.source_lineages)
         self._application.book.restore(campaigns)
@@ -139,7 +140,7 @@ class Shard:
 
         Whoever holds all customers (a test, a backtest) says so by ``expect((), a far instant)``.
         """
-        self._wakes.expect(wakes, complete_to_ms, self._unwritten)
+        self._wakes.expect(wakes, complete_to_ms, chain(*self._collected, self._dirty))
 
     def due_absent(self, to_ms: int) -> tuple[str, ...]:
         """Customers with a known deadline by then who are not resident, each once, the earliest first."""
@@ -196,13 +197,14 @@ class Shard:
         """Everything since the last collect. Each dirty customer is written once."""
         self._application.recalled.forget()
         customers = [self._residents.write(uid, resident) for uid, resident in self._dirty.items()]
+        self._collected.append(self._dirty)
         self._dirty = {}
         done, self._round = self._round, Round(self._limits)
         return done.changes(self.position, self.clock_ms, customers, self._received.drain())
 
     def evict(self) -> int:
         """After what was collected is committed: bring memory within its limits; how many customers left it."""
-        self._unwritten = dict.fromkeys(self._dirty)
+        self._collected.clear()
         return self._residents.evict()
 
     def _apply_events(self, batch: EventBatch) -> None:
@@ -268,9 +270,7 @@ class Shard:
         if not resident.dirty:
             resident.dirty = True
             self._dirty[uid] = resident
-            self._unwritten[uid] = None
-        armed = self._round.armed
-        if armed:
+        if armed := self._round.armed:
             self._wakes.arm(uid, armed)
             armed.clear()
 

@@ -14,10 +14,10 @@ from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Kind
 from sendwhen.domain.event import Event
+from sendwhen.domain.length import length
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import ANSWERED, Plan
-from sendwhen.domain.properties import read_object
 from sendwhen.domain.reentry import refusal
 from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Run, StartEvent, run_id
@@ -46,13 +46,7 @@ class Seen(msgspec.Struct, gc=False):
     @classmethod
     def of(cls, event: Event, customer: Customer, moment: Moment, *, arrived_ms: int, place: tuple[int, ...]) -> Seen:
         """An event, for campaigns that look at it now."""
-        scope = EventScope(
-            name=event.name,
-            id=event.event_id,
-            occurred_at_ms=event.occurred_at_ms,
-            properties=read_object(event.properties),
-        )
-        return cls(event, scope, customer.scope(), moment, arrived_ms, place)
+        return cls(event, EventScope.of(event), customer.scope(), moment, arrived_ms, place)
 
     def armed(self) -> tuple[int, ...]:
         """The next place."""
@@ -140,7 +134,7 @@ class Starts:
         oldest = campaign.max_event_age_ms
         age_ms = seen.arrived_ms - seen.event.occurred_at_ms
         if oldest is not None and not self._event_clock and age_ms > oldest:
-            return "too_old", f"The event was {age_ms} ms old; up to {oldest} ms starts a run."
+            return "too_old", f"The event was {length(age_ms)} old; up to {length(oldest)} starts a run."
         return "", ""
 
     def _give_up(self, customer: Customer, plan: Plan, key: str, seen: Seen, out: Round) -> None:

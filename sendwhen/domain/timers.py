@@ -46,6 +46,8 @@ class Timers:
 
     def until(self, to_ms: int) -> Sequence[Timer]:
         """All timers due by then, in order."""
+        if not self._heap or self._heap[0][0] > to_ms:
+            return ()
         found = []
         todo = [0]
         while todo:

@@ -226,5 +226,5 @@ Trigger = (
 
 
 def kind_of(trigger: Trigger) -> str:
-    """The kind's word."""
-    return str(trigger.__struct_config__.tag)
+    """The word of the language for it."""
+    return trigger.measure.value if isinstance(trigger, Threshold) else str(trigger.__struct_config__.tag)

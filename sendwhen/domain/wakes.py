@@ -55,6 +55,8 @@ class Wakes:
     def absent_until(self, to_ms: int) -> tuple[str, ...]:
         """Customers with a known deadline by then who are not resident, each once, the earliest first."""
         timers = (*self._timers.until(to_ms), *self._event_timers.until(to_ms))
+        if not timers:
+            return ()
         return self.residents.absent(dict.fromkeys(uid for _, _, uid in sorted(timers)))
 
     def next_due_ms(self, event_time_to_ms: int | None = None) -> int | None:

@@ -11,6 +11,7 @@ from sendwhen.domain.course import Course
 from sendwhen.domain.customer import Customer, Memory
 from sendwhen.domain.decision import Decision, Kind
 from sendwhen.domain.event import Event
+from sendwhen.domain.length import length
 from sendwhen.domain.moment import Moment
 from sendwhen.domain.passage import Passage
 from sendwhen.domain.plan import Plan
@@ -18,8 +19,8 @@ from sendwhen.domain.round import Round
 from sendwhen.domain.run import TRIGGER_PHASE, Alarm, Run, StartEvent, run_id
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.steps import WaitUntilStep
-from sendwhen.domain.triggers.date_of import DateLogic
 from sendwhen.domain.triggers.watch import Sight, Watch
+from sendwhen.domain.watch_mark import in_policy_zone
 
 WATCH = "watch"
 """Kind of the alarms by which a trigger is looked at again."""
@@ -106,13 +107,13 @@ class Watching:
         # Events and timers mark what they arm with another number in this place.
         occasion = Occasion(moment, (moment.seq, moment.now_ms, 1, place, 0))
         for plan, watch in self._book.watching:
-            campaign = plan.campaign
-            put_ms = min(moment.now_ms, self._book.put_at_ms(campaign.campaign_id))
-            if self._book.remembers(plan, customer.memory(campaign.campaign_id)):
-                if not isinstance(watch, DateLogic):
-                    continue
-                put_ms = moment.now_ms  # the policy's time zone may be another now
-            sight = self._sight(customer, customer, put_ms, before_ms=put_ms)
+            campaign_id, as_of_ms = plan.campaign.campaign_id, moment.now_ms
+            if not self._book.remembers(plan, customer.memory(campaign_id)):
+                as_of_ms = min(as_of_ms, self._book.put_at_ms(campaign_id))
+            elif not in_policy_zone(plan.campaign):
+                continue
+            # A date in a zone that may be another since it was planned is planned as of now.
+            sight = self._sight(customer, customer, as_of_ms, before_ms=as_of_ms)
             self._watch(customer, plan, watch, sight, occasion=occasion, out=out)
         customer.looked = self._book.watch_mark
         return True
@@ -230,7 +231,7 @@ class Watching:
             return "", ""
         age_ms = occasion.moment.now_ms - event.occurred_at_ms
         if age_ms > oldest:
-            return "too_old", f"The event was {age_ms} ms old; up to {oldest} ms starts a run."
+            return "too_old", f"The event was {length(age_ms)} old; up to {length(oldest)} starts a run."
         return "", ""
 
     def _wait_on(self, customer: Customer, run: Run, occasion: Occasion, out: Round) -> None:

@@ -73,10 +73,12 @@ class PutCampaignResponse(_message.Message):
     def __init__(self, campaign: _Optional[_Union[_campaign_pb2.CampaignSummary, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[_campaign_pb2.CampaignProblem, _Mapping]]] = ..., changed: _Optional[bool] = ...) -> None: ...
 
 class PlanCampaignRequest(_message.Message):
-    __slots__ = ("source",)
+    __slots__ = ("source", "changes_only")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_ONLY_FIELD_NUMBER: _ClassVar[int]
     source: _campaign_pb2.CampaignSource
-    def __init__(self, source: _Optional[_Union[_campaign_pb2.CampaignSource, _Mapping]] = ...) -> None: ...
+    changes_only: bool
+    def __init__(self, source: _Optional[_Union[_campaign_pb2.CampaignSource, _Mapping]] = ..., changes_only: _Optional[bool] = ...) -> None: ...
 
 class PlanCampaignResponse(_message.Message):
     __slots__ = ("problems", "campaign_id", "version", "version_in_force", "changes", "waiting", "estimated")

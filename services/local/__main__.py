@@ -14,8 +14,9 @@ from sendwhen.chassis.logs import configure_logs
 from sendwhen.errors import SendwhenError
 from services.local.demo import Demo
 from services.local.installation import PARTITIONS_MAX, Installation, Wanted, data_folder, open_installation
-from services.local.parts import How, parts_of
+from services.local.parts import How, parts_of, settings_of
 from services.local.ports import HOST, check_ports
+from services.local.settings_check import check_settings, strangers
 from services.local.spawner import Spawner
 from services.local.supervisor import Supervisor
 
@@ -46,6 +47,9 @@ async def _run(installation: Installation, how: How, *, with_demo: bool) -> int:
     began_s = asyncio.get_running_loop().time()
     spawner = Spawner(cwd=installation.folder)
     parts = parts_of(installation, how, os.environ)
+    for sentence in strangers(os.environ):
+        tell(f"warning: {sentence}")
+    check_settings(settings_of(installation, how, os.environ))
     supervisor = Supervisor(parts=parts, spawner=spawner, folder=installation.folder, tell=tell)
     await supervisor.clear()
     check_ports(installation.identity.ports, shards=min(how.shards, installation.identity.partitions))

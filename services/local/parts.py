@@ -82,6 +82,17 @@ def parts_of(installation: Installation, how: How, environ: Mapping[str, str]) -
     ]
 
 
+def settings_of(installation: Installation, how: How, environ: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
+    """By service, the environment with its settings, before anything runs: Ray's address is not known yet.
+
+    Raises:
+        Precondition: As ``parts_of``.
+    """
+    store = _store_config(installation, how)
+    services = _Services(installation, how, store.url(), _common(environ), installation.folder / "ray")
+    return {name: services.settings(name) for name in ("ingest", "trigger", "profile", "sender")}
+
+
 class _Services:
     """Makes the parts of the four services."""
 
@@ -131,12 +142,18 @@ class _Services:
             grace_s=FRONT_GRACE_S,
         )
 
-    def _environ_of(self, name: str) -> Mapping[str, str]:
-        """A service's settings and those given in our environment, which win; but Ray's token is ours."""
+    def settings(self, name: str) -> Mapping[str, str]:
+        """A service's settings and those given in our environment, which win."""
         settings = {**self._of_every(name), **getattr(self, f"_of_{name}")()}
         ours = {f"SENDWHEN_{name.upper()}_{key.upper()}": value for key, value in settings.items()}
-        more = self._ray.environment if name == "trigger" else {}
-        return {**ours, **self._common, **more}
+        return {**ours, **self._common}
+
+    def _environ_of(self, name: str) -> Mapping[str, str]:
+        """The same once Ray runs; its token is ours."""
+        if name != "trigger":
+            return self.settings(name)
+        address = self._ray_address.read_text(encoding="ascii").strip()
+        return {"SENDWHEN_TRIGGER_RAY_ADDRESS": address, **self.settings(name), **self._ray.environment}
 
     def _ready(self, name: str) -> Callable[[], Awaitable[bool]]:
         target = f"{HOST}:{getattr(self._installation.identity.ports, name)}"
@@ -174,7 +191,6 @@ class _Services:
             "clock": identity.clock,
             "durability": self._how.durability,
             "shard_metrics_listen": f"{HOST}:{identity.ports.shard_metrics}",
-            "ray_address": self._ray_address.read_text(encoding="ascii").strip(),
         }
 
     def _of_profile(self) -> dict[str, str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import AsyncExitStack
 
 import structlog
+from redis.asyncio import Redis
 
 from sendwhen.chassis.clock import SystemClock
 from sendwhen.chassis.grpc_server import Access, GrpcServer, serve_until
@@ -17,7 +19,7 @@ from sendwhen.chassis.store_pool import open_async_store
 from services.profile.cache import NearCache
 from services.profile.change_tail import ChangeTail
 from services.profile.freshness import Freshness
-from services.profile.installation import await_installation
+from services.profile.installation import Installation, await_installation
 from services.profile.loader import Loader
 from services.profile.lookup import Lookup
 from services.profile.ports import Now
@@ -33,11 +35,19 @@ log = structlog.get_logger()
 async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until ``stop``."""
     metrics = Metrics()
-    page = serve_metrics(metrics, settings.metrics_listen) if settings.metrics_listen else None
-    store = open_async_store(settings.store_url)
-    installation = await await_installation(store, within_s=settings.start_within_s, stop=stop)
-    if installation is None:
-        return
+    async with AsyncExitStack() as opened:
+        if settings.metrics_listen:
+            opened.callback(serve_metrics(metrics, settings.metrics_listen).close)
+        store = open_async_store(settings.store_url)
+        opened.push_async_callback(store.aclose)
+        installation = await await_installation(store, within_s=settings.start_within_s, stop=stop)
+        if installation is not None:
+            await _serve(settings, installation, store, metrics, stop)
+
+
+async def _serve(
+    settings: Settings, installation: Installation, store: Redis, metrics: Metrics, stop: asyncio.Event
+) -> None:
     clock = SystemClock()
     cache = NearCache(bytes_max=settings.cache_bytes)
     records = ValkeyRecords(store)
@@ -71,9 +81,6 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         await serve_until(server, stop, beside=[tail.run()], grace_s=settings.grace_s)
     finally:
         await changes.close()
-        await store.aclose()
-        if page is not None:
-            page.close()
     log.info("profile.stopped")
 
 

@@ -25,13 +25,14 @@ from services.sender.addresses import AddressBook
 from services.sender.dispatch import Dispatch
 from services.sender.dispatcher import Dispatcher
 from services.sender.email_trace import EmailTracer
+from services.sender.eml_keeper import EmlKeeper
 from services.sender.eml_provider import EmlProvider
 from services.sender.grpc_profiles import GrpcProfiles
 from services.sender.inbox import Inbox
 from services.sender.inbox_page import InboxPage
 from services.sender.ledger_gauges import LedgerGauges
 from services.sender.liquid_renderer import LiquidRenderer
-from services.sender.ports import Provider
+from services.sender.ports import Keeper, Provider
 from services.sender.reporting import Reporting
 from services.sender.retry import Backoff
 from services.sender.rules import Rules
@@ -66,7 +67,7 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
         opened.callback(telemetry.close)
         metrics = Metrics()
         opened.callback(serve_metrics(metrics, settings.metrics_listen).close)
-        provider = await _provider(settings, clock, opened)
+        provider, keeper = await _provider(settings, clock, opened)
         opened.push_async_callback(provider.close)
         channel = open_channel(settings.profile, key=settings.service_token)
         opened.push_async_callback(channel.close)
@@ -83,7 +84,7 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
             waiting_max=settings.waiting_max,
             poll_ms=settings.poll_ms,
         )
-        submission = Submission(dispatcher, ledger, addresses=addresses, metrics=metrics, clock=clock)
+        submission = Submission(dispatcher, ledger, keeper, addresses=addresses, metrics=metrics, clock=clock)
         servicer = SenderServicer(
             submission=submission,
             ledger=ledger,
@@ -110,28 +111,32 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
         log.info("sender.stopped")
 
 
-async def _provider(settings: SenderSettings, clock: SystemClock, opened: AsyncExitStack) -> Provider:
+async def _provider(
+    settings: SenderSettings, clock: SystemClock, opened: AsyncExitStack
+) -> tuple[Provider, Keeper | None]:
+    """The provider, and where emails that went out can still be removed who does that."""
+    folder, sender_address = settings.eml_folder, settings.from_address
     if settings.provider == "sendgrid":
         # Imported here: the package takes a quarter of a second, which who writes files can do without.
         from services.sender.sendgrid_provider import SendgridProvider
 
-        return SendgridProvider(
+        sendgrid = SendgridProvider(
             key=settings.sendgrid_key,
             base_url=settings.sendgrid_url,
-            sender_address=settings.from_address,
+            sender_address=sender_address,
             timeout_ms=settings.sendgrid_timeout_ms,
             connections_max=settings.at_once,
             clock=clock,
         )
+        return sendgrid, None
     if not settings.inbox_listen:
-        return EmlProvider(folder=settings.eml_folder, sender_address=settings.from_address, clock=clock)
-    inbox = Inbox(settings.eml_folder)
+        return EmlProvider(folder=folder, sender_address=sender_address, clock=clock), EmlKeeper(folder)
+    inbox = Inbox(folder)
     page = InboxPage(inbox, listen=settings.inbox_listen)
     await page.start()
     opened.push_async_callback(page.stop)
-    return EmlProvider(
-        folder=settings.eml_folder, sender_address=settings.from_address, clock=clock, on_written=inbox.add
-    )
+    provider = EmlProvider(folder=folder, sender_address=sender_address, clock=clock, on_written=inbox.add)
+    return provider, EmlKeeper(folder, on_removed=inbox.remove)
 
 
 def _dispatch(settings: SenderSettings, renderer: LiquidRenderer, provider_name: str, clock: SystemClock) -> Dispatch:

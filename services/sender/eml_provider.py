@@ -10,6 +10,7 @@ from email.utils import formataddr, formatdate, parseaddr
 from pathlib import Path
 
 from sendwhen.chassis.clock import Clock
+from services.sender.eml_keeper import HEADER, header_value
 from services.sender.mime import mail_bytes
 from services.sender.ports import Answer, Message, Verdict
 
@@ -126,6 +127,8 @@ class EmlProvider:
             "X-Sendwhen-Attempt": str(message.attempt),
             "X-Sendwhen-Sent-At-Ms": str(now_us // 1_000),
         }
+        if message.customer_uid:
+            headers[HEADER] = header_value(message.customer_uid, message.customer_born_seq)
         if message.event_at_us:
             headers["X-Sendwhen-Event-To-Send-Ms"] = f"{max(0, now_us - message.event_at_us) / 1_000:.1f}"
         return headers

@@ -6,6 +6,7 @@ Only headers are kept in memory; what an email says is read from its file when s
 from __future__ import annotations
 
 import heapq
+import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from email import policy
@@ -18,6 +19,7 @@ KEPT_MAX = 500
 """Emails on the page; older ones stay in the folder."""
 
 _WHOLE = BytesParser(policy=policy.default)
+_REMOTE_IMAGE = re.compile(r"""<img\b[^>]*\ssrc\s*=\s*["']?\s*https?:|url\(\s*["']?\s*https?:""", re.IGNORECASE)
 _HEAD_BYTES_MAX = 16 * 1024
 
 
@@ -49,6 +51,10 @@ class InboxEmail:
     html: str
     text: str
 
+    def has_remote_images(self) -> bool:
+        """It shows pictures from the network, which the page does not load."""
+        return _REMOTE_IMAGE.search(self.html) is not None
+
 
 class Inbox:
     """Lists a folder. Not thread-safe; lives on the event loop of the provider that fills the folder."""
@@ -70,6 +76,12 @@ class Inbox:
         if len(self._paths) > KEPT_MAX:
             name, _ = self._paths.popitem(last=False)
             self._lines.pop(name, None)
+
+    def remove(self, path: Path) -> None:
+        """Take a file off the list that is gone."""
+        if self._paths.get(path.stem) == path:
+            del self._paths[path.stem]
+            self._lines.pop(path.stem, None)
 
     def after(self, number: int) -> list[InboxLine]:
         """Emails with a higher number than this, latest first."""

@@ -8,6 +8,7 @@ page elsewhere can read it by pointing a name of its own here.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 from dataclasses import asdict
 from pathlib import Path
@@ -32,6 +33,8 @@ _EMAIL_POLICY: Final = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'"
 )
+START_HEADER: Final = "Sendwhen-Inbox-Start"
+"""Tells starts of the page apart: with each, the numbers of emails begin anew."""
 _DIGITS_MAX: Final = 18
 _NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
@@ -62,6 +65,7 @@ class InboxPage:
     def __init__(self, inbox: Inbox, *, listen: str) -> None:
         self._inbox = inbox
         self._listen = listen
+        self._start = secrets.token_hex(8)
         self.port = 0
         self._serving: asyncio.Task[None] | None = None
         self._server: uvicorn.Server | None = None
@@ -72,6 +76,7 @@ class InboxPage:
             Route("/", self._index),
             Route("/static/{name}", self._static),
             Route("/emails", self._emails),
+            Route("/emails/{name}", self._email),
             Route("/emails/{name}/html", self._html),
             Route("/emails/{name}/text", self._text),
         ]
@@ -128,12 +133,20 @@ class InboxPage:
         if not after.isascii() or not after.isdigit() or len(after) > _DIGITS_MAX:
             return PlainTextResponse("after is the number of the latest email seen.\n", status_code=400)
         lines = self._inbox.after(int(after))
-        return JSONResponse([asdict(line) for line in lines], headers={"Cache-Control": "no-store"})
+        headers = {"Cache-Control": "no-store", START_HEADER: self._start}
+        return JSONResponse([asdict(line) for line in lines], headers=headers)
+
+    async def _email(self, request: Request) -> Response:
+        email = self._inbox.read(request.path_params["name"])
+        if email is None:
+            return _gone()
+        parts = {"text": email.text, "has_html": bool(email.html), "has_remote_images": email.has_remote_images()}
+        return JSONResponse(parts, headers={"Cache-Control": "no-store"})
 
     async def _html(self, request: Request) -> Response:
         email = self._inbox.read(request.path_params["name"])
         if email is None:
-            return PlainTextResponse("This email is not in the inbox any more.\n", status_code=404)
+            return _gone()
         return HTMLResponse(
             email.html or "<p>This email has no HTML part.</p>",
             headers={"Content-Security-Policy": _EMAIL_POLICY, "X-Content-Type-Options": "nosniff"},
@@ -142,5 +155,9 @@ class InboxPage:
     async def _text(self, request: Request) -> Response:
         email = self._inbox.read(request.path_params["name"])
         if email is None:
-            return PlainTextResponse("This email is not in the inbox any more.\n", status_code=404)
+            return _gone()
         return PlainTextResponse(email.text, headers={"X-Content-Type-Options": "nosniff"})
+
+
+def _gone() -> Response:
+    return PlainTextResponse("This email is not in the inbox any more.\n", status_code=404)

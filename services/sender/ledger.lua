@@ -44,12 +44,16 @@ end
 
 -- Leaves the queue of its address; where it was first, the one behind it becomes due. Returns that one's id, or nil.
 local function leave_queue(p, row, now)
-  local was_first = redis.call('LINDEX', p .. 'q:' .. row.h, 0) == row.id
-  redis.call('LREM', p .. 'q:' .. row.h, 1, row.id)
+  local queue = p .. 'q:' .. row.h
+  local first = redis.call('LRANGE', queue, 0, 1)
   redis.call('HSET', row.key, 'q', 0)
   row.q = '0'
-  if not was_first then return nil end
-  local head = redis.call('LINDEX', p .. 'q:' .. row.h, 0)
+  if first[1] ~= row.id then
+    redis.call('LREM', queue, 1, row.id)
+    return nil
+  end
+  redis.call('LPOP', queue)
+  local head = first[2]
   if not head then return nil end
   redis.call('ZADD', p .. 'due', now, head)
   return head

@@ -7,7 +7,7 @@ simulation a scheduler drives them and may stop between any two requests.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
@@ -81,6 +81,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         event_at_us: What event-to-send is counted from (0: not counted), in microseconds since 1970-01-01 UTC.
+        customer_uid, customer_born_seq: Whose, for emails that are kept where we can remove them; others are not told.
     """
 
     send_id: str
@@ -92,6 +93,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     html: str
     event_at_us: int
+    customer_uid: str = ""
+    customer_born_seq: int = 0
 
 
 class Verdict(Enum):
@@ -140,6 +143,14 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+class Keeper(Protocol):
+    """Keeps emails that went out where they can still be removed."""
+
+    async def forget(self, customers: Sequence[tuple[str, int]]) -> None:
+        """Remove those of deleted customers: (uid, born_seq), that life and those before it. Idempotent."""
         ...
 
 

@@ -69,6 +69,8 @@ class Preparation:
             text=rendered.text,
             html=rendered.html,
             event_at_us=self._event_at_us(intent),
+            customer_uid=intent.customer_uid,
+            customer_born_seq=intent.customer_born_seq,
         )
         return Ready(message=message, render_started_at_us=started_us, render_ended_at_us=self._clock.now_us())
 

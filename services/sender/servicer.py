@@ -63,8 +63,8 @@ class SenderServicer(sender_service_pb2_grpc.SenderServicer):
             for name, source in request.templates.items()
         }
         for name, template in templates.items():
-            if len(template.subject) + len(template.text) + len(template.html) > TEMPLATE_BYTES_MAX:
-                raise _wrong("templates", f"A template has at most {TEMPLATE_BYTES_MAX} characters.")
+            if len(f"{template.subject}{template.text}{template.html}".encode()) > TEMPLATE_BYTES_MAX:
+                raise _wrong("templates", f"A template has at most {TEMPLATE_BYTES_MAX} bytes.")
             self._renderer.check(name, template)
         if templates:
             await self._templates.put(templates)

@@ -11,6 +11,7 @@ from sendwhen.v1 import email_pb2, sender_service_pb2
 from services.sender.addresses import AddressBook
 from services.sender.dispatcher import Dispatcher
 from services.sender.ledger_port import Forget, Ledger, NewEmail
+from services.sender.ports import Keeper
 
 ROWS_MAX = 1_000
 """Rows of one Submit."""
@@ -22,8 +23,16 @@ class Submission:
     """The use case behind Submit."""
 
     def __init__(
-        self, dispatcher: Dispatcher, ledger: Ledger, *, addresses: AddressBook, metrics: Meter, clock: Clock
+        self,
+        dispatcher: Dispatcher,
+        ledger: Ledger,
+        keeper: Keeper | None = None,
+        *,
+        addresses: AddressBook,
+        metrics: Meter,
+        clock: Clock,
     ) -> None:
+        self._keeper = keeper
         self._dispatcher = dispatcher
         self._ledger = ledger
         self._clock = clock
@@ -67,6 +76,8 @@ class Submission:
         )
         if ended := await self._ledger.forget(forget):
             self._metrics.count("sendwhen_emails_total", ended, campaign="_resolved", state="cancelled")
+        if self._keeper is not None:
+            await self._keeper.forget(forget.customers)
 
 
 def _check(partition: int, rows: Sequence[sender_service_pb2.OutboxRow]) -> None:

@@ -6,7 +6,10 @@ not archived keeps the log from being trimmed.
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -26,6 +29,10 @@ RANGE_BYTES: Final = 8 * 1024 * 1024
 PAGE_ENTRIES: Final = 200
 """Entries that are read at a time; up to 100 KB each."""
 
+HOLD_EVERY_S: Final = 30.0
+"""The lease is held on to so often during work that may take longer than it lasts."""
+
+T = TypeVar("T")
 _NOTHING: Final = Mark(first_seq=0, last_seq=0, nonce=b"")
 
 
@@ -42,6 +49,7 @@ class Archiver:
         clock: Clock,
         meter: Meter,
         range_bytes: int = RANGE_BYTES,
+        hold_every_s: float = HOLD_EVERY_S,
     ) -> None:
         self._tail = tail
         self._archive = archive
@@ -50,6 +58,7 @@ class Archiver:
         self._clock = clock
         self._meter = meter
         self._range_bytes = range_bytes
+        self._hold_every_s = hold_every_s
         # None: the archive must be asked, because we do not know whether we wrote it last.
         self._known: dict[int, Mark] | None = None
         self._tidied_day = ""
@@ -94,7 +103,7 @@ class Archiver:
         failed = False
         for partition in self._partitions:
             try:
-                done = await self._archive.tidy(partition, today)
+                done = await self._holding(self._archive.tidy(partition, today))
             except Unavailable:
                 raise
             except Exception as error:  # noqa: BLE001  a damaged file of one must not keep deleted customers in the others
@@ -112,6 +121,19 @@ class Archiver:
             if not await self._lease.hold():
                 return
         self._tidied_day = "" if failed else today
+
+    async def _holding(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do work that may take long, holding on to the lease meanwhile."""
+        task = asyncio.create_task(work)
+        try:
+            while not (await asyncio.wait({task}, timeout=self._hold_every_s))[0]:
+                # The work needs no store: where that is away for a while, whoever asks for the lease next says so.
+                with suppress(Unavailable):
+                    await self._lease.hold()
+        finally:
+            if not task.done():
+                task.cancel()
+        return task.result()
 
     async def _partition(self, partition: int) -> tuple[int, int]:
         """Archive and trim one partition; how many entries were added, and since when the next one waits (0: none)."""

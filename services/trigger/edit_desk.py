@@ -40,18 +40,23 @@ class EditDesk:
         self._checker = checker
         self._count = count
 
-    async def plan(self, files: Mapping[str, bytes]) -> EditPlan:
-        """What putting these files would change, and who waits; nothing is changed."""
+    async def plan(self, files: Mapping[str, bytes], *, changes_only: bool = False) -> EditPlan:
+        """What putting these files would change, and who waits; nothing is changed.
+
+        ``changes_only``: nobody is counted where nothing would change, because counting takes its time.
+        """
         checked = await self._campaigns.check(files)
         if not checked.acceptable:
             return EditPlan(checked=checked)
         desired = await self._campaigns.desired(checked.campaign_id)
         if desired is None:
             return EditPlan(checked=checked)
-        waiting, estimated = await self._waiting(checked)
+        in_force = "" if desired.archived else desired.version
+        same = in_force == checked.version
+        waiting, estimated = ((), False) if same and changes_only else await self._waiting(checked)
         return EditPlan(
             checked=checked,
-            in_force="" if desired.archived else desired.version,
+            in_force=in_force,
             changes=self._checker.changes(desired.source, checked.source),
             waiting=waiting,
             estimated=estimated,
@@ -65,9 +70,13 @@ class EditDesk:
         """
         if migrate is Migrate.MOVE:
             checked = await self._campaigns.check(files)
-            if checked.acceptable:
+            if checked.acceptable and await self._changes(checked):
                 _refuse_strangers((await self._waiting(checked))[0])
         return await self._campaigns.put(files, migrate)
+
+    async def _changes(self, checked: CheckedCampaign) -> bool:
+        desired = await self._campaigns.desired(checked.campaign_id)
+        return desired is not None and (desired.archived or desired.version != checked.version)
 
     async def _waiting(self, checked: CheckedCampaign) -> tuple[Sequence[tuple[Waiting, bool]], bool]:
         if checked.campaign_id == SENDING_ID:

@@ -41,6 +41,22 @@ from services.trigger.review_port import ReviewCustomers, Reviewed
 from services.trigger.shard_driver import Sender
 from services.trigger.store_port import ShardStore
 
+_IDENTITY = ("forwarded", "merged", "deleted", "expired", "ties_refused", "repeated_transfers")
+
+
+class _Losses:
+    """Counts what passes through it as StoreLost. Not a generator: it is entered for every request."""
+
+    def __init__(self, metrics: Meter) -> None:
+        self._metrics = metrics
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *about: object) -> None:
+        if kind is not None and issubclass(kind, StoreLost):
+            self._metrics.count("sendwhen_store_reconnects_total")
+
 
 class MeteredShardStore(ShardStore):
     """Passes everything on to ``store``. Used by one thread, as the store is."""
@@ -51,10 +67,11 @@ class MeteredShardStore(ShardStore):
         self._read_at_s: float | None = None
         self._begun: Commit | None = None
         self._begun_at_s = 0.0
+        self._losses = _Losses(metrics)
 
     def claim(self, request: Claim) -> Mapping[int, Claimed | Refusal]:
         """See ShardStore."""
-        with self._losses():
+        with self._losses:
             answer = self._store.claim(request)
         for outcome in answer.values():
             word = "refused" if isinstance(outcome, Refusal) else "claimed"
@@ -63,24 +80,24 @@ class MeteredShardStore(ShardStore):
 
     def read(self, request: Read) -> ReadAnswer:
         """See ShardStore."""
-        with self._losses():
+        with self._losses:
             answer = self._store.read(request)
         self._read_at_s = time.perf_counter() if answer.entries else None
         return answer
 
     def load(self, request: Load) -> Mapping[int, tuple[tuple[bytes | None, bytes], ...]]:
         """See ShardStore."""
-        with self._losses():
+        with self._losses:
             return self._store.load(request)
 
     def load_past(self, request: LoadPast) -> Mapping[int, tuple[tuple[bytes | None, ...], ...]]:
         """See ShardStore."""
-        with self._losses():
+        with self._losses:
             return self._store.load_past(request)
 
     def due(self, request: Due) -> Mapping[int, DueAnswer]:
         """See ShardStore."""
-        with self._losses():
+        with self._losses:
             return self._store.due(request)
 
     def commit(self, request: Commit) -> Mapping[int, Refusal | None]:
@@ -91,16 +108,16 @@ class MeteredShardStore(ShardStore):
             self._read_at_s = None
         if request.begun:
             self._begun, self._begun_at_s = request, time.perf_counter()
-            with self._losses():
+            with self._losses:
                 return self._store.commit(request)
-        with self._losses(), self._timed("sendwhen_commit_duration_seconds"):
+        with self._losses, self._timed("sendwhen_commit_duration_seconds"):
             answer = self._store.commit(request)
         self._outcome(request, answer)
         return answer
 
     def await_commit(self) -> Mapping[int, Refusal | None]:
         """See ShardStore."""
-        with self._losses():
+        with self._losses:
             answer = self._store.await_commit()
         self._metrics.observe("sendwhen_commit_duration_seconds", time.perf_counter() - self._begun_at_s)
         if self._begun is not None:
@@ -117,19 +134,19 @@ class MeteredShardStore(ShardStore):
 
     def append_tick(self, request: AppendTick) -> bool | Refusal:
         """See ShardStore."""
-        with self._losses():
+        with self._losses:
             answer = self._store.append_tick(request)
         self._metrics.count("sendwhen_ticks_total", outcome="appended" if answer is True else "refused")
         return answer
 
     def mark_trying(self, request: MarkTrying) -> int | Refusal:
         """See ShardStore."""
-        with self._losses():
+        with self._losses:
             return self._store.mark_trying(request)
 
     def review(self, request: ReviewCustomers) -> Reviewed | None:
         """See ShardStore."""
-        with self._losses():
+        with self._losses:
             answer = self._store.review(request)
         if answer is not None and answer.customers:
             self._metrics.count("sendwhen_customers_reviewed_total", answer.customers)
@@ -137,29 +154,21 @@ class MeteredShardStore(ShardStore):
 
     def read_outbox(self, request: ReadOutbox) -> tuple[OutboxRow, ...]:
         """See ShardStore."""
-        with self._losses():
+        with self._losses:
             return self._store.read_outbox(request)
 
     def deliver(self, request: Deliver) -> None:
         """See ShardStore."""
-        with self._losses():
+        with self._losses:
             self._store.deliver(request)
         self._metrics.count("sendwhen_transfers_delivered_total", len(request.rows))
 
     def delete_outbox(self, request: DeleteOutbox) -> None:
         """See ShardStore."""
-        with self._losses():
+        with self._losses:
             self._store.delete_outbox(request)
         if request.letter is not None:
             self._metrics.count("sendwhen_dead_letters_total", reason=request.letter.reason)
-
-    @contextmanager
-    def _losses(self) -> Iterator[None]:
-        try:
-            yield
-        except StoreLost:
-            self._metrics.count("sendwhen_store_reconnects_total")
-            raise
 
     @contextmanager
     def _timed(self, name: Histogram) -> Iterator[None]:
@@ -179,15 +188,16 @@ class MeteredShardStore(ShardStore):
             metrics.count("sendwhen_timers_fired_total", counters.fired_timers)
         if counters.overflows:
             metrics.count("sendwhen_limit_overflows_total", counters.overflows, limit="customer")
-        for outcome in ("forwarded", "merged", "deleted", "expired", "ties_refused", "repeated_transfers"):
+        for outcome in _IDENTITY:
             if times := getattr(counters, outcome):
                 metrics.count("sendwhen_identity_total", times, outcome=outcome)
         for letter in changes.dead_letters:
             metrics.count("sendwhen_dead_letters_total", reason=letter.reason)
-        # Gathered first: many events lead to a decision, and a count costs more than deciding.
-        decided = Counter((decision.campaign_id, _kind(decision)) for _, decision in changes.decisions)
-        for (campaign, kind), times in decided.items():
-            metrics.count("sendwhen_decisions_total", times, campaign=campaign, kind=kind)
+        if changes.decisions:
+            # Gathered first: many events lead to a decision, and a count costs more than deciding.
+            decided = Counter((decision.campaign_id, _kind(decision)) for _, decision in changes.decisions)
+            for (campaign, kind), times in decided.items():
+                metrics.count("sendwhen_decisions_total", times, campaign=campaign, kind=kind)
         for send in changes.sends:
             if send.delayed:
                 late_ms = max(0, send.at_ms - send.due_at_ms - send.grace_ms)

@@ -93,6 +93,13 @@ def _tidy(archive: Archive, partition: int, before_day: str) -> Tidied:
 
 
 def _customer(archive: Archive, partition: int, uid: str) -> Archived:
+    from sendwhen.archive.rereading import reread
+
+    # Another process may be the one that compacts.
+    return reread(lambda: _events_of(archive, partition, uid))
+
+
+def _events_of(archive: Archive, partition: int, uid: str) -> Archived:
     import pyarrow.compute as pc
 
     from sendwhen.archive.columns import read_rows

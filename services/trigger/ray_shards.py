@@ -1,4 +1,4 @@
-"""The only place that knows Ray: a launcher of shard actors, and never a lock.
+"""Ray as a launcher of shard actors, and never a lock.
 
 Ray may run two copies of an actor at once; the store's fence sorts them out. Data goes through the log; calls to actors
 are for control only. The actor's loop is started by its constructor, because Ray rebuilds an actor by calling nothing

@@ -113,7 +113,7 @@ class TriggerServicer(trigger_service_pb2_grpc.TriggerServicer):
 
     async def PlanCampaign(self, request: pb.PlanCampaignRequest, _context: Context) -> pb.PlanCampaignResponse:
         """What putting a campaign would do."""
-        return plan_message(await self._edits.plan(dict(request.source.files)))
+        return plan_message(await self._edits.plan(dict(request.source.files), changes_only=request.changes_only))
 
     async def ArchiveCampaign(
         self, request: pb.ArchiveCampaignRequest, _context: Context

@@ -199,6 +199,8 @@ class ShardHost:
                     self._refused(held.number, answer)
 
     def _next_work(self) -> Sequence[Work]:
+        if not self._waits_more():
+            return ()
         held = list(self._held.values())
         self._turn_start += 1
         start = self._turn_start % len(held) if held else 0

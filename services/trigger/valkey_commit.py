@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import msgspec
 
@@ -16,6 +16,12 @@ from services.trigger.valkey_connection import Argument
 
 NONCE_BYTES = 8
 TICK_BODY = log_pb2.LogEntry(tick=log_pb2.TickEntry()).SerializeToString()
+
+
+_Group = tuple[Sequence[Argument], int]
+"""Values, and how many of them belong together."""
+_NO_OTHERS: tuple[_Group, ...] = (((), 3), ((), 2), ((), 2), ((), 1), ((), 2))
+"""What ``_others`` gives for most rounds."""
 
 
 def nonce() -> bytes:
@@ -33,8 +39,10 @@ def commit_arguments(round_: PartitionCommit, *, given_ms: int | None, ids_expir
     first_ordinal = round_.outbox[0].ordinal if round_.outbox else 0
     if any(row.ordinal != first_ordinal + n for n, row in enumerate(round_.outbox)):
         raise ValueError("ordinals of outbox rows must go on without gaps")
-    groups = (*_customers(changes), *_others(round_), *_partition(changes))
-    return [
+    rare = changes.dead_letters or changes.campaigns or changes.received or round_.outbox
+    others = _others(round_) if rare else _NO_OTHERS
+    groups = (*_customers(changes), *others, *_partition(changes))
+    arguments: list[Argument] = [
         round_.epoch,
         round_.owner,
         round_.from_position,
@@ -48,13 +56,14 @@ def commit_arguments(round_: PartitionCommit, *, given_ms: int | None, ids_expir
         "" if given_ms is None else given_ms,
         first_ordinal,
         *(len(values) // width for values, width in groups),
-        *(value for values, _ in groups for value in values),
-        round_.ahead_seq,
-        round_.ahead_nonce,
     ]
+    for values, _ in groups:
+        arguments += values
+    arguments += (round_.ahead_seq, round_.ahead_nonce)
+    return arguments
 
 
-def _customers(changes: Changes) -> Iterable[tuple[list[Argument], int]]:
+def _customers(changes: Changes) -> tuple[_Group, ...]:
     records: list[Argument] = []
     due: list[Argument] = []
     not_due: list[Argument] = []
@@ -79,7 +88,7 @@ def _customers(changes: Changes) -> Iterable[tuple[list[Argument], int]]:
     return (records, 2), (due, 2), (not_due, 1), (appended, 2), (replaced, 2), (past, 2)
 
 
-def _others(round_: PartitionCommit) -> Iterable[tuple[list[Argument], int]]:
+def _others(round_: PartitionCommit) -> tuple[_Group, ...]:
     changes = round_.changes
     outbox: list[Argument] = []
     for row in round_.outbox:
@@ -103,7 +112,7 @@ def _others(round_: PartitionCommit) -> Iterable[tuple[list[Argument], int]]:
     return (outbox, 3), (letters, 2), (kept, 2), (gone, 1), (skips, 2)
 
 
-def _partition(changes: Changes) -> Iterable[tuple[list[Argument], int]]:
+def _partition(changes: Changes) -> tuple[_Group, ...]:
     deleted: list[Argument] = [customer.uid for customer in changes.customers if customer.record is None]
     chunks: list[Argument] = [past_field(str(uid), slot) for uid in deleted for slot in range(PAST_SLOTS)]
     received: list[Argument] = []

@@ -249,8 +249,11 @@ class ValkeyShards:
     def _on(self, connection: ValkeyConnection, commands: Sequence[Command], *, waits_s: float = 0.0) -> list[Any]:
         if not commands:
             return []
-        with self._closing():
+        try:
             return connection.call(commands, waits_s=waits_s)
+        except StoreLost:
+            self.close()
+            raise
 
     @contextmanager
     def _closing(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from sendwhen.archive import compaction
 from sendwhen.archive.archive import Archive
 from sendwhen.archive.columns import EVENT, TRANSFER, Row, read_rows, rows_of, table_of
 from sendwhen.archive.compaction import compact_before, compact_day, deletions_of
@@ -53,6 +54,24 @@ def test_a_days_small_files_become_one_with_all_rows(tmp_path: Path) -> None:
     assert rows_in(archive) == ALL
     assert flaws(archive) == []
     assert [name for day in days for name in archive.files_of(3, day)] == [s.file for _, s in archive.segments(3)]
+
+
+def test_files_of_large_events_are_not_put_together_beyond_what_memory_may_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = Archive(LocalFiles(tmp_path))
+    for one in LOG:
+        archive.append(3, [one])
+    before = archive.segments(3)
+    most = 3 * max(segment.content_bytes for _, segment in before)
+    monkeypatch.setattr(compaction, "FILE_BYTES", most)
+
+    compact_before(archive, 3, FOR_EVER)
+
+    after = [segment for _, segment in archive.segments(3)]
+    assert all(0 < segment.content_bytes <= most for segment in after)
+    assert len(archive.days(3)) < len(after) < len(before)
+    assert rows_in(archive) == ALL
 
 
 def test_a_day_that_is_not_over_is_left_alone(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from sendwhen.archive.archive import Archive
 from sendwhen.archive.columns import rows_of
+from sendwhen.archive.compaction import compact_before
 from sendwhen.archive.local_files import LocalFiles
-from sendwhen.archive.transfer import Range, events_by_time, export, stretches_of
+from sendwhen.archive.transfer import Part, Range, events_by_time, export, stretches_of
 from sendwhen.client.event_file import event_of, in_file_order
 from sendwhen.domain.event import Event
 from sendwhen.errors import NotFound
@@ -123,3 +124,19 @@ def test_on_the_events_own_time_an_entry_may_reach_over_days_and_order_holds(tmp
     found = [event.occurred_at_ms for event in events_by_time(archive, within, stretch=stretch)]
 
     assert found == sorted(at for ats in times.values() for at in ats if at >= T0_MS + HOUR_MS)
+
+
+def test_files_may_be_compacted_while_they_are_exported(tmp_path: Path) -> None:
+    archive = an_archive(tmp_path)
+    (tmp_path / "wanted").mkdir()
+    whole = export(archive, LocalFiles(tmp_path / "wanted"), Range(), "jsonl", lambda _part, _events: None)
+
+    def compact(part: Part, _events: int) -> None:
+        for partition in archive.partitions():
+            compact_before(archive, partition, "2999-01-01")
+
+    found = export(archive, LocalFiles(tmp_path / "found"), Range(), "jsonl", compact)
+
+    assert found == whole
+    for file in (tmp_path / "wanted").iterdir():
+        assert (tmp_path / "found" / file.name).read_bytes() == file.read_bytes()

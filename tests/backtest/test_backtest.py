@@ -209,6 +209,15 @@ def test_progress_reaches_the_whole(tmp_path: Path) -> None:
     assert told[-1].done == told[-1].of
 
 
+def test_large_events_make_more_units_of_work(tmp_path: Path) -> None:
+    archive = Archive(LocalFiles(Path(archived(tmp_path / "archive", a_past(seed=4)))))
+    size = sum(segment.content_bytes for _, segment in archive.segments(0))
+
+    assert len(history.units_of(archive, share=1.0)) == 1
+    assert len(history.units_of(archive, share=1.0, unit_bytes=size // 7)) == 7
+    assert len(history.units_of(archive, share=0.5, unit_bytes=size // 8)) == 4
+
+
 def test_files_may_be_compacted_while_they_are_read(tmp_path: Path) -> None:
     location = archived(tmp_path / "archive", a_past(seed=4))
     plain = Archive(LocalFiles(tmp_path / "archive"))

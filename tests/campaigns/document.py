@@ -1,7 +1,8 @@
 """The campaigns of docs/campaigns.md, their cases, and the drawings of these.
 
 A campaign is a block of YAML; a case stands in a comment behind it, ``<!-- case … -->``, and its drawing in the block
-behind that. ``python -m tests.campaigns.document`` draws them all anew.
+behind that. ``python -m tests.campaigns.document`` draws them all anew. What becomes of the emails at sender may stand
+behind the drawing, ``<!-- sender … -->``: what the provider answers, in order, and the state of each email in the end.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ from ruamel.yaml import YAML
 from tests.campaigns.played_case import drawn, files_of
 
 PATH = Path(__file__).parents[2] / "docs" / "campaigns.md"
-_CAMPAIGN = re.compile(r"```yaml\n(?P<campaign>.*?)```(?:\n\n<!-- case\n(?P<case>.*?)-->)?", re.DOTALL)
+_CAMPAIGN = re.compile(
+    r"```yaml\n(?P<campaign>.*?)```(?:\n\n<!-- case\n(?P<case>.*?)-->)?"
+    r"(?:\n\n```text drawing\n[^`]*```\n)?(?:\n<!-- sender\n(?P<sender>.*?)-->)?",
+    re.DOTALL,
+)
 _DRAWING = re.compile(r"(<!-- case\n(?P<case>.*?)-->\n)(\n```text drawing\n(?P<drawing>.*?)```\n)?", re.DOTALL)
 
 
@@ -26,6 +31,7 @@ class Example:
     name: str
     campaign: str
     case: Mapping[str, Any] | None
+    sender: Mapping[str, Any] | None = None
 
     def files(self) -> dict[str, bytes]:
         return files_of(self.campaign)
@@ -34,7 +40,12 @@ class Example:
 def examples() -> list[Example]:
     text = PATH.read_text(encoding="utf-8")
     return [
-        Example(found["campaign"].split("\n")[0], found["campaign"], _case(found["case"]) if found["case"] else None)
+        Example(
+            found["campaign"].split("\n")[0],
+            found["campaign"],
+            _case(found["case"]) if found["case"] else None,
+            _case(found["sender"]) if found["sender"] else None,
+        )
         for found in _CAMPAIGN.finditer(text)
     ]
 

@@ -43,6 +43,7 @@ def test_every_kind_of_trigger_and_of_step_is_shown_with_what_comes_of_it() -> N
 
 
 def test_the_drawings_show_the_cases() -> None:
+    assert len(drawings()) > 5
     for drawing, would_be in drawings():
         assert drawing == would_be, "python -m tests.campaigns.document draws anew"
         assert max(map(len, drawing.split("\n"))) <= 125

@@ -109,3 +109,13 @@ def test_words_that_look_like_ours_stay_text() -> None:
     html, flaws = compile_mjml(f"<mjml><mj-body>{body}</mj-body></mjml>")
     assert flaws == []
     assert "lq0x {{ now }} lq7x" in html
+
+
+@pytest.mark.parametrize("content", ["{0}{1}", "<style>{0}x{1}</style>", "<!--[if mso]>{0}{1}<![endif]-->", "{0}"])
+def test_elements_however_deep_within_one_another_do_not_end_the_process(content: str) -> None:
+    text = content.format("<div>" * 11_000, "</div>" * 11_000)
+    page = f"<mjml><mj-body><mj-section><mj-column><mj-text>{text}</mj-text></mj-column></mj-section></mj-body></mjml>"
+
+    html, flaws = compile_mjml(page)
+
+    assert html.count("<div>") == 11_000 or [flaw for flaw in flaws if not flaw.warning]

@@ -18,7 +18,7 @@ from sendwhen.errors import Invalid
 
 PROPERTIES: dict[str, Any] = {
     "name": "Mug", "none": None, "items": [{"name": "a", "price": 5}, {"name": "b", "none": None}],
-    "long": "ab" * 1_000, "html": "<b>&",
+    "long": "ab" * 1_000, "digits": "9" * 4_000, "html": "<b>&",
     "break": "one\r\ntwo\nthree", "n": 7,
 }  # fmt: skip
 CONTEXT = {
@@ -88,6 +88,17 @@ def test_a_text_is_made_from_the_html_where_there_is_none() -> None:
     assert rendered("own", html="<p>other</p>").text == "own"
 
 
+def test_a_text_of_tables_has_a_line_for_each_row_however_wide_a_cell_is() -> None:
+    row = "<tr><td>Mug</td><td>5</td></tr>"
+    table = f"<table>{row}<tr><td><b>Tea</b> pot</td><td>15</td></tr></table>"
+    assert render(Template(subject="s", html=f"Hi{table}Bye"), CONTEXT).text == "Hi\n\nMug 5\nTea pot 15\nBye\n"
+
+    begun = time.monotonic()
+    wide = f"<table><tr><td>{'x' * 60_000}</td><td>y</td></tr>{row * 2_000}</table>"
+    assert len(render(Template(subject="s", html=wide), CONTEXT).text) < 80_000
+    assert time.monotonic() - begun < 5
+
+
 def test_a_subject_is_one_line_whatever_the_values_hold() -> None:
     assert rendered(subject=" For {{ event.properties.break }} \n").subject == "For one two three"
     assert len(rendered(subject="{{ event.properties.long }}").subject) == 1_000
@@ -109,6 +120,16 @@ def test_a_subject_is_one_line_whatever_the_values_hold() -> None:
         "{{ 1 | divided_by: 0 }}",
         "{{ event.properties.items }}",
         "{{ event.properties }}",
+        "{% for i in (1..9000) %}{% assign x = event.properties.long | strip_html | upcase | escape %}{% endfor %}",
+        "{% for i in (1..9000) %}{% if event.properties.n > 8 %}x{% endif %}{% endfor %}" * 50,
+        "{% for i in (1..9000) %}{% if '' contains 'x' " + "or '' contains 'x' " * 5_000 + "%}{% endif %}{% endfor %}",
+        "{% assign x = 'a,' %}" + "{% assign x = x | append: x %}" * 12 + "{% assign y = x | split: ',' | uniq %}" * 8,
+        "{% tablerow i in (1..9000) %}{% for j in (1..1) %}{{ '' }}{% endfor %}{% endtablerow %}" * 20,
+        "{% assign x = event.properties.long | split: ',' %}"
+        + "{% assign x = x | concat: x %}" * 13
+        + "{{ x | join }}",
+        "{{ (1..9999) | join: event.properties.long }}",
+        "{% assign x = event.properties.digits %}" + "{% assign x = x | append: x %}" * 6 + "{{ x | times: 1 }}",
     ],
 )
 def test_what_goes_beyond_a_limit_skips_the_email_soon(source: str) -> None:

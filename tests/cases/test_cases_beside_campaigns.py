@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from xml.etree import ElementTree
@@ -181,6 +182,14 @@ def test_cases_do_not_know_of_each_other(folder: Path) -> None:
     assert player.play(other) == first
 
 
+def test_an_email_expected_of_a_campaign_that_sends_none_is_refused() -> None:
+    text = HEAD + "    expect: [{at: 1h, who: ann, send: reminder}]\n"
+
+    (problem,) = read_cases(text.encode(), templates=()).problems
+
+    assert str(problem).endswith("No step sends 'reminder'. Write no 'send': the campaign sends nothing.")
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -194,6 +203,12 @@ def test_cases_do_not_know_of_each_other(folder: Path) -> None:
         (HEAD + "    exact: yes\n", "6:12: exact cannot be 'yes'. Write true or false."),
         (HEAD + "    t0: yesterday\n", "6:9: 'yesterday' is no instant. Write date, time and zone"),
         (HEAD + "    t0: 2026-02-31T00:00:00Z\n", "6:9: '2026-02-31T00:00:00Z' is no instant"),
+        (HEAD + "    t0: 1969-12-31T00:00:00Z\n", "6:9: t0 lies outside 2000 to 2089. Write an instant such as"),
+        (HEAD + "    t0: 9999-12-31T23:00:00Z\n", "6:9: t0 lies outside 2000 to 2089. Write an instant such as"),
+        (
+            "cases:\n  - 3\n" + HEAD.removeprefix("cases:\n") * 2,
+            "7:5: 'a cart' is the name of the case in line 3 too.",
+        ),
         (
             HEAD + "    expect: [{at: 1h, who: an, send: reminder}]\n",
             "'an' does not occur in the timeline. Write 'ann'.",
@@ -246,3 +261,41 @@ def test_a_check_of_the_campaign_names_what_is_wrong_with_its_cases(folder: Path
 
     assert (well.exit_code, wrong.exit_code) == (0, 1)
     assert f"{folder}/cases.yaml:6:5: 'until' is unknown. Write 'run_until'." in wrong.output
+
+
+def in_a_shop(folder: Path, shop: Path) -> Path:
+    """The campaign in a folder of campaigns, beside which other files may stand."""
+    return shutil.copytree(folder, shop / "cart")
+
+
+def test_a_case_that_tells_of_events_which_a_closed_catalogue_does_not_have_proves_nothing(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = in_a_shop(folder, tmp_path_factory.mktemp("shop"))
+    catalogue = folder.parent / "events.yaml"
+    catalogue.write_text(
+        "catalogue: closed\nbuilt_in: none\nevents:\n"
+        "  Product Added: {properties: {price: number, sku: text}}\n  Order Completed: {properties: {sku: text}}\n"
+    )
+    with_cases(folder, HEAD.replace("event: Order Completed", "event: Order Complete").replace("price:", "prize:"))
+    wrong = said(folder)
+    catalogue.write_text(catalogue.read_text().replace("closed", "open"))
+    anything_goes = said(folder)
+
+    assert (wrong.exit_code, "0 passed, 0 failed" in wrong.output) == (1, True)
+    assert f"{folder}/cases.yaml:4:63: 'Product Added' has no property 'prize'. Write 'price'" in wrong.output
+    assert f"{folder}/cases.yaml:5:35: No event is called 'Order Complete'. Write 'Order Completed'" in wrong.output
+    assert "cases.yaml:4:63" not in anything_goes.output
+
+
+def test_what_is_wrong_with_a_file_that_belongs_to_all_campaigns_is_said_once(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = in_a_shop(folder, tmp_path_factory.mktemp("shop"))
+    shutil.copytree(folder, folder.parent / "second")
+    (folder.parent / "events.yaml").write_text("catalogue: shut\n")
+
+    result = said(folder.parent)
+
+    assert result.output.count("events.yaml:1:12: catalogue cannot be 'shut'") == 1
+    assert f"{folder.parent}/events.yaml:1:12" in result.output

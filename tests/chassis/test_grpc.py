@@ -59,6 +59,7 @@ class Running:
             registers=[lambda server: rpc.add_IngestServicer_to_server(self.service, server)],
             services=["sendwhen.v1.Ingest"],
             listen="127.0.0.1:0",
+            calls_max=2,
         )
         self._channels: list[grpc.aio.Channel] = []
 
@@ -105,6 +106,30 @@ async def test_calls_without_the_right_key_are_refused_on_unary_and_stream() -> 
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stream.read()
         assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_calls_beyond_those_under_way_are_refused_until_one_ends_and_health_is_answered() -> None:
+    async with Running() as running:
+        running.service.go.clear()
+        stub = rpc.IngestStub(running.channel())
+        under_way = []
+        for _ in range(2):
+            running.service.entered.clear()
+            under_way.append(stub.Track(pb.TrackRequest()))
+            await running.service.entered.wait()
+
+        code, error = await failure_of(stub.Track(pb.TrackRequest()))
+        assert (code, type(error)) == (grpc.StatusCode.RESOURCE_EXHAUSTED, Overloaded)
+        stream = stub.TrackStream(iter(()), metadata=bearer("key"))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stream.read()
+        assert isinstance(error_of(caught.value), Overloaded)
+        healthy = await health_pb2_grpc.HealthStub(running.channel()).Check(health_pb2.HealthCheckRequest())
+        assert healthy.status == health_pb2.HealthCheckResponse.SERVING
+
+        running.service.go.set()
+        await asyncio.gather(*under_way)
+        assert (await stub.Track(pb.TrackRequest())).position.seq == 7
 
 
 @pytest.mark.parametrize("kind", list(CODE_OF))

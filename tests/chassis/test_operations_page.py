@@ -18,7 +18,10 @@ def test_every_metric_that_the_page_names_exists() -> None:
 
 
 def test_every_label_that_an_alarm_uses_exists() -> None:
-    for name, label in re.findall(r"(sendwhen_[a-z_]+)\{([a-z]+)=", PAGE):
+    used = re.findall(r"(sendwhen_[a-z_]+)\{([a-z]+)=", PAGE)
+
+    assert used
+    for name, label in used:
         assert label in METRICS[name].labels  # type: ignore[index]
 
 

@@ -43,4 +43,4 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
 
 def test_a_rule_of_the_settings_themselves_is_a_complaint_too() -> None:
     with pytest.raises(InvalidSettings, match="at most 10"):
-        read_settings(Settings, {"X_LISTEN": "a", "X_BATCH_LIMIT": "11"}, prefix="X_")
+        read_settings(Settings, {"X_LISTEN": "a:1", "X_BATCH_LIMIT": "11"}, prefix="X_")

@@ -92,7 +92,9 @@ def test_what_is_wrong_with_the_question_is_said(tmp_path: Path) -> None:
     assert (
         "not a time" in said("backtest", new, "--events", archived(tmp_path / "a", a_past(seed=1)), "--to", "x").output
     )
-    assert "archive.json" in said("backtest", new, "--events", str(tmp_path / "none")).output
+    (tmp_path / "empty.jsonl").touch()
+    for name, answer in ((".", "archive.json"), ("none", "There is no "), ("empty.jsonl", "No line of ")):
+        assert answer in said("backtest", new, "--events", str(tmp_path / name)).output
 
 
 def test_an_archive_is_verified_compacted_and_exported(tmp_path: Path) -> None:
@@ -110,3 +112,7 @@ def test_an_archive_is_verified_compacted_and_exported(tmp_path: Path) -> None:
     archive.remove(0, day, segment.file)
     broken = said("log", "verify", "--archive", location)
     assert (broken.exit_code, f"{segment.file}: it is missing" in broken.output) == (1, True)
+    (tmp_path / "archive" / "partition=0000" / f"day={day}" / "manifest.json").write_text("{")
+    damaged = said("log", "verify", "--archive", location)
+    assert (damaged.exit_code, f"partition=0000/day={day}/manifest.json: A manifest" in damaged.output) == (1, True)
+    assert "files with" in damaged.output, "the others are looked at all the same"

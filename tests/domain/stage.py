@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from sendwhen.campaigns import compile_campaign, compile_policy, fuse
 from sendwhen.campaigns.durations import duration_ms
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision, Send
-from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Tick
+from sendwhen.domain.entry import CampaignPaused, CampaignPut, Entry, EventBatch, Review, Tick
 from sendwhen.domain.record import read_record
 from sendwhen.domain.sending_rules import SENDING_ID, SendingPolicy
 from sendwhen.domain.shard import Shard
@@ -84,8 +86,9 @@ class Stage:
     def happens(
         self, at: str, event: str = "go", who: str = "ada", *, email: str | None = None, **properties: Any
     ) -> None:
-        """An event of a customer who consents; ``attributes``: told with it."""
+        """An event of a customer who consents; ``attributes``: told with it; ``happened_at``: by its own time."""
         attributes: Mapping[str, Any] = {"consent": True, **properties.pop("attributes", {})}
+        happened: str = properties.pop("happened_at", "")
 
         def entry(seq: int, at_ms: int) -> Entry:
             told = an_event(
@@ -97,6 +100,8 @@ class Stage:
                 attributes=attributes,
                 email=email,
             )
+            if happened:
+                told = replace(told, occurred_at_ms=self._begins_ms + (duration_ms(happened) or 0))
             return EventBatch(seq=seq, at_ms=at_ms, events=(told,))
 
         self._apply(entry, at)
@@ -104,6 +109,16 @@ class Stage:
     def tick(self, at: str) -> None:
         """Time passes."""
         self._apply(lambda seq, at_ms: Tick(seq=seq, at_ms=at_ms), at)
+
+    def review(self, at: str, *who: str) -> None:
+        """Campaigns look at customers who were known before."""
+        uids = tuple(uid_of(one) for one in who or ("ada",))
+        self._apply(lambda seq, at_ms: Review(seq=seq, at_ms=at_ms, uids=uids), at)
+
+    @property
+    def watch_mark(self) -> str:
+        """By what customers are looked at."""
+        return self._alive.watch_mark
 
     def decisions(self) -> list[Decision]:
         """Everything decided since last asked."""

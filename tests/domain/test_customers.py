@@ -62,7 +62,7 @@ def test_attributes_come_out_alike_in_whatever_order_they_come_in(order: list[in
     def learnt(numbers: list[int] | range) -> dict[str, object]:
         customer = Customer("u")
         for number in numbers:
-            learn(customer, events[number], seq=number + 1, at_ms=T0_MS, limits=LIMITS)
+            customer, _ = learn(customer, events[number], seq=number + 1, at_ms=T0_MS, limits=LIMITS)
         return {name: (field.value, field.occurred_at_ms, field.seq) for name, field in customer.fields.items()}
 
     assert learnt(order) == learnt(range(4))

@@ -76,6 +76,8 @@ def test_what_is_refused_says_what_to_do(installation: Installation, tmp_path: P
     assert "user_id" in nobody.stderr
     unknown = installation.cli("campaigns", "pause", "no-such", check=False)
     assert unknown.returncode == 1
+    held = installation.cli("campaigns", "release", "no-such", check=False)
+    assert (held.returncode, "There is no campaign 'no-such'" in held.stderr) == (1, True)
     (tmp_path / "campaign.yaml").write_text("campaign: x\ntrigger: {mach: {event: A}}\n")
     bad = installation.cli("campaigns", "put", str(tmp_path), check=False)
     assert bad.returncode == 1

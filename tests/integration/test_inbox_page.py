@@ -49,8 +49,16 @@ def test_the_page_answers_to_this_machines_names_only_and_never_leaves_its_list(
             assert (await client.get(f"{url}/emails?after={listed[0]['number']}")).json() == []
             for after in ("x", "9" * 5_000):
                 assert (await client.get(f"{url}/emails?after={after}")).status_code == 400
+            told = (await client.get(f"{url}/emails/aa")).json()
+            assert (told["has_html"], told["has_remote_images"], "Hello Ada" in told["text"]) == (True, True, True)
             assert html.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
-            for path in ("/emails/bb/html", "/emails/..%2Faa/text", "/static/inbox_page.py", "/static/..%2Finbox.py"):
+            for path in (
+                "/emails/bb",
+                "/emails/bb/html",
+                "/emails/..%2Faa/text",
+                "/static/inbox_page.py",
+                "/static/..%2Finbox.py",
+            ):
                 assert (await client.get(url + path)).status_code == 404, path
 
     asyncio.run(story())
@@ -83,6 +91,15 @@ def test_an_email_that_arrives_appears_in_the_browser_and_its_script_does_not_ru
             assert await page.locator("#waited").text_content()
             await page.get_by_role("tab", name="Text").click()
             await page.locator("#text", has_text="Hello Ada").wait_for()
+
+            await provider.send(a_message("bb", subject="Plain words", html="", text="Nothing but text"))
+            await page.get_by_role("searchbox").fill("plain")
+            await page.get_by_role("button", name="Your <b>cart</b>").wait_for(state="hidden")
+            await page.get_by_role("tab", name="HTML").click()
+            await page.get_by_role("button", name="Plain words").click()
+            await page.locator("#text:visible", has_text="Nothing but text").wait_for()
+            assert await page.get_by_role("tab", name="HTML").is_disabled()
+            assert await page.locator("#status").text_content() == "1 of 2 emails"
             assert {url.split("/")[2].split(":")[0] for url in asked if url.startswith("http")} <= {
                 "127.0.0.1",
                 "tracker.example",

@@ -143,6 +143,7 @@ def test_of_a_deleted_customer_what_is_held_is_cancelled_and_the_next_life_gets_
             sent, held = (intent(f"e{n}", address=f"u{n}@example.invalid", volume_per_day=1) for n in range(2))
             await sender.submit(sent, held)
             await sender.reaches(held, email_pb2.EMAIL_STATE_HELD)
+            await sender.reaches(sent, email_pb2.EMAIL_STATE_ACCEPTED)
             forget = sender_service_pb2.ForgetCustomer(customer_uid=held.customer_uid, customer_born_seq=7)
             later = intent("later", customer_born_seq=8)
             rows = [
@@ -154,8 +155,8 @@ def test_of_a_deleted_customer_what_is_held_is_cancelled_and_the_next_life_gets_
 
             cancelled = await sender.reaches(held, email_pb2.EMAIL_STATE_CANCELLED)
             assert cancelled.detail == "The customer was deleted."
-            await sender.reaches(sent, email_pb2.EMAIL_STATE_ACCEPTED)
             await sender.reaches(later, email_pb2.EMAIL_STATE_ACCEPTED)
+            assert [path.stem for path in sender.folder.glob("*.eml")] == [later.send_id]
 
     tell(story)
 

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from services.local.ray_head import RayHead, RayHeadSettings
+from tests.backtest.pasts import CART, a_past, archived
 from tests.integration.shard_kit import VIEWED, Front, RecordingSender, settings, wait_until
 from tests.integration.valkey_process import ValkeyServer
 
@@ -198,3 +199,35 @@ def test_shards_whose_node_is_killed_go_on_on_another_within_seconds(cluster: Cl
     wait_until(cluster.running, "both shards answer again")
     assert all(second.holds(details["pid"]) for details in cluster.details())
     assert set(cluster.sender.who().values()) == {1}
+
+
+def test_a_backtest_is_done_by_the_clusters_nodes_with_the_same_bytes(cluster: Cluster, tmp_path: Path) -> None:
+    def report(name: str, *options: str) -> dict[str, bytes]:
+        done = backtested(tmp_path, "--report", str(tmp_path / name), *options)
+        assert done.returncode == 0, done.stderr
+        return {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+
+    alone = report("alone", "--workers", "1")
+
+    assert b'"emails":' in alone["summary.json"]
+    assert report("on-ray", "--ray", cluster.head.address) == alone
+
+
+def test_a_cluster_that_is_not_there_is_told_with_what_to_do(tmp_path: Path) -> None:
+    done = backtested(tmp_path, "--ray", "nowhere", "--report", str(tmp_path / "out"))
+
+    assert (done.returncode, "or leave --ray out" in done.stderr) == (1, True), done.stderr
+
+
+def backtested(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """`sendwhen backtest` of a campaign in the folder over a made-up past."""
+    location, campaign = folder / "archive", folder / "cart"
+    if not campaign.exists():
+        archived(location, a_past(seed=1), a_past(seed=2))
+        campaign.mkdir()
+    (campaign / "campaign.yaml").write_text(CART)
+    for name in ("reminder", "last-call"):
+        (campaign / f"{name}.subject.liquid").write_text("Hello")
+        (campaign / f"{name}.text.liquid").write_text("Hello")
+    command = [sys.executable, "-m", "sendwhen.cli", "backtest", str(campaign), "--events", str(location), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

@@ -28,10 +28,7 @@ def a_busy_world() -> World:
     return world
 
 
-def the_end(world: World, owner: Owner) -> tuple[object, ...]:
-    owner.settle()
-    world.clock.advance(2 * HOUR_MS)
-    owner.settle()
+def the_end(world: World) -> tuple[object, ...]:
     partition = world.store.partitions[0]
     sends = [(row.ordinal, who) for row, who in zip(partition.outbox.values(), world.sent(), strict=True)]
     return sends, partition.records, partition.due, partition.applied, partition.duplicates
@@ -40,34 +37,64 @@ def the_end(world: World, owner: Owner) -> tuple[object, ...]:
 SMALL = HostLimits(round_events=6, round_partition_events=6, page_customers=1)
 
 
-def test_an_owner_may_die_between_any_two_requests() -> None:
-    untouched = a_busy_world()
-    expected = the_end(untouched, untouched.owner(limits=SMALL))
+class Life:
+    """A busy world and its owner, from events until every deadline has come, stopped after so many requests.
 
-    for steps in range(40):
-        world = a_busy_world()
-        first = world.owner("first", limits=SMALL)
+    Attributes:
+        before: Requests until the clock goes on to the deadlines.
+    """
+
+    def __init__(self, steps: int, before: int) -> None:
+        self.world = a_busy_world()
+        self.owner = self.world.owner("first", limits=SMALL)
+        self._is_late = steps > before
+        if self._is_late:
+            self.owner.settle()
+            self.world.clock.advance(2 * HOUR_MS)
+            steps -= before
         for _ in range(steps):
-            first.step()
-        ended = the_end(world, world.owner("second", limits=SMALL))
+            self.owner.step()
+
+    def ended_by(self, owner: Owner) -> tuple[object, ...]:
+        """What is there when an owner has gone on to the end."""
+        owner.settle()
+        if not self._is_late:
+            self.world.clock.advance(2 * HOUR_MS)
+            owner.settle()
+        return the_end(self.world)
+
+
+def untouched() -> tuple[tuple[object, ...], int, int]:
+    """The end where nothing breaks; requests until the clock goes on; requests in all."""
+    world = a_busy_world()
+    owner = world.owner("first", limits=SMALL)
+    owner.settle()
+    before = len(owner.requests)
+    world.clock.advance(2 * HOUR_MS)
+    owner.settle()
+    return the_end(world), before, len(owner.requests)
+
+
+def test_an_owner_may_die_between_any_two_requests() -> None:
+    expected, before, whole = untouched()
+
+    for steps in range(whole):
+        life = Life(steps, before)
+        ended = life.ended_by(life.world.owner("second", limits=SMALL))
         assert ended == expected, f"died after {steps} requests"
 
 
-def test_any_request_may_be_lost_or_its_answer() -> None:
-    untouched = a_busy_world()
-    expected = the_end(untouched, untouched.owner(limits=SMALL))
+@pytest.mark.parametrize("lost", ["request", "reply"])
+def test_any_request_may_be_lost_or_its_answer(lost: str) -> None:
+    expected, before, whole = untouched()
 
-    for steps in range(40):
-        for reply in (False, True):
-            world = a_busy_world()
-            owner = world.owner("only", limits=SMALL)
-            for _ in range(steps):
-                owner.step()
-            if reply:
-                owner.connection.lose_next_reply()
-            else:
-                owner.connection.lose_next_request()
-            assert the_end(world, owner) == expected, f"lost {'reply' if reply else 'request'} {steps}"
+    for steps in range(whole):
+        life = Life(steps, before)
+        if lost == "reply":
+            life.owner.connection.lose_next_reply()
+        else:
+            life.owner.connection.lose_next_request()
+        assert life.ended_by(life.owner) == expected, f"lost {lost} {steps}"
 
 
 def test_a_commit_whose_answer_was_lost_is_recognised_and_its_rows_are_left_to_the_outbox() -> None:

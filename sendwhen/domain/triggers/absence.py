@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from math import isfinite
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from sendwhen.domain.run import Run
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.span import Span
 from sendwhen.domain.trigger_kinds import Absence
 from sendwhen.domain.triggers.logic import Begun, Hit, Past, Progress, Standing
+from sendwhen.domain.triggers.retelling import MOVES_KEPT, Known, Retold, known_of
 from sendwhen.domain.triggers.sequence import SequenceLogic
 
 FIRINGS_MAX = 100
@@ -24,15 +25,26 @@ class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     Attributes:
         first_at_ms: Log time of its first event. done: how many of its events were seen.
+        later: Instants of the events behind the first, the latest.
     """
 
     key: str
     first_at_ms: int
     done: int
+    later: tuple[int, ...] = ()
+
+    def moved(self, at_ms: int) -> Partial:
+        """The next of its events came."""
+        return Partial(self.key, self.first_at_ms, self.done + 1, (*self.later, at_ms)[-MOVES_KEPT:])
 
 
-_encode = msgspec.msgpack.Encoder().encode
+_packed = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[Partial, ...]).decode
+
+
+def _encode(partials: Sequence[Partial]) -> bytes:
+    # Of most, which have only begun, the memory is as it was before instants were kept.
+    return _packed([one if one.later else astuple(one)[:-1] for one in partials])
 
 
 class AbsenceLogic:
@@ -62,7 +74,7 @@ class AbsenceLogic:
             if partial.key == key and partial.done in hits:
                 if partial.done == last:
                     return Progress(self._without(memory, key), True)
-                moved.append(Partial(key, partial.first_at_ms, partial.done + 1))
+                moved.append(partial.moved(at_ms))
             else:
                 moved.append(partial)
         if 0 in hits:
@@ -130,39 +142,57 @@ class AbsenceLogic:
             return self._sequence.rejoin(own, other, past, since_ms, limits)
         if len(self.starts) == 1:
             return b""
+        known = known_of(past)
         begun = [
-            (partial, mine)
+            _rewound(partial, own=mine)
             for memory, mine in ((own, True), (other, False))
             for partial in (_decode(memory) if memory else ())
             if partial.first_at_ms < since_ms
         ]
-        begun.sort(key=lambda one: one[0].first_at_ms)
+        begun.sort(key=lambda one: one.partial.first_at_ms)
         # What began within the histories is begun again here, and moved on by the events of both sides.
-        partials: list[tuple[Partial, bool | None]] = list(begun)
         for one in past:
-            partials = self._replay(partials, one, since_ms)
-        kept = [partial for partial, _ in partials][-limits.partials :]
+            begun = self._replay(self._caught_up(begun, one), one, since_ms, known)
+        kept = [one.result() for one in self._caught_up(begun, None)][-limits.partials :]
         return _encode(kept) if kept else b""
 
+    def _caught_up(self, begun: Sequence[Retold[Partial]], before: Past | None) -> list[Retold[Partial]]:
+        there = [one.caught_up(before, _stepped_to) for one in begun]
+        over = {one.partial.key for one in there if one.partial.done >= len(self.starts)}
+        return [one for one in there if one.partial.key not in over]
+
     def _replay(
-        self, partials: Sequence[tuple[Partial, bool | None]], one: Past, since_ms: int
-    ) -> list[tuple[Partial, bool | None]]:
+        self, begun: Sequence[Retold[Partial]], one: Past, since_ms: int, known: Known
+    ) -> list[Retold[Partial]]:
         hit, within_ms, last = one.hit, self._trigger.start_within_ms, len(self.starts) - 1
-        moved: list[tuple[Partial, bool | None]] = []
-        for partial, mine in partials:
+        moved: list[Retold[Partial]] = []
+        for retold in begun:
+            partial = retold.partial
             if within_ms and hit.at_ms - partial.first_at_ms >= within_ms:
                 continue
-            if partial.key == hit.key and partial.done in hit.indexes and mine is not one.own:
+            if partial.key == hit.key and partial.done in hit.indexes and retold.is_asked(one, partial.first_at_ms):
                 if partial.done == last:
-                    return [kept for kept in partials if kept[0].key != hit.key]
-                moved.append((Partial(partial.key, partial.first_at_ms, partial.done + 1), mine))
+                    return [kept for kept in begun if kept.partial.key != hit.key]
+                moved.append(retold.moved(partial.moved(hit.at_ms), hit.key, known))
             else:
-                moved.append((partial, mine))
+                moved.append(retold)
         if 0 in hit.indexes and hit.at_ms >= since_ms:
-            moved.append((Partial(hit.key, hit.at_ms, 1), None))
+            fresh = Partial(hit.key, hit.at_ms, 1)
+            moved.append(Retold(fresh, fresh))
         return moved
 
     @staticmethod
     def _without(memory: bytes, key: str) -> bytes:
         others = [partial for partial in _decode(memory) if partial.key != key]
         return _encode(others) if others else b""
+
+
+def _rewound(partial: Partial, *, own: bool) -> Retold[Partial]:
+    """As it was before the events whose instants are remembered; each is a step."""
+    done = partial.done - len(partial.later)
+    moves = tuple(zip(partial.later, range(done, partial.done), strict=True))
+    return Retold(Partial(partial.key, partial.first_at_ms, done), partial, own, moves)
+
+
+def _stepped_to(partial: Partial, at_ms: int, step: int, end: Partial) -> Partial:  # noqa: ARG001 - nothing is captured
+    return partial.moved(at_ms) if partial.done == step else partial

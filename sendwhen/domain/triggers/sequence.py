@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from sendwhen.domain.condition import EventScope
 from sendwhen.domain.event_filter import EventFilter
@@ -13,6 +13,7 @@ from sendwhen.domain.run import Run, StartEvent
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.trigger_kinds import Sequence as SequenceTrigger
 from sendwhen.domain.triggers.logic import AtOnce, Begun, Hit, Past, Progress, Standing, holds
+from sendwhen.domain.triggers.retelling import MOVES_KEPT, Known, Retold, known_of
 
 
 class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -23,6 +24,7 @@ class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
         step: Index of the step that it waits for; ``done``: how many events of that step came.
         captured: Latest events of named steps.
         complete: All steps came, and further events of the last one count.
+        later: Instants of the events that moved it on behind the first, the latest.
     """
 
     key: str
@@ -32,6 +34,7 @@ class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
     done: int
     captured: Mapping[str, StartEvent] = {}
     complete: bool = False
+    later: tuple[int, ...] = ()
 
     def scope(self) -> EventScope:
         """What conditions see as ``start``, with the named steps."""
@@ -41,8 +44,13 @@ class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return scope
 
 
-_encode = msgspec.msgpack.Encoder().encode
+_packed = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Partial]).decode
+
+
+def _encode(partials: Sequence[Partial]) -> bytes:
+    # Of most, which have only begun, the memory is as it was before instants were kept.
+    return _packed([one if one.later else astuple(one)[:-1] for one in partials])
 
 
 class SequenceLogic(AtOnce):
@@ -105,38 +113,67 @@ class SequenceLogic(AtOnce):
 
     def rejoin(self, own: bytes, other: bytes, past: Sequence[Past], since_ms: int, limits: ShardLimits) -> bytes:
         """See ``Replayed``."""
-        begun: list[tuple[Partial, bool | None]] = [
-            (partial, mine)
+        known = known_of(past)
+        begun = [
+            self._rewound(partial, own=mine)
             for memory, mine in ((own, True), (other, False))
             for partial in (_decode(memory) if memory else ())
             if partial.first_at_ms < since_ms
         ]
-        begun.sort(key=lambda one: one[0].first_at_ms)
+        begun.sort(key=lambda one: one.partial.first_at_ms)
         for one in past:
-            begun = self._replayed(begun, one, since_ms)
-        kept = [partial for partial, _ in begun][-limits.partials :]
+            begun = self._replayed(self._caught_up(begun, one), one, since_ms, known)
+        kept = [one.result() for one in self._caught_up(begun, None)][-limits.partials :]
         return _encode(kept) if kept else b""
 
+    def _rewound(self, partial: Partial, *, own: bool) -> Retold[Partial]:
+        """As it was before the moves whose instants are remembered."""
+        if partial.complete or not partial.later:
+            return Retold(partial, partial, own)
+        steps = [number for number, step in enumerate(self._steps) for _ in range(step.times)]
+        came = steps[: sum(step.times for step in self._steps[: partial.step]) + partial.done]
+        before, moved = came[: -len(partial.later)], came[-len(partial.later) :]
+        at = moved[0]
+        names = {step.name for step in self._steps[:at] if step.name}
+        captured = {name: event for name, event in partial.captured.items() if name in names}
+        rewound = replace(partial, step=at, done=before.count(at), captured=captured, later=())
+        return Retold(rewound, partial, own, tuple(zip(partial.later, moved, strict=True)))
+
+    def _caught_up(self, begun: Sequence[Retold[Partial]], before: Past | None) -> list[Retold[Partial]]:
+        there = [one.caught_up(before, self._stepped_to) for one in begun]
+        over = {
+            one.partial.key for one in there if one.parted and one.partial.complete and not self._trigger.repeat_last
+        }
+        return [one for one in there if one.partial.key not in over]
+
+    def _stepped_to(self, partial: Partial, at_ms: int, step: int, end: Partial) -> Partial:
+        if partial.complete or partial.step != step:
+            return partial
+        return self._advanced(partial, at_ms, end.captured.get(self._steps[step].name, partial.first))
+
     def _replayed(
-        self, begun: Sequence[tuple[Partial, bool | None]], one: Past, since_ms: int
-    ) -> list[tuple[Partial, bool | None]]:
+        self, begun: Sequence[Retold[Partial]], one: Past, since_ms: int, known: Known
+    ) -> list[Retold[Partial]]:
         hit, completed = one.hit, False
-        kept: list[tuple[Partial, bool | None]] = []
-        for partial, mine in begun:
+        kept: list[Retold[Partial]] = []
+        for retold in begun:
+            partial = retold.partial
             if self._over(partial, hit.at_ms):
                 continue
-            # What one side remembers was moved on by its own events already.
-            is_asked = partial.key == hit.key and mine is not one.own
-            moved = self._moved(partial, hit) if is_asked else partial
+            moved = (
+                self._moved(partial, hit)
+                if partial.key == hit.key and retold.is_asked(one, partial.first_at_ms)
+                else partial
+            )
             if moved is not None:
-                kept.append((moved, mine))
+                kept.append(retold if moved is partial else retold.moved(moved, hit.key, known))
                 completed = completed or (moved is not partial and moved.complete)
         if completed:
-            return [pair for pair in kept if pair[0].key != hit.key or self._trigger.repeat_last]
+            return [each for each in kept if each.partial.key != hit.key or self._trigger.repeat_last]
         if 0 in hit.indexes and hit.at_ms >= since_ms:
-            partials = [partial for partial, _ in kept]
+            partials = [each.partial for each in kept]
             self._begin(partials, hit)
-            kept += [(partial, None) for partial in partials[len(kept) :]]
+            kept += [Retold(partial, partial) for partial in partials[len(kept) :]]
         return kept
 
     def _over(self, partial: Partial, at_ms: int) -> bool:
@@ -154,24 +191,26 @@ class SequenceLogic(AtOnce):
             return None
         if not self._passes((partial.step,), hit, scope):
             return partial
-        return self._advanced(partial, hit)
+        return self._advanced(partial, hit.at_ms, hit.occurrence)
 
     def _passes(self, indexes: Sequence[int], hit: Hit, start: EventScope) -> bool:
         return any(index in hit.indexes and holds(self.starts[index], hit, start) for index in indexes)
 
-    def _advanced(self, partial: Partial, hit: Hit) -> Partial:
+    def _advanced(self, partial: Partial, at_ms: int, by: StartEvent) -> Partial:
         step, done = self._steps[partial.step], partial.done + 1
-        captured = {**partial.captured, step.name: hit.occurrence} if step.name else partial.captured
+        captured = {**partial.captured, step.name: by} if step.name else partial.captured
+        # The first event has its instant already.
+        later = (*partial.later, at_ms)[-MOVES_KEPT:] if partial.step or partial.done else ()
         if partial.complete or done < step.times:
             # A complete one stays itself, so that it is told from one that moved by what it captured or by ``done``.
-            return replace(partial, captured=captured, done=done)
+            return replace(partial, captured=captured, done=done, later=later)
         if partial.step == len(self._steps) - 1:
-            return replace(partial, captured=captured, done=done, complete=True)
-        return replace(partial, captured=captured, step=partial.step + 1, done=0)
+            return replace(partial, captured=captured, done=done, complete=True, later=later)
+        return replace(partial, captured=captured, step=partial.step + 1, done=0, later=later)
 
     def _begin(self, kept: list[Partial], hit: Hit) -> Partial | None:
         """Begin with this event; the partial where that completes it already."""
-        begun = self._advanced(Partial(hit.key, hit.at_ms, hit.occurrence, 0, 0), hit)
+        begun = self._advanced(Partial(hit.key, hit.at_ms, hit.occurrence, 0, 0), hit.at_ms, hit.occurrence)
         if begun.complete and not self._trigger.repeat_last:
             return begun
         if self._trigger.within is None and not self._refers and not begun.complete and self._known(kept, begun):

@@ -13,10 +13,11 @@ from sendwhen.domain.condition import Condition, EventScope
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.decision import Decision
 from sendwhen.domain.event_filter import EventFilter
+from sendwhen.domain.length import length
 from sendwhen.domain.predicate import All, AnyOf, Not, When
 from sendwhen.domain.properties import read_object
 from sendwhen.domain.record import RecentEvent, recent_events
-from services.trigger.explain.words import at, length
+from services.trigger.explain.words import at
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):

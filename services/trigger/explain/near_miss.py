@@ -134,7 +134,7 @@ class _Search:
             if number >= PLAYS_MAX:
                 return None
             send = self._new_send(self._play(one.past))
-            if send is not None:
+            if send is not None and self._sends_by(one.past) <= len(self._sends):
                 sentence = f"It would have sent “{send.template}” had {one.had}."
                 return NearMiss(kind=kind, sentence=sentence, event_id=one.event_id, shift_ms=one.shift_ms)
         return None
@@ -143,14 +143,21 @@ class _Search:
         sends = _sends(decision for _, decision in decided)
         return sends[-1] if len(sends) > len(self._sends) else None
 
-    def _play(self, past: Past, edits: Sequence[Entry] = ()) -> Sequence[Decided]:
+    def _sends_by(self, past: Past) -> int:
+        """Emails that come by themselves while another past is played: where a wait is open, time is all it takes."""
+        return len(_sends(decision for _, decision in self._play(self._past, end_ms=self._end_ms(past))))
+
+    def _end_ms(self, past: Past) -> int:
+        # A deadline may lie behind the instant asked about: what was decided by then is what is asked for, but a wait
+        # that a variation opens is not answered yet, and is allowed to end.
+        last_ms = max([self._until_ms, *(entry.at_ms for entry in past.entries())])
+        return last_ms + self._reach_ms
+
+    def _play(self, past: Past, edits: Sequence[Entry] = (), *, end_ms: int = 0) -> Sequence[Decided]:
         happened: list[Entry] = [*past.entries()]
         # What is edited in the instant of an event comes before it.
         entries = sorted([*(edits or self._edits), *happened], key=lambda entry: entry.at_ms)
-        # A deadline may lie behind the instant asked about: what was decided by then is what is asked for, but a wait
-        # that a variation opens is not answered yet, and is allowed to end.
-        last_ms = max([self._until_ms, *(entry.at_ms for entry in entries)])
-        return self._time.play(entries, until_ms=last_ms + self._reach_ms)
+        return self._time.play(entries, until_ms=end_ms or self._end_ms(past))
 
 
 def _put(campaign: Campaign, at_ms: int) -> CampaignPut:

@@ -13,12 +13,13 @@ from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.condition import Condition, EventScope
 from sendwhen.domain.decision import Decision
 from sendwhen.domain.event import Event
+from sendwhen.domain.length import length
 from sendwhen.domain.properties import read_object
 from sendwhen.domain.span import Span
 from sendwhen.domain.trigger_kinds import Absence, Nth, Sequence, Threshold
 from services.trigger.explain.grounds import conditions, listens_to
 from services.trigger.explain.past import Past
-from services.trigger.explain.words import at, at_exactly, length
+from services.trigger.explain.words import at, at_exactly
 
 MONTH_MS: Final = 30 * 86_400_000
 """A calendar month, for guessing how far to move an event; what is told was played with the real calendar."""

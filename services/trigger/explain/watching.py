@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from sendwhen.domain.asking import Asked, holds, said
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.customer import Customer
 from sendwhen.domain.findings import findings
 from sendwhen.domain.trigger_kinds import AttributeChange, DateOf, Edge, Segment
 from sendwhen.domain.watching import WATCH
+from services.trigger.explain.words import at
 
 
 def never_fired(campaign: Campaign, customer: Customer) -> list[str] | None:
@@ -25,7 +24,7 @@ def never_fired(campaign: Campaign, customer: Customer) -> list[str] | None:
             return None
     alarm = next((one for one in customer.alarms if (one.kind, one.campaign_id) == (WATCH, campaign.campaign_id)), None)
     if alarm is not None:
-        told.append(f"By time alone it may change at {_at(alarm.due_at_ms)}; then it is looked at again.")
+        told.append(f"By time alone it may change at {at(alarm.due_at_ms)}; then it is looked at again.")
     return told
 
 
@@ -36,7 +35,7 @@ def _segment(campaign: Campaign, trigger: Segment, customer: Customer) -> list[s
     of = f"to be in “{trigger.name}”: " if trigger.name else "to be one for whom this holds: "
     told = [f"Never entered. The campaign fires when the customer {verb} {of}{said(trigger.when)}."]
     is_in = holds(trigger.when, asked)
-    told.append(f"When the customer last changed, at {_at(now_ms)}, it {'held' if is_in else 'did not hold'}:")
+    told.append(f"When the customer last changed, at {at(now_ms)}, it {'held' if is_in else 'did not hold'}:")
     for one in findings(trigger.when, asked):
         seen = f" ({one.seen})" if one.seen else ""
         told.append(f"- {one.question} is {'true' if one.holds else 'false'}{seen}")
@@ -55,7 +54,7 @@ def _attribute(trigger: AttributeChange, customer: Customer) -> list[str]:
     became = "" if trigger.after is None else f" to {trigger.after.decode()}"
     told = [f"Never entered. The campaign fires when “{trigger.attribute}” changes{was}{became}; it is {value}."]
     if field is not None and field.value:
-        told.append(f"It was told by an event of {_at(field.occurred_at_ms)}; telling the same again changes nothing.")
+        told.append(f"It was told by an event of {at(field.occurred_at_ms)}; telling the same again changes nothing.")
     return told
 
 
@@ -68,7 +67,3 @@ def _date(trigger: DateOf, customer: Customer) -> list[str]:
             "That is no date, it has passed, or this version of the campaign has not looked at the customer yet."
         )
     return told
-
-
-def _at(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

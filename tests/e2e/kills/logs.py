@@ -20,7 +20,10 @@ EXPECTED = re.compile(
     r'"event": "process.refused"'
 )
 HUNG_UP = re.compile(r"ExecuteBatchError: .*SendStatusFromServerOperation")
-"""So the library says that who asked was gone when the answer was written; no code of ours can see that before."""
+"""So the library says that who asked was gone when the answer was written; no code of ours can see that before.
+
+``tests/integration/test_answers_to_nobody.py`` shows when it does, and that it does not where somebody waits.
+"""
 _NUMBER = re.compile(r"\d+")
 
 

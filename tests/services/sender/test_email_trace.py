@@ -145,6 +145,7 @@ def test_nothing_personal_is_exported(collector: OtlpCollector) -> None:
     spans = exported(collector, (intent(), attempt()), (intent(delayed=True), attempt()))
 
     told = repr(spans)
+    assert len({span.trace_id for span in spans}) == 2
     for secret in ("ada", "Ada", "uid-of-ada", "example.invalid", "Product Added", "event-1"):
         assert secret not in told
 

@@ -35,6 +35,7 @@ def test_what_is_over_stays_over_but_evidence_corrects_what_was_given_up() -> No
 def test_the_provider_is_only_called_from_a_noted_attempt() -> None:
     for signal in (Signal.ACCEPT, Signal.REJECT, Signal.NOT_PROCESSED, Signal.DOUBT):
         sources = {state for state, said in NEXT if said is signal}
+        assert sources
         assert sources <= {State.ATTEMPTED, State.IN_DOUBT}
 
 

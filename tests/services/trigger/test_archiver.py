@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from sendwhen.archive.erasure import CLOSES_AFTER_MS, COMPACTS_AT_MS, DAY_MS
 from sendwhen.chassis.metrics import Metrics
 from sendwhen.errors import Precondition, Unavailable
-from services.trigger.archive_ports import LogArchive
+from services.trigger.archive_ports import LogArchive, Tidied
 from services.trigger.archiver import Archiver
 from services.trigger.log_port import Append
 from services.trigger.parquet_archive import ParquetArchive
@@ -60,6 +61,7 @@ class Desk:
             clock=self.store.clock,
             meter=self.metrics,
             range_bytes=self.range_bytes,
+            hold_every_s=0.01,
         )
 
     async def append(self, count: int, *, size: int = 100, partition: int = 0) -> None:
@@ -243,6 +245,22 @@ async def test_days_that_are_over_are_compacted_once_a_day_after_two_in_the_morn
     desk.later(DAY_MS)
     await desk.archiver.tidy()
     assert len(desk.archive.tidied) == 6
+
+
+async def test_the_lease_is_held_on_to_while_a_partition_is_compacted_however_long_that_takes() -> None:
+    desk = Desk()
+    desk.later(DAY_MS - desk.store.clock.now_ms() % DAY_MS + COMPACTS_AT_MS)
+    left = desk.lease.lasts
+
+    async def slow(partition: int, before_day: str) -> Tidied:
+        await asyncio.sleep(0.2)
+        return Tidied(files_before=0, files_after=0, rows_removed=0)
+
+    desk.archive.tidy = slow  # type: ignore[method-assign]
+    await asyncio.wait_for(desk.archiver.tidy(), 10)
+
+    # Before the first, after each of three, and meanwhile.
+    assert left - desk.lease.lasts > 4 + 3
 
 
 async def test_a_partition_whose_files_are_damaged_keeps_deleted_customers_in_no_other_and_is_tried_again() -> None:

@@ -35,6 +35,12 @@ trigger:
 steps: [{send: reminder}]
 send: {category: transactional}
 """
+WELCOME = """
+campaign: welcome
+trigger: {match: {event: Signed Up}}
+reentry: once
+steps: [{send: reminder}, {wait: 30d}, {send: reminder}]
+"""
 GUARDED = """
 campaign: pro
 trigger:
@@ -161,6 +167,14 @@ def test_who_got_an_email_missed_nothing() -> None:
     cart = campaign_of(CART)
 
     assert missed(cart, lived(cart, (0, "Product Added", {"price": 30}))) == ()
+
+
+def test_who_waits_for_the_next_email_is_not_told_that_an_event_should_have_come_behind_its_time() -> None:
+    welcome = campaign_of(WELCOME)
+    customer = lived(welcome, (0, "Signed Up", {}), (3 * SECOND_MS, "Signed Up", {}))
+    until_ms = T0_MS + HOUR_MS
+
+    assert near_misses(welcome, past_of(customer, until_ms=until_ms), put_at_ms=T0_MS, until_ms=until_ms) == ()
 
 
 def test_who_did_nothing_has_no_near_miss() -> None:
