@@ -60,7 +60,7 @@ class Said:
 
     def looked_at(self, line: Line) -> bool:
         """Whether customers who were known before are to be looked at."""
-        return line["control"] == "rule_change" and any(
+        return line["control"] in ("rule_change", "policy") and any(
             rule["kind"] in ("segment", "date") for rule in self._rules.values()
         )
 

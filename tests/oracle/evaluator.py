@@ -140,6 +140,10 @@ class Oracle(Looking):
                 self._advance()
             case "policy":
                 self.rule_emails(line["policy"])
+                for person in self._people.values():
+                    # An hour that has passed where the customer lives now says nothing.
+                    person.looked = max(person.looked, self._clock)
+                self._advance()
             case "pause" | "resume" as word if book is not None and not book.archived:
                 book.paused = word == "pause"
             case "archive" if book is not None:

@@ -89,6 +89,8 @@ def _example(rule: Rule, t0: int, choices: Choices) -> Example:
                 people.remove("anon-1")
                 line |= {"control": "merge", "from": "anon-1", "into": "c1"}
                 known["c1"] = {**known.pop("anon-1", {}), **known.get("c1", {})}
+            case 7 if lines and choices.rarely(3):
+                line |= {"control": "policy", "policy": {"time_zone": choices.one(ZONES)}}
             case 6 if lines:
                 line |= {"control": choices.one(("pause", "resume", "archive"))}
                 archived = archived or line["control"] == "archive"

@@ -295,6 +295,15 @@ FOUND: Mapping[str, tuple[Example, int]] = {
         ),
         3,
     ),
+    "a birthday of somebody whose zone is the policy's, which moves": (
+        an_example(
+            {"kind": "date", "attr": "birthday", "repeat": "yearly"},
+            a("0ms", attrs={"birthday": "1990-11-20"}),
+            {"at": "2d", "control": "policy", "policy": {"time_zone": "Asia/Tokyo"}},
+            tick("9d"),
+        ),
+        1,
+    ),
 }
 
 

@@ -91,6 +91,5 @@ def test_who_never_entered_a_sequence_is_told_what_it_listens_to() -> None:
         "“Order Completed” where more than added."
     )
     assert (
-        "“Product Added” came once, as far as is remembered; more than start compares it with what came before."
-        in told
+        "“Product Added” came once, as far as is remembered; more than start compares it with what came before." in told
     )
