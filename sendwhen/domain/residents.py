@@ -12,7 +12,7 @@ from zlib import compress, decompress
 
 from sendwhen.domain.changes import CustomerChange
 from sendwhen.domain.customer import Customer
-from sendwhen.domain.past import chunk_events
+from sendwhen.domain.past import PAST_SLOTS, chunk_events
 from sendwhen.domain.record import cut_past, read_record, write_record, young_ids
 from sendwhen.domain.seen import ITEM_BYTES, SeenIds
 from sendwhen.domain.shard_limits import ShardLimits
@@ -30,17 +30,19 @@ class Resident:
 
     Attributes:
         due_at_ms: The deadline that is stored.
+        life: ``Customer.born_seq`` as stored.
         dirty: Changed since the last collect.
         used: Since eviction last looked.
         size_bytes: As estimated when it was last read or written.
     """
 
-    __slots__ = ("customer", "dirty", "due_at_ms", "seen", "size_bytes", "used")
+    __slots__ = ("customer", "dirty", "due_at_ms", "life", "seen", "size_bytes", "used")
 
     def __init__(self, customer: Customer, seen: SeenIds, size_bytes: int) -> None:
         self.customer = customer
         self.seen = seen
         self.due_at_ms = customer.due_at_ms()
+        self.life = customer.born_seq
         self.size_bytes = size_bytes
         self.dirty = False
         self.used = True
@@ -117,6 +119,11 @@ class Residents:
         if customer.recent_count >= self._chunk_events:
             customer, past = cut_past(customer, self._chunk_events)
             resident.customer = customer
+        if resident.life != customer.born_seq:
+            if resident.life:
+                # Who was deleted and came back since the last commit: the former life's chunks lie there still.
+                past = (*((slot, b"") for slot in range(PAST_SLOTS)), *past)
+            resident.life = customer.born_seq
         older_bytes = seen.older_bytes
         record = write_record(customer, seen.young(), older=older_bytes > 0)
         size = _live_size(record, older_bytes)
@@ -136,7 +143,7 @@ class Residents:
 
     def _deleted(self, uid: str, resident: Resident, seen_replace: bytes | None) -> CustomerChange:
         moved = resident.due_at_ms is not None
-        resident.dirty, resident.due_at_ms = False, None
+        resident.dirty, resident.due_at_ms, resident.life = False, None, 0
         return CustomerChange(uid=uid, record=None, seen_replace=seen_replace, due_moved=moved)
 
     def evict(self) -> int:

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from sendwhen.domain.entry import Delivered, Transfers
 from sendwhen.domain.partition import customer_uid as uid
-from tests.builders import an_abandoned_cart
+from sendwhen.domain.past import PAST_SLOTS
+from sendwhen.domain.shard_limits import ShardLimits
+from sendwhen.domain.transfer import Delete
+from tests.builders import T0_MS, Story, an_abandoned_cart, an_event
 from tests.domain.identities import Life
 
 CART = an_abandoned_cart()
@@ -116,3 +120,19 @@ def test_whoever_was_nobody_is_not_told_to_sender() -> None:
     life.forgets(1, "user:nobody")
 
     assert life.forgotten() == []
+
+
+def test_who_comes_back_before_the_deletion_is_committed_finds_no_events_of_the_former_life() -> None:
+    story = Story(limits=ShardLimits(recent_events=8))
+    story.happens(*(an_event("Viewed", event_id=f"e{number}") for number in range(6)))
+    [known] = story.shard.collect().customers
+    assert [slot for slot, chunk in known.past if chunk] == [0, 1, 2]
+
+    deletion = Delivered(transfer=Delete(known.uid))
+    story.shard.recall(known.uid, [chunk for _, chunk in known.past])
+    story.apply(Transfers(seq=story.seq + 1, at_ms=T0_MS + 1, items=(deletion,)))
+    story.happens(an_event("Viewed", event_id="again", at_ms=T0_MS + 2))
+    [back] = story.shard.collect().customers
+
+    assert back.record is not None
+    assert dict(back.past) == dict.fromkeys(range(PAST_SLOTS), b"")

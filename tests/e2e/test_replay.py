@@ -65,7 +65,9 @@ def totals(installation: Installation) -> tuple[int, int, int]:
 
 def begin(installation: Installation, file: Path) -> subprocess.Popen[bytes]:
     """A replay under way, of which a fifth is through as it noted itself, and by far not all."""
-    command = [sys.executable, "-m", "sendwhen.cli", "replay", "--rate", str(RATE), str(file)]
+    # Whoever runs the tests in the background may have told all its children to ignore Ctrl-C.
+    heeding = ["env", "--default-signal=INT"]
+    command = [*heeding, sys.executable, "-m", "sendwhen.cli", "replay", "--rate", str(RATE), str(file)]
     with file.with_suffix(".said").open("wb") as said:
         process = subprocess.Popen(command, env=installation.env, cwd=ROOT, stdout=said, stderr=said)
     deadline = time.monotonic() + 60

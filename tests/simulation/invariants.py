@@ -104,7 +104,11 @@ class Replay:
 
     def _compare(self, unbroken: Shard, resumed: Host, position: int) -> None:
         changes = unbroken.collect()
-        self._past |= {(one.uid, slot): chunk for one in changes.customers for slot, chunk in one.past}
+        for one in changes.customers:
+            if one.record is None:
+                # With a customer go the chunks, whose numbers a next life begins anew.
+                self._past = {place: chunk for place, chunk in self._past.items() if place[0] != one.uid}
+            self._past |= {(one.uid, slot): chunk for slot, chunk in one.past}
         self.decided |= {send.send_id for send in changes.sends}
         for outcome in IDENTITY_OUTCOMES:
             self.identities[outcome] += getattr(changes.counters, outcome)
