@@ -1,7 +1,7 @@
-"""Several commands in one write and their raw replies, on a connection of an asynchronous client.
+"""Several commands in one write and their raw replies, beside an asynchronous client of the same store.
 
-The client's own pipeline packs in Python and looks at every command twice; for a handful of commands that takes twice
-the processor time of this, which is in every append and every step of the ledger.
+The client's own pipeline packs in Python, looks at every command twice and takes a connection through a lock and a
+task; this is in every append and every step of the ledger.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ import hiredis
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from sendwhen.chassis.store_links import StoreLinks
+
 Command = Sequence[str | bytes | int]
+_PACK: Any = hiredis.pack_command  # its stub takes tuples of one value for all there are
 
 
 async def call_store(client: Redis, commands: Iterable[Command]) -> list[Any]:
@@ -22,26 +25,11 @@ async def call_store(client: Redis, commands: Iterable[Command]) -> list[Any]:
     Raises:
         redis.ConnectionError, redis.TimeoutError, OSError: Which commands were carried out is unknown.
     """
-    pack: Any = hiredis.pack_command  # its stub takes tuples of one value for all there are
-    packed = [pack(tuple(command)) for command in commands]
-    # Any: redis-py leaves its pools and connections untyped.
+    packed = [_PACK(tuple(command)) for command in commands]
+    # Any: redis-py leaves its pools untyped. Clients of ``open_async_store`` have this one.
     pool: Any = client.connection_pool
-    connection = await pool.get_connection()
-    try:
-        await connection.send_packed_command(b"".join(packed), check_health=False)
-        replies: list[Any] = []
-        for _ in packed:
-            try:
-                replies.append(await connection.read_response(disable_decoding=True))
-            except ResponseError as error:
-                replies.append(error)
-    except BaseException:
-        # Whatever it was, a cancellation too: replies that were not read must never be taken for the next ones'.
-        await connection.disconnect(nowait=True)
-        raise
-    finally:
-        await pool.release(connection)
-    return replies
+    links: StoreLinks = pool.links
+    return await links.call(b"".join(packed), len(packed))
 
 
 async def transact(client: Redis, commands: Sequence[Command]) -> list[Any]:

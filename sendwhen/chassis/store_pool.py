@@ -20,8 +20,11 @@ from redis.exceptions import MaxConnectionsError
 from redis.exceptions import TimeoutError as StoreTimeoutError
 from redis.retry import Retry
 
+from sendwhen.chassis.store_links import StoreLinks
+
 CONNECTIONS_MAX: Final = 64
-"""Of one event loop to one store; who asks for a further one waits for its turn, at most as long as for an answer."""
+"""Of one event loop to one store, for redis-py's client and for our calls each; who asks for a further one waits for
+its turn, at most as long as for an answer."""
 
 
 class WaitingPool(ConnectionPool):
@@ -30,10 +33,14 @@ class WaitingPool(ConnectionPool):
     redis-py's own pool refuses instead, and calls that a lost connection: whoever asks about each of 256 partitions at
     once would never be answered. Its waiting pool takes a lock and sets a timer for each request; here only who waits
     pays.
+
+    Attributes:
+        links: To the same store, for ``store_calls``.
     """
 
-    def __init__(self, *, wait_s: float, **more: Any) -> None:
-        super().__init__(**more)
+    def __init__(self, *, wait_s: float, max_connections: int = CONNECTIONS_MAX, **more: Any) -> None:
+        super().__init__(max_connections=max_connections, **more)
+        self.links = StoreLinks(self._unopened, links_max=max_connections, timeout_s=wait_s)
         self._wait_s = wait_s
         self._queue: deque[asyncio.Future[None]] = deque()
 
@@ -47,6 +54,14 @@ class WaitingPool(ConnectionPool):
             return await super().get_connection(*arguments, **more)  # type: ignore[no-untyped-call]  # untyped there
         except MaxConnectionsError:
             return await self._waited(*arguments, **more)
+
+    def _unopened(self) -> Any:
+        return self.connection_class(**self.connection_kwargs)
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        """Close all connections."""
+        await self.links.close()
+        await super().disconnect(inuse_connections)
 
     async def release(self, connection: Any) -> None:
         """Give a connection back; the first of those who wait tries again."""

@@ -1,7 +1,6 @@
 """One synchronous connection to one node, that never comes back by itself.
 
-redis-py's client takes connections from a pool and re-makes broken ones unseen. A shard must see every break, because
-behind a new connection may be a store that lost its tail; and raw replies are all it needs.
+A shard must see every break, because behind a new connection may be a store that lost its tail.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any
 import hiredis
 import redis
 
-from sendwhen.chassis.store_pool import open_store
+from sendwhen.chassis.store_link import StoreLink
 from services.trigger.ports import StoreLost
 from services.trigger.store_errors import in_our_words, store_errors
 
@@ -29,25 +28,19 @@ class ValkeyConnection:
     """Connects when made. Not for several threads."""
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        self._timeout_s = timeout_s
-        client = open_store(url, timeout_s=timeout_s)
-        # Any: redis-py leaves its connections untyped.
-        connection: Any = client.connection_pool.make_connection()
-        self._connection = connection
         with store_errors():
-            self._connection.connect()
-
+            self._link = StoreLink(url, timeout_s=timeout_s)
         self._begun = 0
         self._begun_replies: list[Any] = []
 
     @property
     def is_open(self) -> bool:
         """False once anything went wrong."""
-        return bool(self._connection.is_connected)
+        return self._link.is_open
 
     def close(self) -> None:
         """Disconnect."""
-        self._connection.disconnect()
+        self._link.close()
 
     def call(self, commands: Sequence[Command], *, waits_s: float = 0.0) -> list[Any]:
         """Pipeline commands and answer their raw replies. ``waits_s``: how long the last may block in the store.
@@ -87,18 +80,19 @@ class ValkeyConnection:
                 packed.append(_PACK(tuple(command)))
                 size += len(packed[-1])
                 if size >= SEND_BYTES:
-                    self._connection.send_packed_command(packed, check_health=False)
+                    for one in packed:
+                        self._link.send(one, 1)
                     packed, size = [], 0
             if packed:
                 # Together, so that the store reads them at once, and syncs once.
-                self._connection.send_packed_command([b"".join(packed)], check_health=False)
+                self._link.send(b"".join(packed), len(packed))
         except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
             self.close()
             raise in_our_words(error) from error
 
     def _replies(self, count: int, waits_s: float) -> list[Any]:
         try:
-            return [self._reply(waits_s) for _ in range(count)]
+            return self._link.receive(count, waits_s=waits_s)
         except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
             self.close()
             raise in_our_words(error) from error
@@ -111,9 +105,3 @@ class ValkeyConnection:
                     self.close()
                 raise raised
         return replies
-
-    def _reply(self, waits_s: float) -> Any:
-        try:
-            return self._connection.read_response(disable_decoding=True, timeout=self._timeout_s + waits_s)
-        except redis.ResponseError as error:
-            return error
