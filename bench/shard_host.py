@@ -31,7 +31,7 @@ from sendwhen.chassis.store_pool import open_async_store
 from sendwhen.v1 import event_pb2
 from sendwhen.wire.entry import campaign_put_entry, campaign_source, event_entry
 from services.trigger.log_port import Append
-from services.trigger.ports import AppendTick, Claim, Commit, Due, Load, Push, Read, Release
+from services.trigger.ports import AppendTick, AwaitCommit, Claim, Commit, Due, Load, Push, Read, Release
 from services.trigger.shard_host import ShardHost
 from services.trigger.shard_process import build_driver, compiled, host_ports, new_shards
 from services.trigger.shard_settings import ShardSettings
@@ -132,6 +132,7 @@ def in_memory(events: int, *, profile: bool = False) -> float:
         Load: connection.load,
         Due: connection.due,
         Commit: connection.commit,
+        AwaitCommit: lambda _request: connection.await_commit(),
         AppendTick: connection.append_tick,
     }
     in_store = 0.0

@@ -6,6 +6,7 @@ processor time for a reply, a dozen times what the parser takes. Closed once is 
 
 from __future__ import annotations
 
+import socket
 from typing import Any, Final
 
 from redis.exceptions import ConnectionError as StoreConnectionError
@@ -15,6 +16,9 @@ from sendwhen.chassis.store_pool import open_store
 from sendwhen.chassis.store_replies import Replies
 
 READ_BYTES: Final = 64 * 1024
+SEND_BUFFER_BYTES: Final = 4 * 1024 * 1024
+"""Room for a large commit, so that whoever sends it goes on while the store is still busy with another's. Only on a
+socket of this machine; elsewhere the kernel finds its measure itself."""
 
 
 class StoreLink:
@@ -30,6 +34,9 @@ class StoreLink:
         connection.connect()
         self._connection = connection
         self._socket = connection._sock  # there is no public way to have it; tests open each kind
+        if self._socket.family == socket.AF_UNIX:
+            # The kernel takes as much as it is allowed to.
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._replies = Replies()
         self._found: list[Any] = []
         self._owed = 0
