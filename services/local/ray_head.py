@@ -79,6 +79,8 @@ class RayHead:
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self._token_path),
+            # Ray's workers are nice to all others by default: shards would come last of all processes of the way.
+            "RAY_worker_niceness": "0",
             # Ray takes the driver's proxy settings for its own connections otherwise.
             "RAY_grpc_enable_http_proxy": "0",
             "PYTHONPATH": f"{REPOSITORY}:{path}" if path else str(REPOSITORY),

@@ -1,7 +1,8 @@
 """Carries what is closed of the log into the archive, lets the log go behind it, and tidies the archive once a day.
 
 A range is closed once it is committed and either old enough or large enough: small files are dear to read, and what is
-not archived keeps the log from being trimmed.
+not archived keeps the log from being trimmed. Where shards are behind, they have better use for the processors than what
+is only large: it waits until they have caught up, or until very much of it waits.
 """
 
 from __future__ import annotations
@@ -25,6 +26,12 @@ log = structlog.get_logger()
 
 RANGE_BYTES: Final = 8 * 1024 * 1024
 """A range so large is closed at once, and no file holds more of the log."""
+
+RANGES_KEPT: Final = 8
+"""Of so many ranges of a partition that wait, the first is closed even while shards are behind."""
+
+BEHIND_ENTRIES: Final = 16
+"""A partition whose commits are so far behind its log is behind: some tens of milliseconds under a high load."""
 
 PAGE_ENTRIES: Final = 200
 """Entries that are read at a time; up to 100 KB each."""
@@ -174,7 +181,9 @@ class Archiver:
         if not standing.next_appended_at_us:
             return False
         age_ms = self._clock.now_ms() - standing.next_appended_at_us // 1_000
-        return age_ms >= CLOSES_AFTER_MS or standing.bytes >= self._range_bytes
+        behind = standing.head_seq - standing.position >= BEHIND_ENTRIES
+        enough = self._range_bytes * RANGES_KEPT if behind else self._range_bytes
+        return age_ms >= CLOSES_AFTER_MS or standing.bytes >= enough
 
     async def _range(self, partition: int, after: int, up_to: int) -> list[RawEntry]:
         found: list[RawEntry] = []

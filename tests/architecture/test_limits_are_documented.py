@@ -37,6 +37,7 @@ def test_limits_of_services_and_of_the_archive_are_in_the_guide_with_the_numbers
     shown = {
         "CLOSES_AFTER_MS": f"{erasure.CLOSES_AFTER_MS // 60_000} minutes",
         "RANGE_BYTES": f"{archiver.RANGE_BYTES // MB} MB",
+        "RANGES_KEPT": f"{archiver.RANGES_KEPT} ranges",
         "FILE_ROWS": f"{compaction.FILE_ROWS:,} rows, and {compaction.FILE_BYTES // MB} MB of them",
         "UNIT_ROWS": f"{history.UNIT_ROWS:,} rows, and {history.UNIT_BYTES // MB // 1024} GB of them",
         "CALLS_MAX": f"{grpc_gate.CALLS_MAX:,} calls",

@@ -12,7 +12,7 @@ from sendwhen.archive.erasure import CLOSES_AFTER_MS, COMPACTS_AT_MS, DAY_MS
 from sendwhen.chassis.metrics import Metrics
 from sendwhen.errors import Precondition, Unavailable
 from services.trigger.archive_ports import LogArchive, Tidied
-from services.trigger.archiver import Archiver
+from services.trigger.archiver import BEHIND_ENTRIES, Archiver
 from services.trigger.log_port import Append
 from services.trigger.parquet_archive import ParquetArchive
 from tests.contract.log_archive_contract import LogArchiveContract, raw
@@ -103,6 +103,27 @@ async def test_much_is_archived_at_once_in_ranges_of_bounded_size() -> None:
     assert len(sizes) > 2
     assert max(sizes) <= 50_000 + 200 * 400
     assert desk.archive.seqs(0) == list(range(1, len(desk.archive.seqs(0)) + 1))
+
+
+async def test_while_shards_are_behind_only_what_is_old_or_very_much_is_archived() -> None:
+    desk = Desk(range_bytes=50_000)
+    await desk.append(300 + BEHIND_ENTRIES, size=400)
+    desk.commit(300)
+
+    assert await desk.archiver.archive() == 0
+    desk.commit(301)
+    assert await desk.archiver.archive() > 0
+
+    old = Desk(range_bytes=50_000)
+    await old.append(300 + BEHIND_ENTRIES, size=400)
+    old.commit(300)
+    old.later(CLOSES_AFTER_MS)
+    assert await old.archiver.archive() == 300
+
+    very_much = Desk(range_bytes=50_000)
+    await very_much.append(1_100 + BEHIND_ENTRIES, size=400)
+    very_much.commit(1_100)
+    assert await very_much.archiver.archive() > 0
 
 
 async def test_the_log_goes_only_behind_the_archive() -> None:
