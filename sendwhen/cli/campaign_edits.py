@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from sendwhen.campaigns import campaign_folders, policy_file, read_folder
-from sendwhen.campaigns.folder import CASES_NAME
+from sendwhen.campaigns.folder import CASES_NAME, YAML_NAME
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.targets import Targets
 from sendwhen.cli.terminal import EXIT_REFUSED, AsJson, ask_trigger, err, instant, out, print_json, run
@@ -65,6 +65,7 @@ def plan(
     policy = policy_file(folder)
     campaigns = [*([policy] if policy else []), *campaign_folders(folder)]
     answers = []
+    places: dict[str, Path] = {}
     for campaign in campaigns:
         try:
             answer = run(_plan(targets, campaign, changes_only=len(campaigns) > 1), expected=Invalid)
@@ -78,6 +79,11 @@ def plan(
             at = f"{place}/{problem.file}:{problem.line}:{problem.column}"
             err.print(f"{at}: {mark}{problem.problem}. {problem.remedy}", markup=False)
         answers.append(answer)
+        if answer.campaign_id and places.setdefault(answer.campaign_id, campaign) != campaign:
+            refused = True
+            again = f"'{answer.campaign_id}' is the name of {places[answer.campaign_id]} too"
+            err.print(f"{campaign}/{YAML_NAME}:1:1: {again}. Give each campaign its own name.", markup=False)
+            continue
         if any(not problem.warning for problem in answer.problems):
             refused = True
         elif not as_json:
@@ -131,7 +137,7 @@ def source_of(campaign: Path) -> CampaignSource:
     errors = [str(problem) for problem in found.problems if not problem.warning]
     if errors:
         raise Invalid("\n".join(errors))
-    if not found.files:
+    if YAML_NAME not in found.files:
         raise Invalid("There is no campaign.yaml in the folder.", remedy="Write one; docs/campaigns.md shows how.")
     return CampaignSource(files={name: content for name, content in found.together().items() if name != CASES_NAME})
 
