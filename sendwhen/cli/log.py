@@ -101,8 +101,8 @@ def import_(
         tally, duplicates = run(import_archive(targets, whole, within, state, bar))
     out.print(f"accepted      {tally.accepted:>10,}")
     out.print(f"refused       {tally.refused:>10,}")
-    for reason, times in tally.reasons.items():
-        out.print(f"              {times:>10,} x {reason}", markup=False)
+    for line in tally.reason_lines:
+        out.print(line, markup=False)
     out.print(f"duplicate     {duplicates:>10,}")
     if tally.refused:
         raise typer.Exit(EXIT_REFUSED)

@@ -22,6 +22,7 @@ def said(*arguments: str) -> Result:
     ("option", "value", "answer"),
     [
         ("--properties", "{bad", "--properties is not JSON"),
+        ("--properties", '{"a": NaN}', "--properties is not JSON: NaN"),
         ("--attributes", "[1]", "--attributes must be a JSON object"),
         ("--properties", r'{"a": "\ud800"}', "use text in UTF-8"),
         ("--user", "\udcff", "use text in UTF-8"),
