@@ -50,7 +50,8 @@ def export_(
 ) -> None:
     """Write archived events to files; stopped halfway, the same command goes on where it was.
 
-    What is in the folder already and still true is not written again. Files hold personal data and are for their owner alone.
+    What is in the folder already and still true is not written again. Files hold personal data and are for their owner
+    alone.
     """
     from sendwhen.archive.local_files import LocalFiles
     from sendwhen.archive.transfer import export, parts_of
