@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from sendwhen.v1.campaign_pb2 import CampaignSource, CampaignSummary, WaitingPla
 from sendwhen.v1.trigger_service_pb2 import (
     ArchiveCampaignRequest,
     GetCampaignHistoryRequest,
+    ListCampaignsRequest,
     PlanCampaignRequest,
     PlanCampaignResponse,
 )
@@ -90,8 +91,19 @@ def plan(
             _show(answer, counted=len(campaigns) == 1)
     if as_json:
         print_json(answers)
+    elif not (folder / YAML_NAME).exists():
+        _tell_of_others(targets, {answer.campaign_id for answer in answers}, sound=not refused)
     if refused:
         raise typer.Exit(EXIT_REFUSED)
+
+
+def _tell_of_others(targets: Targets, here: Collection[str], *, sound: bool) -> None:
+    """What goes on beside a folder of campaigns: one that was given another name, say, acts under its former too."""
+    known = run(ask_trigger(targets, lambda trigger: trigger.ListCampaigns(ListCampaignsRequest()))).campaigns
+    others = [one.campaign_id for one in known if not one.archived and one.campaign_id not in {*here, SENDING_ID}]
+    if sound and others:
+        out.print(f"In force, and not in this folder: {', '.join(others)}", markup=False)
+        out.print("  They go on; `sendwhen campaigns archive ID` ends one that is over, or has another name now.")
 
 
 def archive(context: typer.Context, campaign: Id) -> None:
