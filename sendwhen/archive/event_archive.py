@@ -13,9 +13,10 @@ from sendwhen.archive.archive import Archive
 from sendwhen.archive.columns import LoggedEntry
 from sendwhen.archive.manifest import Identity
 from sendwhen.client.event_file import BadLine, by_time, event_of, identity_of
-from sendwhen.domain.event import EARLIEST_MS, LATEST_MS
+from sendwhen.domain.event import LATEST_MS
 from sendwhen.domain.partition import normalised_email, routing_hash, routing_key
 from sendwhen.wire.entry import event_entry
+from sendwhen.wire.event_rules import violations_of
 
 PARTITIONS: Final = 16
 ENTRY_EVENTS: Final = 500
@@ -58,13 +59,9 @@ class _Filling:
         for done, (number, line) in enumerate(by_time(file), start=1):
             try:
                 event = event_of(line, number, file_identity=self._identity)
-                key = routing_key(
-                    user_id=event.user_id, anonymous_id=event.anonymous_id, email=normalised_email(event.email)
-                )
-                if not key:
-                    raise BadLine("it has none of user_id, anonymous_id and email")
-                if not EARLIEST_MS <= event.occurred_at_ms <= LATEST_MS:
-                    raise BadLine("it did not happen between 2000 and 2100")
+                if wrong := violations_of(event, now_ms=LATEST_MS, event_clock=True):
+                    raise BadLine("; ".join(f"{one.field}: {one.description}" for one in wrong))
+                event.email = normalised_email(event.email)
             except BadLine as error:
                 taken.refused += 1
                 if len(taken.reasons) < REASONS_MAX:
@@ -72,6 +69,7 @@ class _Filling:
                 continue
             taken.events += 1
             event.source = "file"
+            key = routing_key(user_id=event.user_id, anonymous_id=event.anonymous_id, email=event.email)
             partition = routing_hash(key) % PARTITIONS
             message = event.SerializeToString()
             self._held[partition].append((event.occurred_at_ms, message))

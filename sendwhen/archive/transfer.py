@@ -1,15 +1,17 @@
 """Out of an archive: a range of time as files for other programs, or as events in the order of time.
 
-Files are written whole, one for each partition and day, and those that are there already are not written again: a
-transfer that was stopped goes on where it was.
+Files are written whole, one for each partition and day or several where it is large, and those that are there already
+are not written again: a transfer that was stopped goes on where it was. What an export made of another range of time,
+or before the archive went on, is written anew.
 """
 
 from __future__ import annotations
 
 import heapq
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from hashlib import blake2b
 from typing import IO, Final
 
 import msgspec
@@ -30,12 +32,18 @@ FOR_OTHERS: Final = (
 )  # fmt: skip
 """Columns of an export. Times and names are what a reader wants; hashes and traces are ours."""
 
+PART_ROWS: Final = 200_000
+"""So much of a day is held in memory at a time, or what one file of the archive holds."""
 SLICE_ROWS: Final = 5_000
+MARK: Final = ".export.json"
+"""What each file of an export was made of."""
 WHOLE: Final = "all"
+_STEM_CHARS: Final = len("events-2000-01-01-p0000")
 _LENGTH_BYTES: Final = 4
 _RunItem = tuple[int, int, int, int, bytes]
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_RunItem).decode
+_marks = msgspec.json.Decoder(dict[str, str])
 
 
 class Range(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,36 +80,94 @@ class Range(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Part = tuple[int, str, tuple[Segment, ...]]
-"""(partition, day, segments that a range touches)."""
+"""(partition, day, segments that a range touches: all of the day's, or as many as are held at a time)."""
 
 
-def parts_of(archive: Archive, within: Range) -> Sequence[Part]:
-    """What a range touches, by day, then partition."""
-    parts = []
+def parts_of(archive: Archive, within: Range, *, rows: int = PART_ROWS) -> Sequence[Part]:
+    """What a range touches, by day, then partition, then the log's order."""
+    parts: list[Part] = []
     for partition in archive.partitions():
         for day in archive.days(partition):
-            segments = tuple(one for one in archive.manifest(partition, day).segments if within.touches(one))
-            if segments:
-                parts.append((partition, day, segments))
-    return sorted(parts, key=lambda part: (part[1], part[0]))
+            segments = [one for one in archive.manifest(partition, day).segments if within.touches(one)]
+            segments.sort(key=lambda one: one.first_seq)
+            parts += [(partition, day, group) for group in _groups(segments, rows)]
+    return sorted(parts, key=lambda part: (part[1], part[0], part[2][0].first_seq))
 
 
-def export(archive: Archive, target: Files, within: Range, form: str, tell: Callable[[Part, int], None]) -> int:
+def export(
+    archive: Archive,
+    target: Files,
+    within: Range,
+    form: str,
+    tell: Callable[[Part, int], None],
+    *,
+    rows: int = PART_ROWS,
+) -> int:
     """Write events as ``form`` ("jsonl" or "parquet"); how many. ``tell`` hears of each part and its events."""
-    whole = 0
-    there = set(target.children(""))
-    for part in parts_of(archive, within):
-        partition, day, _ = part
-        name = f"events-{day}-p{partition:04d}.{form}"
-        if name in there:
-            tell(part, 0)
+    named = _named(parts_of(archive, within, rows=rows), form)
+    marks = {name: _mark(part, within) for name, part in named.items()}
+    there = _still_true(target, marks, form)
+    written = 0
+    for name, part in named.items():
+        events = 0
+        if name not in there:
+            table = _in_order(archive, part, within)
+            events = table.num_rows
+            if events:
+                target.write(name, plain_bytes(table.select(FOR_OTHERS)) if form == "parquet" else _lines(table))
+        written += events
+        tell(part, events)
+    return written
+
+
+def _groups(segments: Sequence[Segment], rows: int) -> Iterator[tuple[Segment, ...]]:
+    group: list[Segment] = []
+    for segment in segments:
+        if group and sum(one.rows for one in group) + segment.rows > rows:
+            yield tuple(group)
+            group = []
+        group.append(segment)
+    if group:
+        yield tuple(group)
+
+
+def _named(parts: Sequence[Part], form: str) -> dict[str, Part]:
+    days: dict[str, list[Part]] = {}
+    for part in parts:
+        days.setdefault(_stem(part), []).append(part)
+    named = {}
+    for stem, of_day in days.items():
+        for number, part in enumerate(of_day, start=1):
+            named[f"{stem}.{form}" if len(of_day) == 1 else f"{stem}-{number:04d}.{form}"] = part
+    return named
+
+
+def _stem(part: Part) -> str:
+    partition, day, _ = part
+    return f"events-{day}-p{partition:04d}"
+
+
+def _mark(part: Part, within: Range) -> str:
+    made_of = (within, [(one.first_seq, one.last_seq, one.checksum) for one in part[2]])
+    return blake2b(msgspec.json.encode(made_of), digest_size=12).hexdigest()
+
+
+def _still_true(target: Files, marks: Mapping[str, str], form: str) -> frozenset[str]:
+    """The files that need not be written; what is not true any more of the same days goes."""
+    children = set(target.children(""))
+    former = _marks.decode(target.read(MARK)) if MARK in children else {}
+    stems = {name[:_STEM_CHARS] for name in marks}
+    there = set()
+    for name in children:
+        if not name.endswith(f".{form}") or name[:_STEM_CHARS] not in stems:
             continue
-        table = _in_order(archive, part, within)
-        if table.num_rows:
-            target.write(name, plain_bytes(table.select(FOR_OTHERS)) if form == "parquet" else _lines(table))
-        whole += table.num_rows
-        tell(part, table.num_rows)
-    return whole
+        if name in marks and former.get(name) == marks[name]:
+            there.add(name)
+        else:
+            target.remove(name)
+    # Behind the removals: what a crash leaves is at worst a file too few, and those are written.
+    target.write(MARK, msgspec.json.encode({**former, **marks}))
+    return frozenset(there)
 
 
 def events_by_time(archive: Archive, within: Range, *, stretch: str) -> Iterator[Event]:
@@ -119,14 +185,21 @@ def events_by_time(archive: Archive, within: Range, *, stretch: str) -> Iterator
 
 
 def _in_order(archive: Archive, part: Part, within: Range) -> pa.Table:
-    partition, day, _ = part
-    return reread(lambda: _day_in_order(archive, partition, day, within))
+    return reread(lambda: _part_in_order(archive, part, within))
 
 
-def _day_in_order(archive: Archive, partition: int, day: str, within: Range) -> pa.Table:
-    segments = [segment for segment in archive.manifest(partition, day).segments if within.touches(segment)]
-    tables = [within.of(archive.table(partition, day, segment)) for segment in segments]
-    return pa.concat_tables(tables or [SCHEMA.empty_table()]).sort_by([("seq", "ascending"), ("index", "ascending")])
+def _part_in_order(archive: Archive, part: Part, within: Range) -> pa.Table:
+    """By the part's place in the log, because its files may have been put together with others since."""
+    partition, day, planned = part
+    first, last = planned[0].first_seq, planned[-1].last_seq
+    tables = [
+        within.of(archive.table(partition, day, segment))
+        for segment in archive.manifest(partition, day).segments
+        if within.touches(segment) and segment.first_seq <= last and segment.last_seq >= first
+    ]
+    table = pa.concat_tables(tables or [SCHEMA.empty_table()])
+    table = table.filter(pc.and_(pc.greater_equal(table["seq"], first), pc.less_equal(table["seq"], last)))
+    return table.sort_by([("seq", "ascending"), ("index", "ascending")])
 
 
 def _run(stack: ExitStack, archive: Archive, parts: Sequence[Part], within: Range) -> Iterator[_RunItem]:

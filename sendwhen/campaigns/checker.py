@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -19,12 +18,8 @@ from sendwhen.campaigns.folder import (
     FILES_LIMIT,
     YAML_NAME,
     CampaignFiles,
-    campaign_folders,
-    policy_file,
-    read_folder,
     too_large,
 )
-from sendwhen.campaigns.policy import check_policy
 from sendwhen.campaigns.problem import Flaw, Problem
 from sendwhen.campaigns.root_events import RootEvents, root_events
 from sendwhen.campaigns.segments import SEGMENTS_NAME, Segments, read_segments
@@ -127,43 +122,6 @@ def compile_campaign(
     used = {name: template_hashes[name] for name in sorted(reader.used)}
     computed = version or _version(source_yaml, used, segments_yaml)
     return replace(campaign, version=computed)
-
-
-def check_lines(path: str | Path) -> tuple[list[str], bool]:
-    """A report on one campaign's folder or a folder of them, a line each; and whether all is well.
-
-    Problems read ``file:line:column: problem. remedy``.
-    """
-    lines: list[str] = []
-    well = True
-    names: dict[str, Path] = {}
-    if policy := policy_file(path):
-        checked_policy = check_policy(policy.read_bytes())
-        lines += [f"{policy.parent}/{problem}" for problem in checked_policy.problems]
-        well = checked_policy.policy is not None
-        if well:
-            lines.append(f"{policy}: the sending policy is well, version {checked_policy.version}")
-    for folder in campaign_folders(path):
-        checked = check(read_folder(folder))
-        lines += [problem_line(folder, problem) for problem in checked.problems]
-        well = well and checked.campaign is not None
-        if checked.campaign is None:
-            continue
-        name = checked.campaign.campaign_id
-        if name in names:
-            lines.append(
-                f"{folder}/{YAML_NAME}:1:1: '{name}' is the name of {names[name]} too. Give each campaign its own name."
-            )
-            well = False
-        names[name] = folder
-        lines.append(f"{folder}: {name} is well, version {checked.version}")
-    return list(dict.fromkeys(lines)), well  # what is wrong with a file that belongs to all of them is said once
-
-
-def problem_line(folder: Path, problem: Problem) -> str:
-    """A problem as it is told: ``folder/file:line:column: …``, whichever folder its file is in."""
-    beside = problem.file.startswith("../")
-    return f"{folder.parent}/{str(problem)[3:]}" if beside else f"{folder}/{problem}"
 
 
 def _read(

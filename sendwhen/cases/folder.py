@@ -7,10 +7,11 @@ from pathlib import Path
 
 import msgspec
 
-from sendwhen.campaigns import CampaignFiles, CheckedPolicy, check, check_policy, policy_for, problem_line, read_folder
+from sendwhen.campaigns import CampaignFiles, CheckedPolicy, check, check_policy, found_in, policy_for, read_folder
 from sendwhen.campaigns.catalogue import CATALOGUE_NAME, Catalogue
 from sendwhen.campaigns.catalogue_reader import read_catalogue
 from sendwhen.campaigns.folder import CASES_NAME
+from sendwhen.campaigns.problem import Problem
 from sendwhen.cases.case import Case
 from sendwhen.cases.case_reader import read_cases
 from sendwhen.cases.player import Player
@@ -52,7 +53,8 @@ def play_folder(folder: Path, *, clock_s: Callable[[], float], only: str = "") -
     checked = check(found)
     content = found.files.get(CASES_NAME)
     if checked.campaign is None:
-        problems = tuple(problem_line(folder, problem) for problem in checked.problems if not problem.warning)
+        errors = [problem for problem in checked.problems if not problem.warning]
+        problems = tuple(map(str, found_in(folder, errors)))
         return FolderResult(folder=folder, name=folder.name, has_cases=content is not None, problems=problems)
     campaign = checked.campaign
     if content is None:
@@ -72,15 +74,14 @@ def play_folder(folder: Path, *, clock_s: Callable[[], float], only: str = "") -
     )
 
 
-def case_problems(folder: Path) -> tuple[str, ...]:
+def case_problems(folder: Path) -> tuple[Problem, ...]:
     """What is wrong with the cases beside a campaign that is well itself, without playing them."""
     found = read_folder(folder)
     content = found.files.get(CASES_NAME)
     campaign = None if content is None else check(found).campaign
     if content is None or campaign is None:
         return ()
-    cases = read_cases(content, templates=_templates(campaign), catalogue=_catalogue(found))
-    return tuple(f"{folder}/{problem}" for problem in cases.problems)
+    return read_cases(content, templates=_templates(campaign), catalogue=_catalogue(found)).problems
 
 
 def _catalogue(found: CampaignFiles) -> Catalogue | None:

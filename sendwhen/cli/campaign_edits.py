@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from sendwhen.campaigns import campaign_folders, policy_file, read_folder
-from sendwhen.campaigns.folder import CASES_NAME
+from sendwhen.campaigns.folder import CASES_NAME, YAML_NAME
 from sendwhen.cli.context import targets_of
 from sendwhen.cli.targets import Targets
 from sendwhen.cli.terminal import EXIT_REFUSED, AsJson, ask_trigger, err, instant, out, print_json, run
@@ -23,6 +23,7 @@ from sendwhen.v1.campaign_pb2 import CampaignSource, CampaignSummary, WaitingPla
 from sendwhen.v1.trigger_service_pb2 import (
     ArchiveCampaignRequest,
     GetCampaignHistoryRequest,
+    ListCampaignsRequest,
     PlanCampaignRequest,
     PlanCampaignResponse,
 )
@@ -65,6 +66,7 @@ def plan(
     policy = policy_file(folder)
     campaigns = [*([policy] if policy else []), *campaign_folders(folder)]
     answers = []
+    places: dict[str, Path] = {}
     for campaign in campaigns:
         try:
             answer = run(_plan(targets, campaign, changes_only=len(campaigns) > 1), expected=Invalid)
@@ -78,14 +80,30 @@ def plan(
             at = f"{place}/{problem.file}:{problem.line}:{problem.column}"
             err.print(f"{at}: {mark}{problem.problem}. {problem.remedy}", markup=False)
         answers.append(answer)
+        if answer.campaign_id and places.setdefault(answer.campaign_id, campaign) != campaign:
+            refused = True
+            again = f"'{answer.campaign_id}' is the name of {places[answer.campaign_id]} too"
+            err.print(f"{campaign}/{YAML_NAME}:1:1: {again}. Give each campaign its own name.", markup=False)
+            continue
         if any(not problem.warning for problem in answer.problems):
             refused = True
         elif not as_json:
             _show(answer, counted=len(campaigns) == 1)
     if as_json:
         print_json(answers)
+    elif not (folder / YAML_NAME).exists():
+        _tell_of_others(targets, {answer.campaign_id for answer in answers}, sound=not refused)
     if refused:
         raise typer.Exit(EXIT_REFUSED)
+
+
+def _tell_of_others(targets: Targets, here: Collection[str], *, sound: bool) -> None:
+    """What goes on beside a folder of campaigns: one that was given another name, say, acts under its former too."""
+    known = run(ask_trigger(targets, lambda trigger: trigger.ListCampaigns(ListCampaignsRequest()))).campaigns
+    others = [one.campaign_id for one in known if not one.archived and one.campaign_id not in {*here, SENDING_ID}]
+    if sound and others:
+        out.print(f"In force, and not in this folder: {', '.join(others)}", markup=False)
+        out.print("  They go on; `sendwhen campaigns archive ID` ends one that is over, or has another name now.")
 
 
 def archive(context: typer.Context, campaign: Id) -> None:
@@ -131,7 +149,7 @@ def source_of(campaign: Path) -> CampaignSource:
     errors = [str(problem) for problem in found.problems if not problem.warning]
     if errors:
         raise Invalid("\n".join(errors))
-    if not found.files:
+    if YAML_NAME not in found.files:
         raise Invalid("There is no campaign.yaml in the folder.", remedy="Write one; docs/campaigns.md shows how.")
     return CampaignSource(files={name: content for name, content in found.together().items() if name != CASES_NAME})
 

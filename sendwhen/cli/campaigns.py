@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from sendwhen.campaigns import campaign_folders, check_lines, policy_file
+from sendwhen.campaigns import Report, campaign_folders, found_in, policy_file, report_on
 from sendwhen.campaigns.json_schema import schema_text, schemas
 from sendwhen.cases import case_problems
 from sendwhen.cli import campaign_edits, campaign_tests
@@ -55,16 +55,30 @@ Folder = Annotated[
 
 
 @app.command()
-def check(folder: Folder) -> None:
+def check(
+    folder: Folder,
+    as_json: AsJson = False,
+    sarif: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Write a SARIF report here, for code hosts that show it in pull requests."),
+    ] = None,
+) -> None:
     """Say what is wrong with campaigns (file:line:column, the problem, what to write). Needs no running sendwhen.
 
     The exit status is 1 where anything is wrong; warnings leave it 0.
     """
-    lines, well = check_lines(folder)
-    of_cases = [line for campaign in campaign_folders(folder) for line in case_problems(campaign)]
-    for line in [*lines, *of_cases]:
-        out.print(line, markup=False)
-    if not well or of_cases:
+    report = _report_on(folder)
+    if sarif is not None:
+        try:
+            sarif.write_text(report.as_sarif() + "\n", encoding="utf-8")
+        except OSError as error:
+            fail(f"{sarif} cannot be written ({error.strerror}).")
+    if as_json:
+        typer.echo(report.as_json())
+    else:
+        for line in report.lines:
+            out.print(line, markup=False)
+    if not report.well:
         raise typer.Exit(EXIT_REFUSED)
 
 
@@ -91,9 +105,11 @@ def put(
 ) -> None:
     """Put campaigns into force; the same again changes nothing. `sendwhen campaigns plan` shows what it would do.
 
-    Of a folder of campaigns, those that are well are put; the exit status is 1 where one was refused.
+    Nothing is put where anything is wrong with one of the campaigns or what stands beside them; the exit status is 1
+    then.
     """
     targets = targets_of(context)
+    _refuse_what_is_wrong(folder)
     refused = False
     # The policy first, so that no campaign acts without it.
     policy = policy_file(folder)
@@ -101,7 +117,7 @@ def put(
         place = campaign.parent if campaign is policy else campaign
         try:
             answer = run(_put(targets, campaign, migrate), expected=Invalid)
-        except Invalid as error:
+        except Invalid as error:  # by what only the installation knows, such as its limits
             refused = True
             for violation in error.violations:
                 err.print(f"{place}/{violation.field}: {violation.description}", markup=False)
@@ -117,6 +133,22 @@ def put(
         out.print(f"{campaign_line(answer.campaign)}  {'put' if answer.changed else 'was in force already'}")
     if refused:
         raise typer.Exit(EXIT_REFUSED)
+
+
+def _report_on(folder: Path) -> Report:
+    of_cases = [one for campaign in campaign_folders(folder) for one in found_in(campaign, case_problems(campaign))]
+    return report_on(folder).joined(of_cases)
+
+
+def _refuse_what_is_wrong(folder: Path) -> None:
+    """End the command before anything is put, so that a folder with an error does not come into force by half."""
+    report = report_on(folder)
+    if report.well:
+        return
+    errors = [one for one in report.problems if not one.problem.warning]
+    for one in errors:
+        err.print(str(one), markup=False)
+    fail("Nothing was put. Correct this first, or put those campaigns alone that are well.")
 
 
 @app.command("list")

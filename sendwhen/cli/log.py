@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sendwhen.cli.archive_import import import_archive
 from sendwhen.cli.backtest import ARCHIVE_FOLDER
 from sendwhen.cli.context import folder_of, targets_of
-from sendwhen.cli.terminal import EXIT_REFUSED, err, fail, out, run
+from sendwhen.cli.terminal import EXIT_REFUSED, err, fail, instant, out, run
 from sendwhen.client.event_file import BadLine, instant_ms
-from sendwhen.errors import SendwhenError
+from sendwhen.errors import NotFound, SendwhenError
 
 if TYPE_CHECKING:
     from sendwhen.archive.archive import Archive
@@ -50,15 +50,19 @@ def export_(
 ) -> None:
     """Write archived events to files; stopped halfway, the same command goes on where it was.
 
-    Files hold personal data and are for their owner alone.
+    What is in the folder already and still true is not written again. Files hold personal data and are for their owner
+    alone.
     """
     from sendwhen.archive.local_files import LocalFiles
-    from sendwhen.archive.transfer import export, stretches_of
+    from sendwhen.archive.transfer import export, parts_of
 
     try:
         whole = _archive(context, archive)
         within = _range(from_, to, whole.identity().clock)
-        total = sum(events for _, events in stretches_of(whole, within))
+        segments = [segment for part in parts_of(whole, within) for segment in part[2]]
+        if not segments:
+            raise NotFound("Nothing in the archive lies in that time.", remedy="Widen --from and --to.")
+        total, reach_ms = sum(one.events for one in segments), max(one.last_at_ms for one in segments)
         with _progress() as bar:
             task = bar.add_task("exporting", total=total)
             written = export(
@@ -70,7 +74,9 @@ def export_(
             )
     except SendwhenError as error:
         fail(str(error))
-    out.print(f"{written:,} events written to {target}")
+    out.print(f"{written:,} events written to {target}", markup=False)
+    if within.to_ms is None or within.to_ms > reach_ms:
+        out.print(f"What is there ends at {instant(reach_ms)}. The log's last minutes are archived a little later.")
 
 
 @app.command("import")
@@ -101,8 +107,8 @@ def import_(
         tally, duplicates = run(import_archive(targets, whole, within, state, bar))
     out.print(f"accepted      {tally.accepted:>10,}")
     out.print(f"refused       {tally.refused:>10,}")
-    for reason, times in tally.reasons.items():
-        out.print(f"              {times:>10,} x {reason}", markup=False)
+    for line in tally.reason_lines:
+        out.print(line, markup=False)
     out.print(f"duplicate     {duplicates:>10,}")
     if tally.refused:
         raise typer.Exit(EXIT_REFUSED)

@@ -11,7 +11,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sendwhen.cli.context import targets_of
@@ -31,6 +30,7 @@ from sendwhen.client.event_file import (
     in_file_order,
     instant_ms,
 )
+from sendwhen.errors import Precondition
 
 BATCH_EVENTS_MAX = 500
 BATCH_BYTES_MAX = 400_000
@@ -51,6 +51,7 @@ class Saved(msgspec.Struct, kw_only=True):
     accepted: int
     refused: int
     reasons: dict[str, int]
+    places: dict[str, int] = {}
     again: bool
     before: Totals
     counts: Counts | None = None
@@ -90,6 +91,11 @@ async def _replay(
     targets: Targets, file: Path, rate: float | None, advance_to_ms: int | None, *, restart: bool
 ) -> Tally:
     status = await ask_status(targets)
+    if advance_to_ms is not None and status.clock != "events":
+        raise Precondition(
+            "--advance-to is for installations on the events' own time, and this one runs on the wall's clock.",
+            remedy="Leave it out; nothing was sent.",
+        )
     identity = identity_of(file)
     state = targets.data / "replays" / f"{identity}.json"
     if restart:
@@ -97,7 +103,13 @@ async def _replay(
     saved = read_state(state, Saved) or Saved(
         lines=0, accepted=0, refused=0, reasons={}, again=False, before=Totals.of(status)
     )
-    tally = Tally(lines=saved.lines, accepted=saved.accepted, refused=saved.refused, reasons=Counter(saved.reasons))
+    tally = Tally(
+        lines=saved.lines,
+        accepted=saved.accepted,
+        refused=saved.refused,
+        reasons=Counter(saved.reasons),
+        places=dict(saved.places),
+    )
     total = count_lines(file)
     lines = by_time(file) if status.clock == "events" else in_file_order(file)
     if tally.lines:
@@ -154,6 +166,7 @@ def _batches(lines: Iterator[Line], skipped: int, identity: str, rate: float | N
             yield batch
             batch, size = Batch(), 0
         batch.events.append(event)
+        batch.numbers.append(number)
         batch.lines += 1
         size += event_bytes
     yield batch
@@ -161,14 +174,14 @@ def _batches(lines: Iterator[Line], skipped: int, identity: str, rate: float | N
 
 def _save(state: Path, saved: Saved, tally: Tally) -> None:
     saved.lines, saved.accepted, saved.refused = tally.lines, tally.accepted, tally.refused
-    saved.reasons = dict(tally.reasons)
+    saved.reasons, saved.places = dict(tally.reasons), dict(tally.places)
     write_state(state, saved)
 
 
 def _report(tally: Tally, counts: Counts) -> None:
     out.print(f"accepted      {tally.accepted:>10,}")
     out.print(f"refused       {tally.refused:>10,}")
-    for reason, times in tally.reasons.items():
-        out.print(f"              {times:>10,} x {escape(reason)}")
+    for line in tally.reason_lines:
+        out.print(line, markup=False)
     out.print(f"duplicate     {counts.duplicates:>10,}")
     out.print(f"dead-lettered {counts.dead_letters:>10,}")

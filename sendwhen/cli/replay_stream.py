@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Final
 
 from sendwhen.cli.targets import Targets
@@ -29,11 +30,13 @@ class Batch:
     Attributes:
         lines: How many.
         events: Those that are events.
+        numbers: Their lines, where they come from a file.
         wrong: Why the others are none.
     """
 
     lines: int = 0
     events: list[Event] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
 
@@ -44,23 +47,39 @@ class Tally:
     Attributes:
         lines: How many are settled.
         reasons: Why events were refused: the first few, each with how often.
+        places: The line of the first event that was refused for it.
     """
 
     lines: int = 0
     accepted: int = 0
     refused: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    places: dict[str, int] = field(default_factory=dict)
 
     def settle(self, batch: Batch, results: Sequence[Result]) -> None:
         """Count the next batch: all its lines at once, so that lines and outcomes are never apart when noted."""
         for reason in batch.wrong:
             self._refuse(reason)
-        for result in results:
+        for result, number in zip(results, batch.numbers or repeat(0), strict=False):
             if isinstance(result, SendwhenError):
-                self._refuse(_reason(result))
+                reason = _reason(result)
+                self._refuse(reason)
+                if number and reason in self.reasons:
+                    self.places.setdefault(reason, number)
             else:
                 self.accepted += 1
         self.lines += batch.lines
+
+    @property
+    def reason_lines(self) -> list[str]:
+        """The reasons that are known, each with how often, and how many others there were."""
+        others = self.refused - self.reasons.total()
+        known = [
+            f"              {times:>10,} x {reason}"
+            + (f" (first in line {self.places[reason]:,})" if reason in self.places else "")
+            for reason, times in self.reasons.items()
+        ]
+        return known + ([f"              {others:>10,} x other reasons"] if others else [])
 
     def _refuse(self, reason: str) -> None:
         self.refused += 1

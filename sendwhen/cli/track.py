@@ -58,9 +58,13 @@ async def _send(targets: Targets, event: Event, *, wait: bool) -> TrackResponse:
 
 def _json(option: str, text: str) -> bytes:
     try:
-        parsed = json.loads(text)
+        parsed = json.loads(text, parse_constant=_no_constant)
     except ValueError as error:
         fail(f"{option} is not JSON: {error}.", code=2)
     if not isinstance(parsed, dict):
         fail(f'{option} must be a JSON object, such as {{"price": 12.5}}.', code=2)
     return json.dumps(parsed, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")

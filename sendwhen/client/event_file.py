@@ -3,12 +3,14 @@
     {"event_id": "e1", "name": "Order Completed", "user_id": "u1", "occurred_at_ms": 1700000000000,
      "properties": {"total": 12.5}, "attributes": {"consent": true}}
 
-One of user_id, anonymous_id and email is needed. Instead of occurred_at_ms, "occurred_at" takes an ISO 8601 time (UTC
-where it names no zone). Where event_id is left out, one is made from the file and the line, the same on every replay.
+One of user_id, anonymous_id and email is needed; null is nothing, as exports write it for empty columns. Instead of
+occurred_at_ms, "occurred_at" takes an ISO 8601 time (UTC where it names no zone). Where event_id is left out, one is
+made from the file and the line, the same on every replay.
 """
 
 from __future__ import annotations
 
+import codecs
 import heapq
 import tempfile
 from collections.abc import Iterator
@@ -44,11 +46,11 @@ class _Timed(msgspec.Struct):
 
 class _Row(msgspec.Struct, forbid_unknown_fields=True):
     name: str
-    event_id: str = ""
-    user_id: str = ""
-    anonymous_id: str = ""
-    email: str = ""
-    previous_id: str = ""
+    event_id: str | None = None
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    email: str | None = None
+    previous_id: str | None = None
     occurred_at_ms: int | None = None
     occurred_at: str | None = None
     properties: msgspec.Raw = msgspec.Raw(b"{}")
@@ -85,6 +87,8 @@ def in_file_order(path: Path) -> Iterator[Line]:
         number = 0
         while line := file.readline(LINE_BYTES_MAX):
             number += 1
+            if number == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)  # Windows tools begin files with it
             if line.strip():
                 yield number, line
             while len(line) == LINE_BYTES_MAX and not line.endswith(b"\n"):
@@ -145,22 +149,33 @@ def event_of(line: bytes, number: int, *, file_identity: str) -> Event:
     try:
         row = _row.decode(line)
     except msgspec.DecodeError as error:
-        raise BadLine(f"not an event: {error}") from error
+        raise BadLine(_no_event(line) or f"not an event: {error}") from error
     return Event(
         event_id=row.event_id or f"replay-{file_identity}-{number}",
         name=row.name,
-        user_id=row.user_id,
-        anonymous_id=row.anonymous_id,
-        email=row.email,
+        user_id=row.user_id or "",
+        anonymous_id=row.anonymous_id or "",
+        email=row.email or "",
         occurred_at_ms=_instant(row.occurred_at_ms, row.occurred_at),
         properties_json=_object("properties", row.properties),
         attributes_json=_object("attributes", row.attributes),
-        previous_id=row.previous_id,
+        previous_id=row.previous_id or "",
     )
+
+
+def _no_event(line: bytes) -> str:
+    """What files that are meant otherwise look like, line by line; "" where it is the line alone that is wrong."""
+    if b"\0" in line:
+        return "the file is not UTF-8 text (it looks like UTF-16); save it as UTF-8"
+    if line.lstrip()[:1] in (b"[", b"]", b"}"):
+        return "not an event: each line must be one whole JSON object"
+    return ""
 
 
 def _object(name: str, raw: msgspec.Raw) -> bytes:
     content = bytes(raw)
+    if content == b"null":
+        return b"{}"
     if not content.lstrip().startswith(b"{"):
         raise BadLine(f"{name} is not a JSON object")
     return content

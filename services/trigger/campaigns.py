@@ -30,6 +30,8 @@ log = structlog.get_logger()
 
 FILES_MAX: Final = 64
 FILES_BYTES_MAX: Final = 1_000_000
+CAMPAIGNS_MAX: Final = 2_000
+"""In force at a time, paused ones among them."""
 EDITS_KEPT: Final = 200
 """Changes of one campaign that its history shows; the oldest goes."""
 
@@ -72,7 +74,9 @@ class Campaigns:
         *,
         partitions: int,
         event_clock: bool,
+        campaigns_max: int = CAMPAIGNS_MAX,
     ) -> None:
+        self._campaigns_max = campaigns_max
         self._log = event_log
         self._checker = checker
         self._emails = emails
@@ -109,12 +113,15 @@ class Campaigns:
 
         Raises:
             Invalid: It has errors; the running version stays.
+            Precondition: There are as many campaigns as there may be.
         """
         checked = await self.check(files)
         if not checked.acceptable:
             raise Invalid.of([_violation(problem) for problem in checked.problems if not problem.warning])
         async with self._changing:
             before = await self.desired(checked.campaign_id)
+            if (before is None or before.archived) and checked.campaign_id != SENDING_ID:
+                await self._make_room()
             # Templates first: no shard may decide on one that sender does not have.
             if checked.templates:
                 await self._emails.put_templates(checked.templates)
@@ -170,6 +177,14 @@ class Campaigns:
     async def desired(self, campaign_id: str) -> DesiredCampaign | None:
         """What is desired of a campaign; None where there is none of that id."""
         return next((one for one in await self._shelf.all() if one.campaign_id == campaign_id), None)
+
+    async def _make_room(self) -> None:
+        in_force = sum(not one.archived and one.campaign_id != SENDING_ID for one in await self._shelf.all())
+        if in_force >= self._campaigns_max:
+            raise Precondition(
+                f"There are {in_force:,} campaigns in force, and no more may be.",
+                remedy="Archive those that are over, with `sendwhen campaigns archive`.",
+            )
 
     async def _known(self, campaign_id: str) -> DesiredCampaign:
         campaign = await self.desired(campaign_id)

@@ -219,7 +219,7 @@ def _sentences(
     if campaign is None:
         return decided(decisions, waiting, emails)
     told = explain(campaign, customer, decisions, waiting, emails, paused=stood.paused, until_ms=until_ms)
-    return [*told, "The campaign is archived: nothing starts."] if stood.archived else told
+    return [*told, "The campaign is archived: nothing starts, and who waits leaves."] if stood.archived else told
 
 
 def _not_kept(stood: Editions, versions: Mapping[str, Campaign]) -> list[str]:

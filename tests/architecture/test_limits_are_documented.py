@@ -14,7 +14,7 @@ from sendwhen.chassis import grpc_gate, grpc_server, store_pool
 from sendwhen.domain.shard_limits import ShardLimits
 from services.ingest import intake
 from services.sender import servicer
-from services.trigger import append, archive_ports, archiver, dead_letters
+from services.trigger import append, archive_ports, archiver, campaigns, dead_letters
 
 MB = 1024**2
 GUIDE = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -48,6 +48,7 @@ def test_limits_of_services_and_of_the_archive_are_in_the_guide_with_the_numbers
         "EVENTS_BYTES_MAX": f"{dead_letters.EVENTS_BYTES_MAX // MB} MB of dead letters",
         "EVENTS_MAX": f"{archive_ports.EVENTS_MAX} latest events",
         "WORK_LIMIT": f"{liquid_work.WORK_LIMIT:,} units",
+        "CAMPAIGNS_MAX": f"{campaigns.CAMPAIGNS_MAX:,} campaigns in force",
         "RELEASED_MAX": f"{servicer.RELEASED_MAX:,} held emails",
     }
     assert rows.keys() == shown.keys()

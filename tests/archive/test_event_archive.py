@@ -23,6 +23,8 @@ def test_a_files_events_are_archived_in_the_order_of_time_and_what_is_none_is_na
         {"name": "A", "user_id": "u", "occurred_at_ms": T0_MS * 1_000},
         {"name": "A", "user_id": "u", "occurred_at_ms": 2**64},
         {"name": "A", "user_id": "u"},
+        {"name": "A", "user_id": "u" * 300, "occurred_at_ms": T0_MS},
+        {"name": "A", "user_id": "u", "occurred_at_ms": T0_MS, "properties": {"n": 2**70}},
     ]
     file = tmp_path / "events.jsonl"
     file.write_text("\n".join(map(json.dumps, [*good[:20], *bad, *good[20:]])))
@@ -30,13 +32,15 @@ def test_a_files_events_are_archived_in_the_order_of_time_and_what_is_none_is_na
 
     taken = archive_events(file, archive, told.append)
 
-    assert (taken.events, taken.refused) == (40, 4)
-    assert sorted(taken.reasons) == [
-        "line 21: it has none of user_id, anonymous_id and email",
-        "line 22: it did not happen between 2000 and 2100",
-        "line 23: its time is beyond all calendars; milliseconds are meant",
-        "line 24: it has neither occurred_at_ms nor occurred_at",
-    ]
+    assert (taken.events, taken.refused) == (40, 6)
+    assert [reason[:24] for reason in sorted(taken.reasons)] == [
+        "line 21: user_id: Send a",
+        "line 22: occurred_at_ms:",
+        "line 23: its time is bey",
+        "line 24: it has neither ",
+        "line 25: user_id: Send a",
+        "line 26: properties_json",
+    ], "what ingest would refuse is refused here too"
     found = [event.event_id for event in events_by_time(archive, Range(clock="events"), stretch=WHOLE)]
     wanted = {one["event_id"]: one["occurred_at_ms"] for one in good}
     assert sorted(found) == sorted(wanted)

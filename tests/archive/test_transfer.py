@@ -46,6 +46,14 @@ def events(within: Range) -> list[tuple[int, int, int, int, Event]]:
     )
 
 
+def exported(folder: Path) -> list[Path]:
+    return sorted(folder.glob("events-*"))
+
+
+def lines(folder: Path) -> list[bytes]:
+    return sorted(line for path in exported(folder) for line in path.read_bytes().splitlines())
+
+
 RANGES = [Range(), Range(from_ms=T0_MS + 5 * HOUR_MS, to_ms=T0_MS + DAY_MS + 7 * HOUR_MS)]
 
 
@@ -68,7 +76,7 @@ def test_exported_lines_are_events_as_replay_takes_them(tmp_path: Path, within: 
     count = export(an_archive(tmp_path / "a"), LocalFiles(tmp_path / "out"), within, "jsonl", lambda *_: None)
 
     read = []
-    for path in sorted((tmp_path / "out").iterdir()):
+    for path in exported(tmp_path / "out"):
         for number, line in in_file_order(path):
             event = read_event(event_of(line, number, file_identity="x").SerializeToString())
             assert isinstance(event, Event)
@@ -85,7 +93,7 @@ def test_what_a_client_wrote_over_several_lines_is_exported_as_one(tmp_path: Pat
 
     export(archive, LocalFiles(tmp_path / "out"), Range(), "jsonl", lambda *_: None)
 
-    (file,) = (tmp_path / "out").iterdir()
+    (file,) = exported(tmp_path / "out")
     ((_, line),) = in_file_order(file)
     assert event_of(line, 1, file_identity="x").properties_json == b'{"note":"a\\nb","price":1.50}'
 
@@ -93,15 +101,53 @@ def test_what_a_client_wrote_over_several_lines_is_exported_as_one(tmp_path: Pat
 def test_an_export_that_was_stopped_writes_only_what_is_missing(tmp_path: Path) -> None:
     archive, target = an_archive(tmp_path / "a"), LocalFiles(tmp_path / "out")
     whole = export(archive, target, Range(), "parquet", lambda *_: None)
-    names = target.children("")
+    names = [path.name for path in exported(tmp_path / "out")]
     lost = names[3]
     target.remove(lost)
 
     again = export(archive, target, Range(), "parquet", lambda *_: None)
 
-    assert target.children("") == names
+    assert [path.name for path in exported(tmp_path / "out")] == names
     assert again == pq.ParquetFile(io.BytesIO(target.read(lost))).metadata.num_rows
     assert whole == sum(pq.ParquetFile(io.BytesIO(target.read(name))).metadata.num_rows for name in names)
+
+
+def test_an_export_of_another_time_or_of_a_grown_archive_leaves_nothing_of_the_former(tmp_path: Path) -> None:
+    archive, target = an_archive(tmp_path / "a"), LocalFiles(tmp_path / "out")
+
+    def found(within: Range, rows: int) -> list[bytes]:
+        export(archive, LocalFiles(tmp_path / "out"), within, "jsonl", lambda *_: None, rows=rows)
+        export(archive, LocalFiles(tmp_path / str(rows)), within, "jsonl", lambda *_: None)
+        return lines(tmp_path / "out")
+
+    early = Range(to_ms=T0_MS + 5 * HOUR_MS)
+    assert len(found(early, 10_000)) == len(events(early))
+    assert len(found(Range(), 10_001)) == len(events(Range()))
+    assert lines(tmp_path / "out") == lines(tmp_path / "10001")
+    archive.append(0, a_log(80, seed=0, step_ms=HOUR_MS)[60:])
+    grown = found(Range(), 10_002)
+    assert grown == lines(tmp_path / "10002")
+    assert len(grown) > len(events(Range()))
+    assert export(archive, target, Range(), "jsonl", lambda *_: None) == 0
+
+
+def test_a_large_day_becomes_several_files_that_follow_each_other(tmp_path: Path) -> None:
+    archive = Archive(LocalFiles(tmp_path / "a"))
+    log = a_log(60, seed=1, step_ms=1_000)
+    for start in range(0, 60, 10):
+        archive.append(0, log[start : start + 10])
+    out = LocalFiles(tmp_path / "out")
+
+    export(archive, LocalFiles(tmp_path / "whole"), Range(), "jsonl", lambda *_: None)
+    export(archive, out, Range(), "jsonl", lambda *_: None, rows=1)
+    several = exported(tmp_path / "out")
+
+    (whole,) = exported(tmp_path / "whole")
+    assert len(several) == 6
+    assert b"".join(path.read_bytes() for path in several) == whole.read_bytes()
+    compact_before(archive, 0, "2999-01-01")
+    export(archive, out, Range(), "jsonl", lambda *_: None)
+    assert [path.read_bytes() for path in exported(tmp_path / "out")] == [whole.read_bytes()]
 
 
 def test_a_time_without_anything_is_named(tmp_path: Path) -> None:
@@ -138,5 +184,5 @@ def test_files_may_be_compacted_while_they_are_exported(tmp_path: Path) -> None:
     found = export(archive, LocalFiles(tmp_path / "found"), Range(), "jsonl", compact)
 
     assert found == whole
-    for file in (tmp_path / "wanted").iterdir():
+    for file in exported(tmp_path / "wanted"):
         assert (tmp_path / "found" / file.name).read_bytes() == file.read_bytes()

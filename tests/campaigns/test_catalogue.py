@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sendwhen.campaigns import CampaignFiles, check, check_lines, read_folder
+from sendwhen.campaigns import CampaignFiles, check, read_folder, report_on
 from sendwhen.campaigns.catalogue import BUILT_IN
 from sendwhen.campaigns.catalogue_reader import read_catalogue
 from sendwhen.campaigns.segment_ecommerce import OLDER_NAMES, SEGMENT_ECOMMERCE_EVENTS
@@ -97,15 +97,17 @@ def test_the_catalogue_beside_the_folders_is_read_and_travels_with_each(tmp_path
         text = (SMALL % "event.properties.totl > 1").replace("thanks", name)
         for file, content in {"campaign.yaml": text.encode(), **TEMPLATES}.items():
             (folder / file).write_bytes(content)
-    assert check_lines(tmp_path)[1]
+    assert report_on(tmp_path).well
     (tmp_path / "events.yaml").write_text("catalogue: closed\nevnts: {}\n")
-    lines, well = check_lines(tmp_path)
+    report = report_on(tmp_path)
+    lines, well = report.lines, report.well
     assert not well
     assert [line for line in lines if "evnts" in line] == [
         f"{tmp_path}/events.yaml:2:1: 'evnts' is unknown. Write 'events'."
     ]
     (tmp_path / "events.yaml").write_text("catalogue: closed\n")
-    lines, well = check_lines(tmp_path)
+    report = report_on(tmp_path)
+    lines, well = report.lines, report.well
     assert not well
     assert len([line for line in lines if "has no property 'totl'" in line]) == 2
     files = read_folder(tmp_path / "one")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sendwhen.campaigns import CampaignFiles, check, check_lines, compile_campaign, read_folder
+from sendwhen.campaigns import CampaignFiles, check, compile_campaign, read_folder, report_on
 from sendwhen.campaigns.durations import duration_ms, duration_text
 from sendwhen.domain.campaign import Reentry
 from sendwhen.domain.condition import EventScope
@@ -140,12 +140,13 @@ def test_the_report_names_folders_and_places(tmp_path: Path) -> None:
         (tmp_path / name / "campaign.yaml").write_bytes(source)
         for file, content in TEMPLATES.items():
             (tmp_path / name / file).write_bytes(content)
-    lines, well = check_lines(tmp_path)
+    report = report_on(tmp_path)
+    lines, well = report.lines, report.well
     assert not well
     assert f"{tmp_path}/three/campaign.yaml:6:1: 'foo' is unknown. Leave it out." in "\n".join(lines)
     assert any("'thanks' is the name of" in line for line in lines)
-    assert check_lines(tmp_path / "one")[1]
-    assert not check_lines(tmp_path / "nowhere")[1]
+    assert report_on(tmp_path / "one").well
+    assert not report_on(tmp_path / "nowhere").well
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from sendwhen.campaigns import check, check_lines, read_folder, render
+from sendwhen.campaigns import check, read_folder, render, report_on
 from sendwhen.campaigns.catalogue import Catalogue
 from sendwhen.campaigns.catalogue_reader import read_catalogue
 from sendwhen.campaigns.json_schema import catalogue_schema
@@ -40,7 +40,8 @@ def cases(name: str) -> list[dict[str, Any]]:
 
 
 def test_all_of_them_are_well_without_a_warning() -> None:
-    lines, well = check_lines(ROOT)
+    report = report_on(ROOT)
+    lines, well = report.lines, report.well
     assert well, lines
     assert sorted(NAMES) == sorted(folder.name for folder in ROOT.iterdir() if folder.is_dir())
     assert len(lines) == len(NAMES)

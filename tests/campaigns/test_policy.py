@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from sendwhen.campaigns import check_lines, check_policy, compile_policy, policy_file
+from sendwhen.campaigns import check_policy, compile_policy, policy_file, report_on
 from sendwhen.campaigns.json_schema import policy_schema
 from sendwhen.campaigns.language_table import POLICY
 from sendwhen.domain.sending_rules import Cap, Category, SendingPolicy
@@ -107,12 +107,14 @@ def folder(tmp_path: Path, policy: str) -> Path:
 def test_the_check_of_a_folder_of_campaigns_checks_the_policy_too(tmp_path: Path) -> None:
     folder(tmp_path, "caps: 3")
 
-    lines, well = check_lines(tmp_path)
+    report = report_on(tmp_path)
+    lines, well = report.lines, report.well
 
     assert not well
     assert lines[0].startswith(f"{tmp_path}/sending.yaml:1:7: 'caps' must be a map")
     (tmp_path / "sending.yaml").write_text(GOOD)
-    lines, well = check_lines(tmp_path)
+    report = report_on(tmp_path)
+    lines, well = report.lines, report.well
     assert well
     assert lines[0].startswith(f"{tmp_path}/sending.yaml: the sending policy is well, version ")
 
@@ -123,7 +125,8 @@ def test_a_policy_stands_beside_the_folders_and_not_in_one(tmp_path: Path) -> No
     (inner / "sending.yaml").write_text(GOOD)
 
     assert policy_file(inner) is None
-    lines, well = check_lines(inner)
+    report = report_on(inner)
+    lines, well = report.lines, report.well
     assert not well
     assert "Put it beside the campaigns' folders; it belongs to all of them." in lines[0]
 
@@ -131,7 +134,8 @@ def test_a_policy_stands_beside_the_folders_and_not_in_one(tmp_path: Path) -> No
 def test_a_folder_with_a_policy_alone_is_well(tmp_path: Path) -> None:
     (tmp_path / "sending.yaml").write_text(GOOD)
 
-    lines, well = check_lines(tmp_path)
+    report = report_on(tmp_path)
+    lines, well = report.lines, report.well
 
     assert well
     assert len(lines) == 1

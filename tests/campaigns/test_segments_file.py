@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.message import Message
 
-from sendwhen.campaigns import check, check_lines, compile_campaign, read_folder
+from sendwhen.campaigns import check, compile_campaign, read_folder, report_on
 from sendwhen.domain.predicate import Condition, History, Not
 from sendwhen.domain.trigger_kinds import Segment
 from sendwhen.v1 import log_pb2
@@ -123,13 +123,14 @@ def test_a_flaw_in_the_file_is_said_once_for_a_folder_of_campaigns(tmp_path: Pat
         for file, content in TEMPLATES.items():
             (tmp_path / name / file).write_bytes(content)
     (tmp_path / "segments.yaml").write_bytes(b"segments: {vip: customer.spend >}")
-    lines, well = check_lines(tmp_path)
+    report = report_on(tmp_path)
+    lines, well = report.lines, report.well
     assert not well
     assert [line for line in lines if "segments.yaml" in line] == [
         f"{tmp_path}/segments.yaml:1:33: The expression ends too early. Complete it."
     ]
 
     (tmp_path / "segments.yaml").write_bytes(VIP)
-    assert check_lines(tmp_path)[1]
-    assert check_lines(tmp_path / "one")[1]
+    assert report_on(tmp_path).well
+    assert report_on(tmp_path / "one").well
     assert check(read_folder(tmp_path / "two")).segments_yaml

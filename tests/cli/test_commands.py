@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ def said(*arguments: str) -> Result:
     ("option", "value", "answer"),
     [
         ("--properties", "{bad", "--properties is not JSON"),
+        ("--properties", '{"a": NaN}', "--properties is not JSON: NaN"),
         ("--attributes", "[1]", "--attributes must be a JSON object"),
         ("--properties", r'{"a": "\ud800"}', "use text in UTF-8"),
         ("--user", "\udcff", "use text in UTF-8"),
@@ -38,7 +40,50 @@ def test_a_folder_without_a_campaign_is_named_when_it_is_put(tmp_path: Path) -> 
     result = said("campaigns", "put", str(tmp_path))
 
     assert result.exit_code == 1
-    assert f"{tmp_path}: There is no campaign.yaml in the folder. Write one" in result.output
+    assert f"{tmp_path}/campaign.yaml:0:0: There is no campaign.yaml in the folder. Write one" in result.output
+
+
+def two_campaigns(folder: Path, *, second: str) -> None:
+    for name, text in (
+        ("good", "campaign: good\ntrigger: {match: {event: A}}\nsteps: [{send: it}]\n"),
+        ("second", second),
+    ):
+        (folder / name).mkdir()
+        (folder / name / "campaign.yaml").write_text(text)
+        (folder / name / "it.subject.liquid").write_text("Hello")
+        (folder / name / "it.text.liquid").write_text("Hello")
+
+
+@pytest.mark.parametrize(
+    ("second", "answer"),
+    [
+        ("campaign: bad\ntrigger: {mach: {event: A}}\nsteps: [{send: it}]\n", "second/campaign.yaml:2:"),
+        ("campaign: good\ntrigger: {match: {event: B}}\nsteps: [{send: it}]\n", "'good' is the name of"),
+    ],
+)
+def test_a_folder_with_something_wrong_is_not_put_by_half(tmp_path: Path, second: str, answer: str) -> None:
+    two_campaigns(tmp_path, second=second)
+
+    result = said("campaigns", "put", str(tmp_path))
+
+    assert result.exit_code == 1, "and not 3: nobody was asked"
+    assert answer in result.output
+    assert "Nothing was put." in result.output
+    assert said("campaigns", "put", str(tmp_path / "good")).exit_code == 3
+
+
+def test_a_check_reports_to_programs_too(tmp_path: Path) -> None:
+    two_campaigns(tmp_path, second="campaign: bad\n")
+    (tmp_path / "good" / "cases.yaml").write_text("cases: 5\n")
+    report = tmp_path / "report.sarif"
+
+    result = said("campaigns", "check", str(tmp_path), "--json", "--sarif", str(report))
+
+    assert result.exit_code == 1
+    files = {Path(one["file"]).name for one in json.loads(result.stdout)["problems"]}
+    assert files == {"campaign.yaml", "cases.yaml"}
+    assert len(json.loads(report.read_text())["runs"][0]["results"]) == len(json.loads(result.stdout)["problems"])
+    assert said("campaigns", "check", str(tmp_path / "good"), "--sarif", str(tmp_path / "no" / "where")).exit_code == 1
 
 
 def test_who_does_not_answer_is_named(tmp_path: Path) -> None:

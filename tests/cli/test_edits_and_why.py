@@ -86,6 +86,10 @@ async def test_a_plan_of_a_folder_of_campaigns_says_whether_the_policy_changes(t
         again = await said(running, "campaigns", "put", tmp_path, "--migrate", "move")
         policy.write_text("caps: 3\n")
         wrong = await said(running, "campaigns", "plan", tmp_path)
+        policy.write_text("caps: {all: {at_most: 4, per: 7d}}\n")
+        a_folder(tmp_path / "cart", CART.replace("campaign: cart", "campaign: basket"))
+        renamed = await said(running, "campaigns", "plan", tmp_path)
+        a_folder(tmp_path / "cart", CART)
         as_json = await said(running, "campaigns", "plan", tmp_path / "cart", "--json")
 
     assert [one.exit_code for one in (new, put, same, changed, again, wrong)] == [0, 0, 0, 0, 0, 1], again.output
@@ -98,6 +102,8 @@ async def test_a_plan_of_a_folder_of_campaigns_says_whether_the_policy_changes(t
     assert cart_line.startswith("cart  version ")
     assert "  caps.all.at_most: 3 becomes 4" in changed.output.splitlines()
     assert f"{policy}:1:7: 'caps' must be a map" in wrong.output
+    assert "In force, and not in this folder: cart\n" in renamed.output
+    assert "not in this folder" not in again.output + same.output
 
 
 async def test_a_plan_of_what_is_wrong_names_the_place_and_is_refused(tmp_path: Path) -> None:

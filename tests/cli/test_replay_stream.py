@@ -10,7 +10,7 @@ import pytest
 from sendwhen.cli.replay_stream import ARREARS_S_MAX, Batch, Pace, Tally, send
 from sendwhen.cli.targets import Targets
 from sendwhen.client import Position
-from sendwhen.errors import Unauthenticated
+from sendwhen.errors import Invalid, Unauthenticated
 from sendwhen.v1.event_pb2 import Event
 from sendwhen.v1.ingest_service_pb2 import EventError, EventResult, LogPosition, TrackStreamRequest, TrackStreamResponse
 from sendwhen.v1.ingest_service_pb2_grpc import IngestServicer, add_IngestServicer_to_server
@@ -111,6 +111,17 @@ def test_a_line_that_is_no_event_counts_with_the_lines_around_it() -> None:
     tally.settle(batch, [Position(partition=0, seq=1)])
 
     assert (tally.lines, tally.accepted, tally.refused) == (3, 1, 2)
+
+
+def test_reasons_name_the_first_line_that_they_are_about_and_say_how_many_others_there_are() -> None:
+    tally = Tally()
+    refusals = [Invalid(f"wrong {n}") for n in (1, 1, *range(2, 13))]
+
+    tally.settle(Batch(lines=13, events=[Event()] * 13, numbers=list(range(40, 53))), refusals)
+
+    assert tally.reason_lines[0].split() == ["2", "x", "wrong", "1", "(first", "in", "line", "40)"]
+    assert tally.reason_lines[-1].split() == ["2", "x", "other", "reasons"]
+    assert len(tally.reason_lines) == 11
 
 
 def test_a_given_rate_is_kept() -> None:

@@ -86,11 +86,33 @@ def test_a_line_becomes_an_event_whose_properties_stay_as_they_were_written() ->
         (b'{"name":"A","occurred_at_ms":1,"userid":"u"}', "userid"),
         (b'{"name":"A","occurred_at_ms":18446744073709551615}', "beyond all calendars"),
         (b'{"name":"A","occurred_at":"%s"}' % (b"1" * 5_000), "beyond all calendars"),
+        ('{"name":"A"}'.encode("utf-16"), "save it as UTF-8"),
+        (b"[", "one whole JSON object"),
+        (b'[{"name":"A","occurred_at_ms":1}]', "one whole JSON object"),
     ],
 )
 def test_a_line_that_is_no_event_says_what_is_wrong(line: bytes, says: str) -> None:
     with pytest.raises(BadLine, match=says):
         event_of(line, 1, file_identity="f")
+
+
+def test_a_file_written_on_windows_is_read_like_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "events"
+    text = '{"name":"A","user_id":"u","occurred_at_ms":2}\r\n{"name":"B","user_id":"u","occurred_at_ms":1}\r\n'
+    path.write_bytes(text.encode("utf-8-sig"))
+
+    names = [event_of(line, number, file_identity="f").name for number, line in by_time(path)]
+
+    assert names == ["B", "A"]
+
+
+def test_null_is_nothing() -> None:
+    line = b'{"name":"A","user_id":"u","email":null,"event_id":null,"occurred_at_ms":1,"properties":null}'
+
+    event = event_of(line, 3, file_identity="f")
+
+    assert (event.user_id, event.email, event.event_id) == ("u", "", "replay-f-3")
+    assert event.properties_json == event.attributes_json == b"{}"
 
 
 def test_a_time_that_no_calendar_has_stands_in_nobodys_way(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sendwhen.domain.partition import routing_hash
 from sendwhen.v1 import event_pb2
 from sendwhen.wire.event import event_of
-from services.ingest.json_object import complaint_about
+from sendwhen.wire.json_object import complaint_about
 from services.ingest.ports import LogEvent
 from services.ingest.validation import normalised
 from tests.fakes.fixed_clock import FixedClock

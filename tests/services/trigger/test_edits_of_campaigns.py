@@ -264,7 +264,7 @@ async def test_why_tells_who_left_because_of_an_edit_and_makes_up_no_email_that_
         )
 
         assert why.decisions[-1].reason == "archived"
-        assert "The campaign is archived: nothing starts." in why.explanation
+        assert "The campaign is archived: nothing starts, and who waits leaves." in why.explanation
         assert list(why.near_misses) == []
 
 

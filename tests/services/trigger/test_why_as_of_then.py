@@ -88,7 +88,7 @@ async def test_a_campaign_paused_then_and_one_archived_since_are_told_as_they_st
         assert "was in force, paused, put at" in then.explanation[0]
         assert "The campaign is paused: nothing starts, and what falls due is skipped." in then.explanation
         assert not any("archived" in sentence for sentence in then.explanation)
-        assert "The campaign is archived: nothing starts." in now.explanation
+        assert "The campaign is archived: nothing starts, and who waits leaves." in now.explanation
 
 
 def desired(*edits: CampaignEdit, version: str = "b") -> DesiredCampaign:
