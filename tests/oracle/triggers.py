@@ -127,7 +127,9 @@ def _begins(campaign: str, rule: Rule, steps: Sequence[Mapping[str, Any]], past:
             continue
         if rule.get("overlap") == "first_only" and begins:
             before = past[begins[-1]]
-            if not _over(rule, before, first.at) and _came(rule, steps, past[begins[-1] : place + 1]) is not None:
+            came = _came(rule, steps, past[begins[-1] : place + 1])
+            # One that another identity's event has completed is over.
+            if not _over(rule, before, first.at) and came is not None and not came.complete:
                 continue
         begins.append(place)
     return begins
@@ -142,9 +144,10 @@ def _over(rule: Rule, first: Done, at: int) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Came:
-    """What came of a sequence. by_last: the last of the events completes it."""
+    """What came of a sequence. complete: all of it. by_last: the last of the events completes it."""
 
     seen: Mapping[str, Props]
+    complete: bool
     by_last: bool
 
 
@@ -172,7 +175,7 @@ def _came(rule: Rule, steps: Sequence[Mapping[str, Any]], events: Sequence[Done]
         if times >= steps[step].get("times", 1):
             step, times = step + 1, 0
             by_last = step > last
-    return Came(seen=seen, by_last=by_last)
+    return Came(seen=seen, complete=step >= len(steps), by_last=by_last)
 
 
 def _quiet_then(version: Version, person: Person, past: Sequence[Done], event: Done, key: str) -> Complete | None:
