@@ -38,13 +38,26 @@ def completes(version: Version, person: Person, event: Done, key: str) -> Sequen
 
 
 def _past(version: Version, person: Person, key: str) -> Sequence[Done]:
+    moved = [one for one in person.done if version.campaign in one.moves]
+    # In event time events that came before an edit may stand behind some that came after it: each begins with nothing.
+    others = [place for place, one in enumerate(moved) if _is_of_another_trigger(version, one)]
     return [
         one
-        for one in person.done
-        if version.campaign in one.moves
-        and one.order > version.trigger_order
-        and key_of(version.rule, one.props) == key
+        for one in moved[max(others, default=-1) + 1 :]
+        if one.order > version.trigger_order and key_of(version.rule, one.props) == key
     ]
+
+
+def _is_of_another_trigger(version: Version, event: Done) -> bool:
+    its = event.versions[version.campaign]
+    return its.trigger_order != version.trigger_order and concerns(its.rule, event)
+
+
+def concerns(rule: Rule, event: Done) -> bool:
+    """Whether the event may move the trigger on."""
+    named = (*filters(rule.get("steps")), *filters(rule.get("start_sequence")), *filters(rule.get("not_between")))
+    named += tuple(filter(None, (rule.get(word) for word in ("match", "start", "of", "quiet_of", "then"))))
+    return any(one["event"] == event.name for one in named)
 
 
 def _completes(version: Version, person: Person, event: Done, key: str) -> Complete | None:
