@@ -8,13 +8,13 @@ from math import isfinite
 import msgspec
 from msgspec.structs import astuple, replace
 
-from sendwhen.domain.run import Run
+from sendwhen.domain.run import Run, StartEvent
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.span import Span
 from sendwhen.domain.trigger_kinds import Absence
 from sendwhen.domain.triggers.begun import Coding
 from sendwhen.domain.triggers.logic import Begun, Hit, Past, Progress, Standing
-from sendwhen.domain.triggers.retelling import MOVES_KEPT, Known, Retold, known_of
+from sendwhen.domain.triggers.retelling import MOVES_KEPT, Known, Retold, forgotten_hit, known_of, told_again
 from sendwhen.domain.triggers.sequence import SequenceLogic
 from sendwhen.domain.triggers.used_up import UsedUp, completed_by, latest_of, with_latest
 
@@ -152,7 +152,6 @@ class AbsenceLogic:
             return self._sequence.rejoin(own, other, past, since_ms, limits)
         if len(self.starts) == 1:
             return b""
-        known = known_of(past)
         ours, theirs = _CODING.decode(own), _CODING.decode(other)
         begun = [
             _rewound(partial, own=mine)
@@ -163,13 +162,18 @@ class AbsenceLogic:
         begun.sort(key=lambda one: one.partial.first_at_ms)
         # What began within the histories is begun again here, and moved on by the events of both sides.
         used_up = UsedUp(past, ours.completed, theirs.completed)
-        for one, used in zip(past, used_up.by_place, strict=True):
+        told = told_again(past, used_up.by_place, begun, self._alike, _event_of)
+        known = known_of([one for one, _ in told])
+        for one, used in told:
             begun = self._replayed(self._caught_up(begun, one), one, known)
             if 0 in one.hit.indexes and one.hit.at_ms >= since_ms and not used:
                 fresh = Partial(one.hit.key, one.hit.at_ms, 1)
                 begun.append(Retold(fresh, fresh))
         kept = [one.result() for one in self._caught_up(begun, None)][-limits.partials :]
         return _CODING.encode(kept, used_up.joined(limits))
+
+    def _alike(self, step: int) -> Sequence[int]:
+        return [index for index, one in enumerate(self.starts) if one == self.starts[step]]
 
     def _caught_up(self, begun: Sequence[Retold[Partial]], before: Past | None) -> list[Retold[Partial]]:
         there = (one.caught_up(before, _stepped_to) for one in begun)
@@ -189,6 +193,10 @@ class AbsenceLogic:
             elif partial.done < last:
                 moved.append(retold.moved(partial.moved(hit.at_ms), hit.key, known))
         return moved
+
+
+def _event_of(end: Partial, step: int) -> Hit:  # noqa: ARG001 - nothing is known of it but when
+    return forgotten_hit(end.key, StartEvent("", "", 0, b"", "", 0))
 
 
 def _rewound(partial: Partial, *, own: bool) -> Retold[Partial]:

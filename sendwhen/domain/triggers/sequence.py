@@ -15,7 +15,7 @@ from sendwhen.domain.trigger_kinds import Sequence as SequenceTrigger
 from sendwhen.domain.trigger_kinds import Starts
 from sendwhen.domain.triggers.begun import Coding
 from sendwhen.domain.triggers.logic import AtOnce, Begun, Hit, Past, Progress, Standing, holds
-from sendwhen.domain.triggers.retelling import MOVES_KEPT, Known, Retold, known_of
+from sendwhen.domain.triggers.retelling import MOVES_KEPT, Known, Retold, forgotten_hit, known_of, told_again
 from sendwhen.domain.triggers.used_up import UsedUp, completed_by, latest_of, with_latest
 
 
@@ -126,7 +126,6 @@ class SequenceLogic(AtOnce):
 
     def rejoin(self, own: bytes, other: bytes, past: Sequence[Past], since_ms: int, limits: ShardLimits) -> bytes:
         """See ``Replayed``."""
-        known = known_of(past)
         ours, theirs = _CODING.decode(own), _CODING.decode(other)
         begun = [
             self._rewound(partial, own=mine)
@@ -136,12 +135,22 @@ class SequenceLogic(AtOnce):
         ]
         begun.sort(key=lambda one: one.partial.first_at_ms)
         used_up = UsedUp(past, ours.completed, theirs.completed)
-        for one, used in zip(past, used_up.by_place, strict=True):
+        told = told_again(past, used_up.by_place, begun, self._alike, self._event_of)
+        known = known_of([one for one, _ in told])
+        for one, used in told:
             begun = self._replayed(self._caught_up(begun, one), one, known)
             if 0 in one.hit.indexes and one.hit.at_ms >= since_ms and not used:
                 begun = self._begun_again(begun, one.hit)
         kept = self._counting([one.result() for one in self._caught_up(begun, None)])[-limits.partials :]
         return _CODING.encode(kept, used_up.joined(limits))
+
+    def _alike(self, step: int) -> Sequence[int]:
+        of = self.starts[step]
+        refers = of.where is not None and of.where.needs_start
+        return () if refers else [index for index, one in enumerate(self.starts) if one == of]
+
+    def _event_of(self, end: Partial, step: int) -> Hit:
+        return forgotten_hit(end.key, end.captured.get(self._steps[step].name, end.first))
 
     def _rewound(self, partial: Partial, *, own: bool) -> Retold[Partial]:
         """As it was before the moves whose instants are remembered."""
