@@ -335,11 +335,11 @@ MERGED: Mapping[str, tuple[Example, int]] = {
         ),
         2,
     ),
-    "an event that no firing had used, of an identity joined before another": (
+    "a start before a firing of somebody else then, who is joined by a third": (
         an_example(
-            {"kind": "sequence", "steps": [{"event": "A"}, {"event": "B"}, {"event": "C"}]},
-            *(a("1ms"), a("2ms", "anon-1"), a("3ms", event="B"), a("4ms", event="C"), joins("5ms")),
-            *(a("6ms", "anon-1"), joins("7ms", "anon-2"), a("8ms", event="B"), a("9ms", event="C")),
+            {"kind": "sequence", "steps": [{"event": "A"}, {"event": "B", "where": NO_LESS}]},
+            *(priced("1ms"), a("2ms", "anon-1", props={"price": 5}), a("3ms", event="B", props={"price": 0})),
+            *(joins("5ms"), a("6ms", "anon-2"), joins("7ms", "anon-2"), a("8ms", event="B", props={"price": 9})),
             partitions=3,
         ),
         2,
