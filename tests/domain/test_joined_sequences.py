@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from itertools import product
 
+import msgspec
 import pytest
 
+from sendwhen.domain import triggers
 from sendwhen.domain.campaign import Campaign
 from sendwhen.domain.record import recent_events
+from sendwhen.domain.run import StartEvent
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.steps import SendStep
 from sendwhen.domain.trigger_kinds import Absence, Duration, SequenceStep
+from sendwhen.domain.triggers.logic import Hit
 from tests.builders import MINUTE_MS, a_campaign, a_send, on
 from tests.domain.identities import Life
 from tests.domain.trigger_kinds import a_sequence
@@ -97,3 +101,49 @@ def test_within_what_is_remembered_nothing_is_lost() -> None:
     joined, _ = played(PLAIN, long, ((15, B),), ((LATER, C),), apart="user")
 
     assert joined == []
+
+
+ORDERED_TWICE = a_sequence(A, B)
+USED_UP = {"sequence": ORDERED_TWICE, "absence": Absence(start=(on(A), on(B)), duration=Duration(fixed_ms=MINUTE_MS))}
+
+
+@pytest.mark.parametrize("kind", USED_UP)
+def test_a_start_that_a_firing_used_up_is_not_begun_again(kind: str) -> None:
+    joined, _ = played(USED_UP[kind], ((20, A), (21, B)), ((5, X),), ((LATER, B),), apart="user")
+
+    assert joined == []
+
+
+@pytest.mark.parametrize("kind", USED_UP)
+def test_completions_are_remembered_of_as_many_keys_as_there_are_events(kind: str) -> None:
+    logic, memory = triggers.of(USED_UP[kind]), b""  # type: ignore[arg-type]  # both kinds
+    for number in range(30):
+        for index, name in enumerate((A, B)):
+            memory = logic.progress(memory, a_hit(number, index, name), LIMITS).memory
+
+    assert msgspec.msgpack.decode(memory)["b"] == []
+    assert [key for key, *_ in msgspec.msgpack.decode(memory)["c"]] == ["26", "27", "28", "29"]
+
+
+@pytest.mark.parametrize("kind", USED_UP)
+def test_a_memory_of_an_earlier_release_goes_on(kind: str) -> None:
+    """Nothing was remembered of completions, and what was begun stood in a list."""
+    logic = triggers.of(USED_UP[kind])  # type: ignore[arg-type]  # both kinds
+    begun = logic.progress(b"", a_hit(1, 0, A), LIMITS).memory
+
+    assert isinstance(msgspec.msgpack.decode(begun), list)
+    assert logic.progress(begun, a_hit(1, 1, B), LIMITS).complete
+
+
+def a_hit(number: int, index: int, name: str) -> Hit:
+    event = StartEvent(f"{name}{number}", name, number * 10 + index, b"", "", 0)
+    return Hit(
+        indexes=(index,),
+        event=event.scope(),
+        customer={},
+        key=str(number),
+        at_ms=event.occurred_at_ms,
+        occurrence=event,
+        first_seen_at_ms=0,
+        put_at_ms=0,
+    )
