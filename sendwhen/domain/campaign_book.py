@@ -103,15 +103,18 @@ class CampaignBook:
         return self._current[campaign_id].generation if campaign_id in self._current else 0
 
     def writes(self, plan: Plan) -> str:
-        """Mark of what a version in force remembers (``Memory.trigger_version``)."""
-        return written_by(plan.campaign.version, self.generation(plan.campaign.campaign_id))
+        """Mark of what a version remembers (``Memory.trigger_version``), which need not be in force any more."""
+        return written_by(plan.campaign.version, self._generation_of(plan))
 
     def remembers(self, plan: Plan, memory: Memory) -> bool:
         """What a customer's memory holds of a trigger is that of this version's, without a break."""
-        campaign_id = plan.campaign.campaign_id
         version = memory.trigger_version.partition("#")[0]
-        unbroken = memory.trigger_version == written_by(version, self.generation(campaign_id))
-        return unbroken and plan.continues(self.plan(campaign_id, version))
+        unbroken = memory.trigger_version == written_by(version, self._generation_of(plan))
+        return unbroken and plan.continues(self.plan(plan.campaign.campaign_id, version))
+
+    def _generation_of(self, plan: Plan) -> int:
+        row = self._rows.get((plan.campaign.campaign_id, plan.campaign.version))
+        return 0 if row is None else row.generation
 
     def remembered_by(self, plan: Plan, memory: Memory) -> TriggerLogic | None:
         """The trigger that wrote a memory of the same campaign; None where its version is not kept."""

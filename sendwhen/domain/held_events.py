@@ -57,7 +57,7 @@ class Taker(Protocol):
         armed: tuple[int, ...],
         out: Round,
     ) -> None:
-        """Let it end runs of the version, stop the campaign and start a run."""
+        """Let it end runs of the campaign, stop it and start a run."""
         ...
 
 
@@ -73,15 +73,19 @@ class HoldingBack:
         self._held_max = limits.held_events
 
     def hold(self, customer: Customer, event: Event, index: int, moment: Moment, out: Round) -> None:
-        """Hold an event back for every version on event time that it may concern."""
+        """Hold an event back for every campaign on event time that it may concern, once for each length of grace.
+
+        Of a campaign's versions with one grace it ends runs of all, also of one that is put before its time has come.
+        """
         current = self._book.on_event_time.get(event.name, ())
-        in_force = {(plan.campaign.campaign_id, plan.campaign.version) for plan in current}
+        held_for = {_clock_of(plan) for plan in current}
+        pinned: dict[tuple[str, int], Plan] = {}
         versions = [(run.campaign_id, run.version) for run in customer.runs]
-        pinned: dict[tuple[str, str], Plan] = {}
         for version in (*versions, *((alarm.campaign_id, alarm.version) for alarm in customer.alarms)):
-            plan = None if version in in_force else self._book.plan(*version)
-            if plan is not None and plan.on_event_time and event.name in plan.event_names:
-                pinned[version] = plan
+            plan = self._book.plan(*version)
+            concerned = plan is not None and plan.on_event_time and event.name in plan.event_names
+            if plan is not None and concerned and _clock_of(plan) not in held_for:
+                pinned.setdefault(_clock_of(plan), plan)
         # What ends waits, be they of earlier versions, comes before what starts them.
         for count, plan in enumerate((*pinned.values(), *current)):
             armed = (_BEHIND_DEADLINES, moment.seq, moment.now_ms, 1, index, count)
@@ -144,3 +148,8 @@ class HeldEventHandler:
         )
         then = replace(moment, now_ms=happened.occurred_at_ms)
         self._taker.take_held(customer, plan, event, held, moment=then, armed=(EVENT_TIME, *armed), out=out)
+
+
+def _clock_of(plan: Plan) -> tuple[str, int]:
+    """Versions of a campaign that have it in common see one order of events."""
+    return plan.campaign.campaign_id, plan.grace_ms

@@ -81,8 +81,11 @@ class JoinedMemories:
 
     def _past(self, plan: Plan, did: Did, customer: _Seen) -> Iterable[Past]:
         known, scope, now_ms = customer
+        put_at_ms = self._book.put_at_ms(plan.campaign.campaign_id)
         for theirs, events in enumerate(did):
             for event in events:
+                if event.logged_at_ms < put_at_ms:
+                    continue  # a trigger does not see what came before it
                 seen, at_ms = scope_of(event), instant_of(event, plan)
                 if plan.on_event_time and at_ms + plan.grace_ms > now_ms:
                     continue  # it is held back, and comes to its turn
@@ -103,7 +106,7 @@ class JoinedMemories:
                     at_ms=at_ms,
                     occurrence=StartEvent(event.event_id, event.name, event.occurred_at_ms, event.properties, "", 0),
                     first_seen_at_ms=known.first_seen_at_ms,
-                    put_at_ms=self._book.put_at_ms(plan.campaign.campaign_id),
+                    put_at_ms=put_at_ms,
                 )
                 yield Past(hit, own=not theirs)
 

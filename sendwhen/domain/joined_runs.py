@@ -182,7 +182,10 @@ def place_of(armed: tuple[int, ...], seq: int, mark: tuple[int, ...]) -> tuple[i
 
 def _waited(run: Run, plan: Plan, at_ms: int) -> bool:
     """The run was waiting at that instant, the deadline excluded."""
-    began_ms = run.armed[2] - plan.grace_ms if on_event_time(run.armed) else run.armed[1]
+    if run.phase == TRIGGER_PHASE and run.occurrence:
+        began_ms = run.start_at_ms  # what fires again and again waits since its start
+    else:
+        began_ms = run.armed[2] - plan.grace_ms if on_event_time(run.armed) else run.armed[1]
     return began_ms <= at_ms < run.due_at_ms - plan.grace_ms
 
 

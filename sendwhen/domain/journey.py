@@ -104,8 +104,7 @@ class Journey:
         """Let an event whose time has come do the same in one campaign on event time."""
         campaign = plan.campaign
         seen = Seen.of(event, customer, moment, arrived_ms=held.arrived_ms, place=armed)
-        version = campaign.campaign_id, campaign.version
-        runs = [run for run in customer.runs if (run.campaign_id, run.version) == version]
+        runs = [run for run in customer.runs if run.campaign_id == campaign.campaign_id and self._behind(run, plan)]
         self._end_runs(customer, runs, seen, out)
         stops, indexes = plan.passed(seen.scope, seen.customer, moment.now_ms)
         if not held.starts:
@@ -114,6 +113,11 @@ class Journey:
             self._stop(customer, plan)
         if indexes:
             self._starts.start(customer, plan, indexes, seen, out)
+
+    def _behind(self, run: Run, plan: Plan) -> bool:
+        """The run is of a version behind the same watermark."""
+        its = self._book.plan(run.campaign_id, run.version)
+        return its is not None and its.on_event_time and its.grace_ms == plan.grace_ms
 
     def _count(self, customer: Customer, seen: Seen, out: Round) -> None:
         histories = self._book.tally_events.get(seen.scope.name, ())

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.oracle.joining import behind, join
+from tests.oracle.joining import join
 from tests.oracle.looking import WATCHING, Looking
 from tests.oracle.neutral import Rule, filters, key_of, later, length, passes
 from tests.oracle.people import Done, Person, Version, Wait
@@ -357,7 +357,7 @@ class Oracle(Looking):
         self._merged[gone] = into
         other = self._people.pop(gone, None) or Person(name=gone)
         person = self._people.setdefault(into, Person(name=into))
-        join(person, other)
+        awaited = join(person, other)
         for _, version in self._current():
             # Whom the customer has become is no event.
             person.part(version.campaign).inside = {}
@@ -365,8 +365,7 @@ class Oracle(Looking):
         before = person.attributes()
         for wait in [one for one in person.waits if "event" in one.step or "until" in one.step]:
             holds_now = "until" in wait.step and self._holds(person, wait.step["until"], self._clock)
-            came = any(behind(wait, event) and awaited_by(wait, event) for event in person.done)
-            if holds_now or (came and "event" in wait.step):
+            if holds_now or any(one is wait for one in awaited):
                 person.waits = [one for one in person.waits if one is not wait]
                 self._walk(person, wait, wait.rest, self._clock)
         if person.attributes() != before:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tests.oracle.people import Done, Part, Person, Wait
-from tests.oracle.rules import ended_by, restart
+from tests.oracle.rules import awaited_by, ended_by, restart
 
 
-def join(person: Person, other: Person) -> None:
-    """Make the person both. What was merged starts nothing."""
+def join(person: Person, other: Person) -> Sequence[Wait]:
+    """Make the person both; waits for an event that the other one did. What was merged starts nothing.
+
+    Each one's waits are held against what the other did: its own has ended or passed what it was to.
+    """
+    _hold(person, against=other.done)
+    _hold(other, against=person.done)
+    awaited = [
+        wait
+        for waits, done in ((person.waits, other.done), (other.waits, person.done))
+        for wait in waits
+        if "event" in wait.step and any(behind(wait, event) and awaited_by(wait, event) for event in done)
+    ]
     person.done = sorted((*person.done, *other.done), key=lambda one: (one.at, one.order))
     person.logged = sorted((*person.logged, *other.logged), key=lambda one: (one.arrived, one.order))
     person.waits = sorted((*person.waits, *other.waits), key=lambda one: one.armed)
@@ -20,10 +33,14 @@ def join(person: Person, other: Person) -> None:
     person.addressed = person.addressed or other.addressed
     for campaign in {*person.parts, *other.parts}:
         _join_part(person.part(campaign), other.part(campaign))
-    for event in person.done:
-        person.waits = [wait for wait in person.waits if not (behind(wait, event) and ended_by(wait, event))]
     person.waits = [wait for wait in person.waits if not person.part(wait.version.campaign).stopped]
     one_wait_for_each_key(person)
+    return awaited
+
+
+def _hold(person: Person, *, against: Sequence[Done]) -> None:
+    for event in against:
+        person.waits = [wait for wait in person.waits if not (behind(wait, event) and ended_by(wait, event))]
 
 
 def _join_part(part: Part, other: Part) -> None:

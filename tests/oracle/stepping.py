@@ -43,6 +43,9 @@ class Stepping(Mailing):
         given = wait.version.rule.get("repeat")
         if wait.version.rule["kind"] != "absence" or not given:
             return
+        has_fired = any(key == wait.key for key, _ in person.part(wait.version.campaign).fired)
+        if has_fired and wait.version.rule.get("reentry") == "once":
+            return
         due = wait_ends(wait.version.rule, wait.begun, now)
         fired = wait.repeats + 1
         over = "within" in given and due is not None and due >= later(wait.begun.at, given["within"])

@@ -38,13 +38,26 @@ def completes(version: Version, person: Person, event: Done, key: str) -> Sequen
 
 
 def _past(version: Version, person: Person, key: str) -> Sequence[Done]:
+    moved = [one for one in person.done if version.campaign in one.moves]
+    # In event time events that came before an edit may stand behind some that came after it: each begins with nothing.
+    others = [place for place, one in enumerate(moved) if _is_of_another_trigger(version, one)]
     return [
         one
-        for one in person.done
-        if version.campaign in one.moves
-        and one.order > version.trigger_order
-        and key_of(version.rule, one.props) == key
+        for one in moved[max(others, default=-1) + 1 :]
+        if one.order > version.trigger_order and key_of(version.rule, one.props) == key
     ]
+
+
+def _is_of_another_trigger(version: Version, event: Done) -> bool:
+    its = event.versions[version.campaign]
+    return its.trigger_order != version.trigger_order and concerns(its.rule, event)
+
+
+def concerns(rule: Rule, event: Done) -> bool:
+    """Whether the event may move the trigger on."""
+    named = (*filters(rule.get("steps")), *filters(rule.get("start_sequence")), *filters(rule.get("not_between")))
+    named += tuple(filter(None, (rule.get(word) for word in ("match", "start", "of", "quiet_of", "then"))))
+    return any(one["event"] == event.name for one in named)
 
 
 def _completes(version: Version, person: Person, event: Done, key: str) -> Complete | None:
@@ -127,7 +140,9 @@ def _begins(campaign: str, rule: Rule, steps: Sequence[Mapping[str, Any]], past:
             continue
         if rule.get("overlap") == "first_only" and begins:
             before = past[begins[-1]]
-            if not _over(rule, before, first.at) and _came(rule, steps, past[begins[-1] : place + 1]) is not None:
+            came = _came(rule, steps, past[begins[-1] : place + 1])
+            # One that another identity's event has completed is over.
+            if not _over(rule, before, first.at) and came is not None and not came.complete:
                 continue
         begins.append(place)
     return begins
@@ -142,9 +157,10 @@ def _over(rule: Rule, first: Done, at: int) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Came:
-    """What came of a sequence. by_last: the last of the events completes it."""
+    """What came of a sequence. complete: all of it. by_last: the last of the events completes it."""
 
     seen: Mapping[str, Props]
+    complete: bool
     by_last: bool
 
 
@@ -172,7 +188,7 @@ def _came(rule: Rule, steps: Sequence[Mapping[str, Any]], events: Sequence[Done]
         if times >= steps[step].get("times", 1):
             step, times = step + 1, 0
             by_last = step > last
-    return Came(seen=seen, by_last=by_last)
+    return Came(seen=seen, complete=step >= len(steps), by_last=by_last)
 
 
 def _quiet_then(version: Version, person: Person, past: Sequence[Done], event: Done, key: str) -> Complete | None:

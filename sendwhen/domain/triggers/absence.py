@@ -8,13 +8,15 @@ from math import isfinite
 import msgspec
 from msgspec.structs import astuple, replace
 
-from sendwhen.domain.run import Run
+from sendwhen.domain.run import Run, StartEvent
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.span import Span
 from sendwhen.domain.trigger_kinds import Absence
+from sendwhen.domain.triggers.begun import Coding
 from sendwhen.domain.triggers.logic import Begun, Hit, Past, Progress, Standing
-from sendwhen.domain.triggers.retelling import MOVES_KEPT, Known, Retold, known_of
+from sendwhen.domain.triggers.retelling import MOVES_KEPT, Known, Retold, forgotten_hit, known_of, told_again
 from sendwhen.domain.triggers.sequence import SequenceLogic
+from sendwhen.domain.triggers.used_up import UsedUp, completed_by, latest_of, with_latest
 
 FIRINGS_MAX = 100
 """Firings of a repeated absence from one start."""
@@ -37,14 +39,13 @@ class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """The next of its events came."""
         return Partial(self.key, self.first_at_ms, self.done + 1, (*self.later, at_ms)[-MOVES_KEPT:])
 
+    def packed(self) -> object:
+        """See ``Pattern``."""
+        # Of most, which have only begun, it is as it was before instants were kept.
+        return self if self.later else astuple(self)[:-1]
 
-_packed = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(tuple[Partial, ...]).decode
 
-
-def _encode(partials: Sequence[Partial]) -> bytes:
-    # Of most, which have only begun, the memory is as it was before instants were kept.
-    return _packed([one if one.later else astuple(one)[:-1] for one in partials])
+_CODING = Coding(Partial)
 
 
 class AbsenceLogic:
@@ -53,6 +54,7 @@ class AbsenceLogic:
     def __init__(self, trigger: Absence) -> None:
         self._trigger = trigger
         self._sequence = None if trigger.sequence is None else SequenceLogic(trigger.sequence)
+        self._start_within = Span(ms=trigger.start_within_ms) if trigger.start_within_ms else None
         self.starts = trigger.start if self._sequence is None else self._sequence.starts
         self.answers = trigger.unless
         self.on_restart = trigger.on_restart
@@ -66,14 +68,20 @@ class AbsenceLogic:
         last = len(self.starts) - 1
         if last == 0:
             return Progress(b"", True)
-        within_ms, key, at_ms, hits = self._trigger.start_within_ms, hit.key, hit.at_ms, hit.indexes
+        within, key, at_ms, hits = self._start_within, hit.key, hit.at_ms, hit.indexes
+        remembered = _CODING.decode(memory)
+        used_up = remembered.completed
+        if used_up:
+            used_up = with_latest(used_up, None, at_ms, within, limits)
         moved = []
-        for partial in _decode(memory) if memory else ():
-            if within_ms and at_ms - partial.first_at_ms >= within_ms:
+        for partial in remembered.begun:
+            if within is not None and at_ms >= within.after(partial.first_at_ms):
                 continue
             if partial.key == key and partial.done in hits:
                 if partial.done == last:
-                    return Progress(self._without(memory, key), True)
+                    used_up = with_latest(used_up, completed_by(hit), at_ms, within, limits)
+                    others = [one for one in remembered.begun if one.key != key]
+                    return Progress(_CODING.encode(others, used_up), True)
                 moved.append(partial.moved(at_ms))
             else:
                 moved.append(partial)
@@ -81,7 +89,7 @@ class AbsenceLogic:
             moved.append(Partial(key, at_ms, 1))
         overflows = max(0, len(moved) - limits.partials)
         del moved[:overflows]
-        return Progress(_encode(moved) if moved else b"", False, overflows)
+        return Progress(_CODING.encode(moved, used_up), False, overflows)
 
     @staticmethod
     def _sequenced(progress: Progress, hit: Hit) -> Progress:
@@ -127,14 +135,16 @@ class AbsenceLogic:
             return self._sequence.standings(memory)
         return [
             Standing(one.key, f"a start waits for “{self.starts[one.done].event}”", one.first_at_ms)
-            for one in _decode(memory)
+            for one in _CODING.decode(memory).begun
         ]
 
     def join(self, own: bytes, other: bytes) -> bytes:
         """All that was begun by either, oldest first."""
         if self._sequence is not None:
             return self._sequence.join(own, other)
-        return _encode(sorted((*_decode(own), *_decode(other)), key=lambda one: (one.first_at_ms, one.key, one.done)))
+        ours, theirs = _CODING.decode(own), _CODING.decode(other)
+        both = sorted((*ours.begun, *theirs.begun), key=lambda one: (one.first_at_ms, one.key, one.done))
+        return _CODING.encode(both, latest_of(ours.completed, theirs.completed))
 
     def rejoin(self, own: bytes, other: bytes, past: Sequence[Past], since_ms: int, limits: ShardLimits) -> bytes:
         """See ``Replayed``."""
@@ -142,49 +152,51 @@ class AbsenceLogic:
             return self._sequence.rejoin(own, other, past, since_ms, limits)
         if len(self.starts) == 1:
             return b""
-        known = known_of(past)
+        ours, theirs = _CODING.decode(own), _CODING.decode(other)
         begun = [
             _rewound(partial, own=mine)
-            for memory, mine in ((own, True), (other, False))
-            for partial in (_decode(memory) if memory else ())
+            for remembered, mine in ((ours, True), (theirs, False))
+            for partial in remembered.begun
             if partial.first_at_ms < since_ms
         ]
         begun.sort(key=lambda one: one.partial.first_at_ms)
         # What began within the histories is begun again here, and moved on by the events of both sides.
-        for one in past:
-            begun = self._replay(self._caught_up(begun, one), one, since_ms, known)
+        used_up = UsedUp(past, ours.completed, theirs.completed)
+        told = told_again(past, used_up.by_place, begun, self._alike, _event_of)
+        known = known_of([one for one, _ in told])
+        for one, used in told:
+            begun = self._replayed(self._caught_up(begun, one), one, known)
+            if 0 in one.hit.indexes and one.hit.at_ms >= since_ms and not used:
+                fresh = Partial(one.hit.key, one.hit.at_ms, 1)
+                begun.append(Retold(fresh, fresh))
         kept = [one.result() for one in self._caught_up(begun, None)][-limits.partials :]
-        return _encode(kept) if kept else b""
+        return _CODING.encode(kept, used_up.joined(limits))
+
+    def _alike(self, step: int) -> Sequence[int]:
+        return [index for index, one in enumerate(self.starts) if one == self.starts[step]]
 
     def _caught_up(self, begun: Sequence[Retold[Partial]], before: Past | None) -> list[Retold[Partial]]:
-        there = [one.caught_up(before, _stepped_to) for one in begun]
-        over = {one.partial.key for one in there if one.partial.done >= len(self.starts)}
-        return [one for one in there if one.partial.key not in over]
+        there = (one.caught_up(before, _stepped_to) for one in begun)
+        # What the joined history completes is over, and nothing else is: it opens no wait, and uses nothing up.
+        return [one for one in there if one.partial.done < len(self.starts)]
 
-    def _replay(
-        self, begun: Sequence[Retold[Partial]], one: Past, since_ms: int, known: Known
-    ) -> list[Retold[Partial]]:
-        hit, within_ms, last = one.hit, self._trigger.start_within_ms, len(self.starts) - 1
+    def _replayed(self, begun: Sequence[Retold[Partial]], one: Past, known: Known) -> list[Retold[Partial]]:
+        hit, within, last = one.hit, self._start_within, len(self.starts) - 1
         moved: list[Retold[Partial]] = []
         for retold in begun:
             partial = retold.partial
-            if within_ms and hit.at_ms - partial.first_at_ms >= within_ms:
+            if within is not None and hit.at_ms >= within.after(partial.first_at_ms):
                 continue
-            if partial.key == hit.key and partial.done in hit.indexes and retold.is_asked(one, partial.first_at_ms):
-                if partial.done == last:
-                    return [kept for kept in begun if kept.partial.key != hit.key]
-                moved.append(retold.moved(partial.moved(hit.at_ms), hit.key, known))
-            else:
+            moves = partial.key == hit.key and partial.done in hit.indexes
+            if not moves or not retold.is_asked(one, partial.first_at_ms):
                 moved.append(retold)
-        if 0 in hit.indexes and hit.at_ms >= since_ms:
-            fresh = Partial(hit.key, hit.at_ms, 1)
-            moved.append(Retold(fresh, fresh))
+            elif partial.done < last:
+                moved.append(retold.moved(partial.moved(hit.at_ms), hit.key, known))
         return moved
 
-    @staticmethod
-    def _without(memory: bytes, key: str) -> bytes:
-        others = [partial for partial in _decode(memory) if partial.key != key]
-        return _encode(others) if others else b""
+
+def _event_of(end: Partial, step: int) -> Hit:  # noqa: ARG001 - nothing is known of it but when
+    return forgotten_hit(end.key, StartEvent("", "", 0, b"", "", 0))
 
 
 def _rewound(partial: Partial, *, own: bool) -> Retold[Partial]:

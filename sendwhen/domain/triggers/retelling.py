@@ -14,7 +14,8 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from sendwhen.domain.triggers.logic import Past
+from sendwhen.domain.run import StartEvent
+from sendwhen.domain.triggers.logic import Hit, Past
 
 MOVES_KEPT = 8
 """Instants remembered of a begun pattern behind its first; the oldest goes. What came before them is not told again."""
@@ -76,6 +77,47 @@ class Retold(msgspec.Struct, Generic[P], frozen=True, gc=False):
     def result(self) -> P:
         """What is remembered from now on."""
         return self.partial if self.own is None or self.parted else self.end
+
+
+Told = tuple[Past, bool]
+"""What is told again, and whether it begins nothing: it is used up, or forgotten."""
+Asks = Callable[[int], Sequence[int]]
+"""Filters that an event passes which was a step, by index; none where that cannot be said of other patterns."""
+
+
+def told_again(
+    past: Sequence[Past], used_up: Sequence[bool], begun: Sequence[Retold[P]], asks: Asks, by: Callable[[P, int], Hit]
+) -> Sequence[Told]:
+    """The events that are known, and those that are forgotten but for what they moved on; in their order.
+
+    ``by``: an event as it is known from a pattern that it moved on in a step.
+    """
+    known = known_of(past)
+    forgotten: dict[tuple[bool, str, int, int], Past] = {}
+    for one in begun:
+        for at_ms, step in one.moves:
+            hit = by(one.end, step)
+            indexes = asks(step)
+            if one.own is not None and indexes and (at_ms, hit.key) not in known[one.own]:
+                moving = Past(replace(hit, at_ms=at_ms, indexes=indexes), own=one.own)
+                forgotten.setdefault((one.own, hit.key, at_ms, step), moving)
+    told = [*zip(past, used_up, strict=True), *((one, True) for one in forgotten.values())]
+    # In one instant the survivor's events come first.
+    return sorted(told, key=lambda each: (each[0].hit.at_ms, not each[0].own))
+
+
+def forgotten_hit(key: str, event: StartEvent) -> Hit:
+    """An event of which no more is known than what a pattern keeps."""
+    return Hit(
+        indexes=(),
+        event=event.scope(),
+        customer={},
+        key=key,
+        at_ms=0,
+        occurrence=event,
+        first_seen_at_ms=0,
+        put_at_ms=0,
+    )
 
 
 def known_of(past: Sequence[Past]) -> Known:

@@ -13,8 +13,10 @@ from sendwhen.domain.run import Run, StartEvent
 from sendwhen.domain.shard_limits import ShardLimits
 from sendwhen.domain.trigger_kinds import Sequence as SequenceTrigger
 from sendwhen.domain.trigger_kinds import Starts
+from sendwhen.domain.triggers.begun import Coding
 from sendwhen.domain.triggers.logic import AtOnce, Begun, Hit, Past, Progress, Standing, holds
-from sendwhen.domain.triggers.retelling import MOVES_KEPT, Known, Retold, known_of
+from sendwhen.domain.triggers.retelling import MOVES_KEPT, Known, Retold, forgotten_hit, known_of, told_again
+from sendwhen.domain.triggers.used_up import UsedUp, completed_by, latest_of, with_latest
 
 
 class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -44,14 +46,13 @@ class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
             scope.steps = {name: one.scope() for name, one in self.captured.items()}
         return scope
 
+    def packed(self) -> object:
+        """See ``Pattern``."""
+        # Of most, which have only begun, it is as it was before instants were kept.
+        return self if self.later else astuple(self)[:-1]
 
-_packed = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[Partial]).decode
 
-
-def _encode(partials: Sequence[Partial]) -> bytes:
-    # Of most, which have only begun, the memory is as it was before instants were kept.
-    return _packed([one if one.later else astuple(one)[:-1] for one in partials])
+_CODING = Coding(Partial)
 
 
 class SequenceLogic(AtOnce):
@@ -66,13 +67,15 @@ class SequenceLogic(AtOnce):
             self._forbidden.append(range(len(starts), len(starts) + len(step.forbidden)))
             starts += step.forbidden
         self.starts: tuple[EventFilter, ...] = tuple(starts)
+        self._uses_up = trigger.starts is not Starts.EACH and not trigger.repeat_last
         self._refers = any(one.where is not None and one.where.needs_start for one in starts)
 
     def progress(self, memory: bytes, hit: Hit, limits: ShardLimits) -> Progress:
         """Every start is tracked; a completion drops all that was begun under its key (rule R7), or see ``Starts``."""
         kept: list[Partial] = []
         completed: list[Partial] = []
-        for partial in _decode(memory) if memory else ():
+        remembered = _CODING.decode(memory)
+        for partial in remembered.begun:
             if self._over(partial, hit.at_ms):
                 continue
             moved = partial if partial.key != hit.key else self._moved(partial, hit)
@@ -88,13 +91,17 @@ class SequenceLogic(AtOnce):
             completed += [begun] if begun is not None else []
         overflows = max(0, len(kept) - limits.partials)
         del kept[:overflows]
-        remembered = _encode(kept) if kept else b""
+        used_up = remembered.completed
+        if used_up or (completed and self._uses_up):
+            latest = completed_by(hit) if completed else None
+            used_up = with_latest(used_up, latest, hit.at_ms, self._trigger.within, limits)
+        memory = _CODING.encode(kept, used_up)
         if not completed:
-            return Progress(remembered, False, overflows)
+            return Progress(memory, False, overflows)
         begins = [Begun(one.first_at_ms, one.first, one.captured) for one in completed]
         since = begins[0] if completed[0].first != hit.occurrence else None
         also = begins[1:] if self._trigger.starts is Starts.EACH else ()
-        return Progress(remembered, True, overflows, since, also=also)
+        return Progress(memory, True, overflows, since, also=also)
 
     def because(self, run: Run) -> str:  # noqa: ARG002 - it is the same for all
         """Why it fires."""
@@ -104,7 +111,7 @@ class SequenceLogic(AtOnce):
     def standings(self, memory: bytes) -> Sequence[Standing]:
         """What each that was begun waits for."""
         told = []
-        for one in _decode(memory):
+        for one in _CODING.decode(memory).begun:
             step = self._steps[one.step]
             came = f", {one.done} of {step.times} came" if one.done and not one.complete else ""
             told.append(Standing(one.key, f"a sequence waits for “{step.of.event}”{came}", one.first_at_ms))
@@ -112,24 +119,38 @@ class SequenceLogic(AtOnce):
 
     def join(self, own: bytes, other: bytes) -> bytes:
         """All that was begun by either, oldest first."""
-        both = [*_decode(own), *(one for one in _decode(other) if one not in _decode(own))]
+        ours, theirs = _CODING.decode(own), _CODING.decode(other)
+        both = [*ours.begun, *(one for one in theirs.begun if one not in ours.begun)]
         both.sort(key=lambda one: (one.first_at_ms, one.key, one.first.event_id))
-        return _encode(self._counting(both))
+        return _CODING.encode(self._counting(both), latest_of(ours.completed, theirs.completed))
 
     def rejoin(self, own: bytes, other: bytes, past: Sequence[Past], since_ms: int, limits: ShardLimits) -> bytes:
         """See ``Replayed``."""
-        known = known_of(past)
+        ours, theirs = _CODING.decode(own), _CODING.decode(other)
         begun = [
             self._rewound(partial, own=mine)
-            for memory, mine in ((own, True), (other, False))
-            for partial in (_decode(memory) if memory else ())
+            for remembered, mine in ((ours, True), (theirs, False))
+            for partial in remembered.begun
             if partial.first_at_ms < since_ms
         ]
         begun.sort(key=lambda one: one.partial.first_at_ms)
-        for one in past:
-            begun = self._replayed(self._caught_up(begun, one), one, since_ms, known)
+        used_up = UsedUp(past, ours.completed, theirs.completed)
+        told = told_again(past, used_up.by_place, begun, self._alike, self._event_of)
+        known = known_of([one for one, _ in told])
+        for one, used in told:
+            begun = self._replayed(self._caught_up(begun, one), one, known)
+            if 0 in one.hit.indexes and one.hit.at_ms >= since_ms and not used:
+                begun = self._begun_again(begun, one.hit)
         kept = self._counting([one.result() for one in self._caught_up(begun, None)])[-limits.partials :]
-        return _encode(kept) if kept else b""
+        return _CODING.encode(kept, used_up.joined(limits))
+
+    def _alike(self, step: int) -> Sequence[int]:
+        of = self.starts[step]
+        refers = of.where is not None and of.where.needs_start
+        return () if refers else [index for index, one in enumerate(self.starts) if one == of]
+
+    def _event_of(self, end: Partial, step: int) -> Hit:
+        return forgotten_hit(end.key, end.captured.get(self._steps[step].name, end.first))
 
     def _rewound(self, partial: Partial, *, own: bool) -> Retold[Partial]:
         """As it was before the moves whose instants are remembered."""
@@ -145,39 +166,36 @@ class SequenceLogic(AtOnce):
         return Retold(rewound, partial, own, tuple(zip(partial.later, moved, strict=True)))
 
     def _caught_up(self, begun: Sequence[Retold[Partial]], before: Past | None) -> list[Retold[Partial]]:
-        there = [one.caught_up(before, self._stepped_to) for one in begun]
-        over = {one.partial.key for one in there if one.parted and one.partial.complete}
-        return [one for one in there if one.partial.key not in over or self._outlasts(one.partial, one.partial.key)]
+        there = (one.caught_up(before, self._stepped_to) for one in begun)
+        return [one for one in there if self._goes_on(one.partial)]
+
+    def _goes_on(self, partial: Partial) -> bool:
+        """What the joined history completes is over, and nothing else is: it fires nothing, and uses nothing up."""
+        return self._trigger.repeat_last or not partial.complete
 
     def _stepped_to(self, partial: Partial, at_ms: int, step: int, end: Partial) -> Partial:
         if partial.complete or partial.step != step:
             return partial
         return self._advanced(partial, at_ms, end.captured.get(self._steps[step].name, partial.first))
 
-    def _replayed(
-        self, begun: Sequence[Retold[Partial]], one: Past, since_ms: int, known: Known
-    ) -> list[Retold[Partial]]:
-        hit, completed = one.hit, False
+    def _replayed(self, begun: Sequence[Retold[Partial]], one: Past, known: Known) -> list[Retold[Partial]]:
+        hit = one.hit
         kept: list[Retold[Partial]] = []
         for retold in begun:
             partial = retold.partial
             if self._over(partial, hit.at_ms):
                 continue
-            moved = (
-                self._moved(partial, hit)
-                if partial.key == hit.key and retold.is_asked(one, partial.first_at_ms)
-                else partial
-            )
-            if moved is not None:
+            asked = partial.key == hit.key and retold.is_asked(one, partial.first_at_ms)
+            moved = self._moved(partial, hit) if asked else partial
+            if moved is not None and self._goes_on(moved):
                 kept.append(retold if moved is partial else retold.moved(moved, hit.key, known))
-                completed = completed or (moved is not partial and moved.complete)
-        if completed:
-            kept = [each for each in kept if self._outlasts(each.partial, hit.key)]
-        partials = [each.partial for each in kept]
-        if 0 in hit.indexes and hit.at_ms >= since_ms and self._may_begin(partials, hit.key, completed=completed):
-            self._begin(partials, hit)
-            kept += [Retold(partial, partial) for partial in partials[len(kept) :]]
         return kept
+
+    def _begun_again(self, begun: list[Retold[Partial]], hit: Hit) -> list[Retold[Partial]]:
+        partials = [each.partial for each in begun]
+        if self._may_begin(partials, hit.key, completed=False):
+            self._begin(partials, hit)
+        return [*begun, *(Retold(partial, partial) for partial in partials[len(begun) :])]
 
     def _outlasts(self, partial: Partial, key: str) -> bool:
         """It is still open after something of a key was completed."""
