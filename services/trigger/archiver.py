@@ -1,8 +1,8 @@
 """Carries what is closed of the log into the archive, lets the log go behind it, and tidies the archive once a day.
 
-A range is closed once it is committed and either old enough or large enough: small files are dear to read, and what is
-not archived keeps the log from being trimmed. Where shards are behind, they need the processors more: what is only large
-waits until they have caught up, or until very much of it waits.
+A range is closed once it is committed and either old enough or large enough: small files are dear to read, and what
+is not archived keeps the log from being trimmed. Where shards are behind, they need the processors more: what is only
+large waits until they have caught up, or until very much of it waits.
 """
 
 from __future__ import annotations
