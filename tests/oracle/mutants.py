@@ -390,7 +390,7 @@ MUTANTS = (
     Mutant(
         name="a trigger that comes back remembers",
         areas=("edited",),
-        changes=((CampaignBook, "generation", lambda _: lambda self, campaign_id: 0),),
+        changes=((CampaignBook, "_generation_of", lambda _: lambda self, plan: 0),),
     ),
     Mutant(
         name="archiving leaves waits alone",
