@@ -70,11 +70,12 @@ class HostCommits:
     ) -> Steps:
         self.done += 1
         stored = {one: made for one, made in rounds.items() if answers[one.number] is None and self._holds(one)}
+        # First of all: emails wait for it.
+        if rows := {partition.number: made.outbox for partition, made in stored.items() if made.outbox}:
+            yield Release(rows=rows)
         for partition, made in stored.items():
             partition.committed(made)
             self._committed(partition.number, made.changes)
-        if rows := {partition.number: made.outbox for partition, made in stored.items() if made.outbox}:
-            yield Release(rows=rows)
         for partition in rounds:
             refusal = answers[partition.number]
             if refusal is not None and self._holds(partition):

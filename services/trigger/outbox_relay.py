@@ -4,6 +4,9 @@ Released rows come from memory. After a claim, after trouble, or when memory's l
 read from the outbox until nothing is left there; sender recognises what it has had before. Partitions are served in
 turn, and one whose rows sender does not take waits by itself. Rows that sender will never take are tried one by one;
 the one that is refused alone is set aside with the reason and holds up nobody.
+
+What is durable at its receiver is deleted when nothing waits to be taken there, so that no decision waits for a sync
+that only tidies up; at the latest when it is as many rows of a partition as one call takes.
 """
 
 from __future__ import annotations
@@ -38,6 +41,8 @@ class _Lane:
     def __init__(self) -> None:
         self.rows: deque[OutboxRow] = deque()
         self.done = 0
+        self.sent: OutboxRow | None = None
+        self.sent_rows = 0
         self.reading = True
         self.failures = 0
         self.singly = 0
@@ -47,6 +52,18 @@ class _Lane:
         """Ordinals may stand for other decisions than before: the outbox alone knows."""
         self.rows.clear()
         self.done, self.reading = 0, True
+        self.deleted()
+
+    def took(self, rows: Sequence[OutboxRow]) -> None:
+        """These are durable at their receiver."""
+        self.done, self.sent = rows[-1].ordinal, rows[-1]
+        self.sent_rows += len(rows)
+        while self.rows and self.rows[0].ordinal <= self.done:
+            self.rows.popleft()
+
+    def deleted(self) -> None:
+        """What was taken is gone from the outbox, or no longer known to be there."""
+        self.sent, self.sent_rows = None, 0
 
     def add(self, rows: Sequence[OutboxRow], rows_max: int) -> None:
         """Released rows. While the outbox is read they are found there."""
@@ -100,7 +117,9 @@ class OutboxRelay:
                 if (lane.rows or lane.reading) and lane.not_before_ms <= now_ms
             ]
             for partition, lane in ready:
-                yield from self._serve(partition, lane)
+                yield from self._serve(partition, lane, self._push)
+            if not ready:
+                yield from self._tidy(now_ms)
             wait_ms = self._wait_ms()
 
     def _take(self, released: Mapping[int, Sequence[OutboxRow]]) -> None:
@@ -113,12 +132,23 @@ class OutboxRelay:
 
     def _wait_ms(self) -> int:
         now_ms = self._monotonic_ms()
-        waits = [max(0, lane.not_before_ms - now_ms) for lane in self._lanes.values() if lane.rows or lane.reading]
+        waits = [
+            max(0, lane.not_before_ms - now_ms)
+            for lane in self._lanes.values()
+            if lane.rows or lane.reading or lane.sent
+        ]
         return min([self._limits.pause_ms, *waits])
 
-    def _serve(self, partition: int, lane: _Lane) -> Steps:
+    def _tidy(self, now_ms: int) -> Steps:
+        """Delete what one partition has sent; then it is looked again whether rows have come."""
+        for partition, lane in self._lanes.items():
+            if lane.sent and lane.not_before_ms <= now_ms:
+                yield from self._serve(partition, lane, self._delete)
+                return
+
+    def _serve(self, partition: int, lane: _Lane, do: Callable[[int, _Lane], Steps]) -> Steps:
         try:
-            yield from self._push(partition, lane)
+            yield from do(partition, lane)
         except (SenderLost, StoreLost):
             # Whatever became of the rows: they stand in the outbox until they are deleted there.
             lane.rows.clear()
@@ -154,10 +184,19 @@ class OutboxRelay:
         else:
             self._pushed += len(rows)
         lane.singly = max(0, lane.singly - 1)
-        yield DeleteOutbox(partition=partition, up_to_ordinal=last.ordinal, lineage=last.lineage, letter=letter)
-        lane.done = last.ordinal
-        while lane.rows and lane.rows[0].ordinal <= last.ordinal:
-            lane.rows.popleft()
+        if letter is not None:
+            yield DeleteOutbox(partition=partition, up_to_ordinal=last.ordinal, lineage=last.lineage, letter=letter)
+            lane.took(rows)
+            lane.deleted()
+            return
+        lane.took(rows)
+        if lane.sent_rows >= self._limits.push_rows:
+            yield from self._delete(partition, lane)
+
+    def _delete(self, partition: int, lane: _Lane) -> Steps:
+        assert lane.sent is not None
+        yield DeleteOutbox(partition=partition, up_to_ordinal=lane.sent.ordinal, lineage=lane.sent.lineage)
+        lane.deleted()
 
     def _fitting(self, rows: Sequence[OutboxRow]) -> tuple[OutboxRow, ...]:
         size_bytes, to_sender = 0, _is_for_sender(rows[0])

@@ -61,7 +61,7 @@ class Outboxes:
                 self.now_ms += request.at_most_ms
                 answer: object = self.released
                 self.released = {}
-            case ReadOutbox() if self.store_down:
+            case ReadOutbox() | DeleteOutbox() if self.store_down:
                 self.pending = self._steps.throw(StoreLost("down"))
                 return
             case ReadOutbox():
@@ -229,3 +229,48 @@ def test_deletions_go_to_sender_behind_the_decisions_before_them_and_one_that_is
 
     assert boxes.got == [(0, 1), (0, 3)]
     assert boxes.letters == ["Deletion 2: rows[0].intent.send_id: 32 hexadecimal digits."]
+
+
+def test_what_was_taken_is_deleted_only_when_nothing_waits() -> None:
+    boxes = Outboxes()
+    for partition in range(3):
+        boxes.claim(partition)
+    boxes.run(12)
+    before = len(boxes.requests)
+    for partition in range(3):
+        boxes.decide(partition, [1, 2])
+    boxes.step()
+    boxes.decide(0, [3])
+    boxes.run(20)
+
+    asked = [type(request) for request in boxes.requests[before:] if isinstance(request, Push | DeleteOutbox)]
+    assert asked == [Push] * 4 + [DeleteOutbox] * 3
+    assert not any(boxes.rows.values())
+
+
+def test_as_many_rows_as_one_call_takes_are_deleted_whoever_waits() -> None:
+    boxes = Outboxes(push_rows=3)
+    boxes.claim(0)
+    boxes.decide(0, range(1, 20), release=False)
+    boxes.run(8)
+
+    assert boxes.got[-1] == (0, 6)
+    assert [row.ordinal for row in boxes.rows[0]] == list(range(7, 20))
+
+
+def test_a_deletion_that_failed_is_tried_again_and_its_rows_are_not_sent_twice() -> None:
+    boxes = Outboxes()
+    boxes.claim(0)
+    boxes.run(6)
+    boxes.decide(0, [1, 2])
+    while not isinstance(boxes.pending, DeleteOutbox):
+        boxes.step()
+    boxes.store_down = True
+    boxes.run(10)
+    assert len(boxes.rows[0]) == 2
+
+    boxes.store_down = False
+    boxes.run(20)
+
+    assert boxes.got == [(0, 1), (0, 2)]
+    assert boxes.rows[0] == []
