@@ -97,6 +97,15 @@ def test_what_is_wrong_with_the_question_is_said(tmp_path: Path) -> None:
         assert answer in said("backtest", new, "--events", str(tmp_path / name)).output
 
 
+def test_what_is_wrong_with_the_question_is_said_before_a_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text("no event\n")
+
+    result = said("backtest", a_folder(tmp_path / "new"), "--events", str(tmp_path / "events.jsonl"), "--from", "x")
+
+    assert (result.exit_code, "not a time" in result.output) == (2, True)
+    assert "reading" not in result.output
+
+
 def test_an_archive_is_verified_compacted_and_exported(tmp_path: Path) -> None:
     location = archived(tmp_path / "archive", a_past(seed=1))
     well = said("log", "verify", "--archive", location)
