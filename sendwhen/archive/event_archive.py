@@ -25,6 +25,7 @@ HELD_EVENTS: Final = 250_000
 HELD_BYTES: Final = 256 * 1024 * 1024
 """And so many bytes of them."""
 REASONS_MAX: Final = 10
+TELL_EVERY_LINES: Final = 10_000
 
 
 class Taken(msgspec.Struct, kw_only=True):
@@ -57,6 +58,8 @@ class _Filling:
     def take(self, file: Path, tell: Callable[[int], None]) -> Taken:
         taken = Taken()
         for done, (number, line) in enumerate(by_time(file), start=1):
+            if done % TELL_EVERY_LINES == 0:
+                tell(done)
             try:
                 event = event_of(line, number, file_identity=self._identity)
                 if wrong := violations_of(event, now_ms=LATEST_MS, event_clock=True):
@@ -77,7 +80,6 @@ class _Filling:
             self._bytes += len(message)
             if self._count >= HELD_EVENTS or self._bytes >= HELD_BYTES:
                 self._flush()
-                tell(done)
         self._flush()
         return taken
 

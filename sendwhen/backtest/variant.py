@@ -17,6 +17,7 @@ from sendwhen.campaigns import (
     check_policy,
     compile_campaign,
     compile_policy,
+    found_in,
     policy_for,
     read_folder,
 )
@@ -59,7 +60,7 @@ def read_variant(folder: Path) -> Variant:
     problems: list[str] = []
     for one in campaign_folders(folder):
         checked = check(read_folder(one))
-        problems += [f"{one}/{problem}" for problem in checked.problems if not problem.warning]
+        problems += map(str, found_in(one, [problem for problem in checked.problems if not problem.warning]))
         if checked.campaign is not None:
             source = campaign_source(
                 version=checked.version,
@@ -70,11 +71,13 @@ def read_variant(folder: Path) -> Variant:
             puts.append(Put(campaign_id=checked.campaign.campaign_id, version=checked.version, source=source))
     names = [put.campaign_id for put in puts]
     problems += [
-        f"{folder}: two campaigns are called {name}." for name in sorted({n for n in names if names.count(n) > 1})
+        f"{folder}: two campaigns are called {name}. Give each its own name."
+        for name in sorted({n for n in names if names.count(n) > 1})
     ]
     policies, of_policy = _policy(folder)
     if problems := of_policy + problems:
-        raise Invalid("\n".join(problems))
+        # What is wrong with a file that belongs to all of them is said once.
+        raise Invalid("\n".join(dict.fromkeys(problems)))
     if not puts:
         raise Invalid(f"There is no campaign in {folder}.", remedy="Name a folder with campaign.yaml.")
     return Variant(puts=(*policies, *sorted(puts, key=lambda put: put.campaign_id)))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 import msgspec
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from sendwhen.cli.context import folder_of
 from sendwhen.cli.terminal import err, fail, instant, out
@@ -110,7 +110,9 @@ def run_asked(asked: Asked, doing: Workers) -> None:
 
     against = asked.against
     try:
-        # What is wrong with a campaign is said before anything is read, which may take its time.
+        # What is wrong with an option or a campaign is said before anything is read, which may take its time.
+        for at in filter(None, (asked.from_, asked.to)):
+            instant_ms(at)
         variant = read_variant(Path(asked.folder))
         other = read_variant(Path(against)) if against is not None and Path(against).is_dir() else against
         with _archive(asked.events) as location:
@@ -190,6 +192,8 @@ def _watched(what: str, total: int, work: Callable[[Callable[..., None]], T]) ->
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=err) as bar:

@@ -6,7 +6,9 @@ import asyncio
 import gc
 import os
 import secrets
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from typing import Any
 
 import structlog
 
@@ -27,12 +29,13 @@ from services.sender.dispatcher import Dispatcher
 from services.sender.email_trace import EmailTracer
 from services.sender.eml_keeper import EmlKeeper
 from services.sender.eml_provider import EmlProvider
+from services.sender.eml_retention import EmlRetention
 from services.sender.grpc_profiles import GrpcProfiles
 from services.sender.inbox import Inbox
 from services.sender.inbox_page import InboxPage
 from services.sender.ledger_gauges import LedgerGauges
 from services.sender.liquid_renderer import LiquidRenderer
-from services.sender.ports import Keeper, Provider
+from services.sender.ports import Provider
 from services.sender.reporting import Reporting
 from services.sender.retry import Backoff
 from services.sender.rules import Rules
@@ -61,8 +64,7 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
         opened.push_async_callback(pipeline.close)
         ledger = ValkeyLedger(pipeline, kept_s=settings.kept_days * _SECONDS_A_DAY, open_max=settings.open_max)
         await ledger.start(key_check=addresses.key_check())
-        templates = ValkeyTemplates(pipeline)
-        renderer = LiquidRenderer()
+        templates, renderer = ValkeyTemplates(pipeline), LiquidRenderer()
         telemetry = Telemetry(endpoint=settings.otlp_endpoint)
         opened.callback(telemetry.close)
         metrics = Metrics()
@@ -105,15 +107,20 @@ async def main(settings: SenderSettings, stop: asyncio.Event) -> None:
         gc.freeze()
         log.info("sender.started", listen=settings.listen, provider=provider.name, worker=dispatcher.worker)
         try:
-            await serve_until(server, stop, beside=[dispatcher.run(), LedgerGauges(ledger, metrics).run()])
+            gauges = LedgerGauges(ledger, metrics)
+            await serve_until(server, stop, beside=[dispatcher.run(), gauges.run(), *_tidying(settings, keeper, clock)])
         finally:
             await dispatcher.drain(grace_s=_GRACE_S)
         log.info("sender.stopped")
 
 
+def _tidying(settings: SenderSettings, keeper: EmlKeeper | None, clock: SystemClock) -> list[Coroutine[Any, Any, None]]:
+    return [EmlRetention(keeper, clock, days=settings.eml_days).run()] if keeper and settings.eml_days else []
+
+
 async def _provider(
     settings: SenderSettings, clock: SystemClock, opened: AsyncExitStack
-) -> tuple[Provider, Keeper | None]:
+) -> tuple[Provider, EmlKeeper | None]:
     """The provider, and where emails that went out can still be removed who does that."""
     folder, sender_address = settings.eml_folder, settings.from_address
     if settings.provider == "sendgrid":

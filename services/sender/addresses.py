@@ -24,6 +24,17 @@ def is_address(text: str) -> bool:
     return bool(local and host) and len(text) <= ADDRESS_CHARACTERS_MAX and text.isprintable() and " " not in text
 
 
+def mail_address(address: str) -> str:
+    """The address as mail systems take it: a domain of other letters than ASCII in its IDNA form ("xn--…")."""
+    local, _, host = address.rpartition("@")
+    if host.isascii():
+        return address
+    try:
+        return f"{local}@{host.encode('idna').decode('ascii')}"
+    except UnicodeError:
+        return address  # the provider says what it thinks of it
+
+
 class AddressBook:
     """Hashes addresses with the installation's key."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -40,6 +41,27 @@ class EmlKeeper:
             if self._on_removed is not None:
                 self._on_removed(path)
 
+    async def let_go(self, before_ms: int) -> int:
+        """Remove the files that were written before; how many."""
+        async with self._asking:
+            removed = await asyncio.to_thread(self._older_than, before_ms)
+        for path in removed:
+            if self._on_removed is not None:
+                self._on_removed(path)
+        return len(removed)
+
+    def _older_than(self, before_ms: int) -> list[Path]:
+        with os.scandir(self._folder) as found:
+            old = [one.name for one in found if one.name.endswith(".eml") and _written_ms(one) < before_ms]
+        for name in old:
+            (self._folder / name).unlink(missing_ok=True)
+        gone = set(old) & self._read
+        self._read -= gone
+        if gone:
+            kept = {uid: [file for file in files if file[1] not in gone] for uid, files in self._of.items()}
+            self._of = {uid: files for uid, files in kept.items() if files}
+        return [self._folder / name for name in old]
+
     def _remove(self, customers: Sequence[tuple[str, int]]) -> list[Path]:
         self._look()
         removed = []
@@ -63,6 +85,13 @@ class EmlKeeper:
             uid, born_seq = _customer_of(self._folder / name)
             if uid:
                 self._of.setdefault(uid, []).append((born_seq, name))
+
+
+def _written_ms(file: os.DirEntry[str]) -> float:
+    try:
+        return file.stat().st_mtime * 1_000
+    except FileNotFoundError:
+        return math.inf  # somebody tidied up
 
 
 def _customer_of(path: Path) -> tuple[str, int]:

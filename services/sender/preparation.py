@@ -9,7 +9,7 @@ import msgspec
 
 from sendwhen.chassis.clock import Clock
 from sendwhen.v1 import email_pb2
-from services.sender.addresses import is_address
+from services.sender.addresses import is_address, mail_address
 from services.sender.ledger import Signal
 from services.sender.ports import (
     CannotRender,
@@ -64,7 +64,7 @@ class Preparation:
             attempt=attempt,
             campaign_id=intent.campaign_id,
             reason=intent.reason,
-            to_address=intent.to_address,
+            to_address=mail_address(intent.to_address),
             subject=rendered.subject,
             text=rendered.text,
             html=rendered.html,

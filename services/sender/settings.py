@@ -41,6 +41,8 @@ class SenderSettings:
     """"eml" or "sendgrid"."""
     eml_folder: Path = Path("var/sendwhen/mail")
     """Where .eml files go."""
+    eml_days: int = 0
+    """How many days .eml files stay, by the time at which they were written; 0: for ever."""
     inbox_listen: str = "127.0.0.1:7480"
     """Where the inbox page is, with the provider "eml"; empty: nowhere."""
     from_address: str = "Sendwhen <no-reply@sendwhen.invalid>"
@@ -106,6 +108,8 @@ class SenderSettings:
             wrong.append(f"{PREFIX}ATTEMPT_LEASE_MS must be longer than {PREFIX}SENDGRID_TIMEOUT_MS.")
         if self.kept_days < _WEEK_DAYS:
             wrong.append(f"{PREFIX}KEPT_DAYS={self.kept_days} is less than {_WEEK_DAYS}.")
+        if self.eml_days < 0:
+            wrong.append(f"{PREFIX}EML_DAYS={self.eml_days} is less than 0.")
         wrong += [
             f"{PREFIX}{name.upper()} must be at least 1."
             for name in ("at_once", "poll_ms", "open_max", "retry_first_ms", "retry_attempts_max")

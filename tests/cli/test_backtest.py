@@ -97,6 +97,29 @@ def test_what_is_wrong_with_the_question_is_said(tmp_path: Path) -> None:
         assert answer in said("backtest", new, "--events", str(tmp_path / name)).output
 
 
+def test_what_is_wrong_with_the_question_is_said_before_a_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text("no event\n")
+
+    result = said("backtest", a_folder(tmp_path / "new"), "--events", str(tmp_path / "events.jsonl"), "--from", "x")
+
+    assert (result.exit_code, "not a time" in result.output) == (2, True)
+    assert "reading" not in result.output
+
+
+def test_what_is_wrong_with_a_file_of_all_campaigns_is_said_once_with_its_own_place(tmp_path: Path) -> None:
+    folder = tmp_path / "all"
+    folder.mkdir()
+    for name in ("one", "two"):
+        a_folder(folder / name, CART.replace("campaign: cart", f"campaign: {name}"))
+    (folder / "events.yaml").write_text("evnts: {}\n")
+
+    result = said("backtest", str(folder), "--events", str(folder))
+
+    assert result.exit_code == 1
+    assert result.output.count("'evnts' is unknown") == 1
+    assert f"{folder}/events.yaml:1:1:" in result.output
+
+
 def test_an_archive_is_verified_compacted_and_exported(tmp_path: Path) -> None:
     location = archived(tmp_path / "archive", a_past(seed=1))
     well = said("log", "verify", "--archive", location)

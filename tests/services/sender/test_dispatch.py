@@ -129,6 +129,25 @@ def test_an_address_that_is_none_is_rejected_by_name() -> None:
     assert (row.state, row.attempts) == (State.REJECTED, 0)
 
 
+TOO_LONG = "ada@" + "\u00fc" * 80 + ".invalid"
+
+
+@pytest.mark.parametrize(
+    ("address", "to"),
+    [
+        ("ada+shop@example.invalid", "ada+shop@example.invalid"),
+        ("ada@b\u00fccher.invalid", "ada@xn--bcher-kva.invalid"),
+        (TOO_LONG, TOO_LONG),
+    ],
+)
+def test_a_domain_of_other_letters_is_written_as_mail_systems_take_it(address: str, to: str) -> None:
+    world = World()
+
+    world.drive(world.dispatch.emails(submitted(world, address=address)))
+
+    assert [message.to_address for message in world.calls] == [to]
+
+
 def test_a_template_that_is_not_there_is_waited_for() -> None:
     world = World()
     world.template = None

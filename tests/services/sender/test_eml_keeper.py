@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 from services.sender.eml_keeper import EmlKeeper
 from services.sender.eml_provider import EmlProvider
+from services.sender.eml_retention import EmlRetention
 from services.sender.inbox import Inbox
 from tests.contract.provider import a_message
 from tests.fakes.fixed_clock import FixedClock
@@ -73,3 +75,22 @@ def test_the_body_of_an_email_names_nobody(tmp_path: Path) -> None:
     asyncio.run(EmlKeeper(tmp_path).forget([(ADA, 7)]))
 
     assert [path.name for path in tmp_path.glob("*.eml")] == ["bobs.eml"]
+
+
+async def test_files_older_than_wanted_go_from_folder_and_page_and_others_stay(tmp_path: Path) -> None:
+    folder, clock = Folder(tmp_path), FixedClock()
+    for name in ("old", "young"):
+        await folder.send(name, ADA, 7)
+    await folder.keeper.forget([(BOB, 1)])
+    old_s = clock.now_ms() / 1_000 - 8 * 86_400
+    for name, written_s in (("old", old_s), ("young", old_s + 2 * 86_400)):
+        os.utime(tmp_path / f"{name}.eml", (written_s, written_s))
+    (tmp_path / "notes.txt").write_text("mine")
+    os.utime(tmp_path / "notes.txt", (0, 0))
+
+    await EmlRetention(folder.keeper, clock, days=7).tidy()
+
+    assert folder.names() == folder.listed() == ["young"]
+    assert (tmp_path / "notes.txt").exists()
+    await folder.keeper.forget([(ADA, 7)])
+    assert folder.names() == []
