@@ -188,8 +188,7 @@ class Shard:
         elif isinstance(entry, Transfers):
             self._apply_transfers(entry)
         else:
-            now_ms = max(self.clock_ms, entry.at_ms)
-            self._advance(now_ms, entry)
+            self._advance(max(self.clock_ms, entry.at_ms), entry)
             self._apply_change(entry)
         self.position = entry.seq
 
@@ -220,10 +219,8 @@ class Shard:
                 moment = self._move_to(max(self.clock_ms, event.occurred_at_ms), batch, before_ms)
             if left_out and index in left_out:
                 continue
-            uid = event.uid
-            resident = live.get(uid) or self._resident(uid)
-            if resident.customer.looked != mark and self._application.review(resident, index, moment, out):
-                self._touched(uid, resident)
+            resident = live.get(uid := event.uid) or self._resident(uid)
+            if resident.customer.looked != mark and self._look(uid, resident, index, moment):
                 self._advance(self.clock_ms, batch)
             if apply(resident, event, index, moment, out):
                 self._touched(uid, resident)
@@ -240,12 +237,20 @@ class Shard:
             elif not self._received.take(item, entry.seq):
                 self._round.counters.repeated_transfers += 1
             elif index not in left_out:
-                uid = item.transfer.uid
-                resident = self._resident(uid)
+                resident = self._resident(uid := item.transfer.uid)
+                if self._look(uid, resident, index, moment):
+                    self._advance(self.clock_ms, entry)
                 if self._application.transfer(resident, item, index, moment, self._round):
                     self._touched(uid, resident)
                     # A deadline that passed while its run was on its way comes before what comes next.
                     self._advance(self.clock_ms, entry)
+
+    def _look(self, uid: str, resident: Resident, place: int, moment: Moment) -> bool:
+        """Look at a customer whom nobody has looked at since a put; whether something may be due by now."""
+        if not self._application.review(resident, place, moment, self._round):
+            return False
+        self._touched(uid, resident)
+        return True
 
     def _move_to(self, now_ms: int, batch: EventBatch | Transfers, before_ms: int) -> Moment:
         self._advance(now_ms, batch)
@@ -259,10 +264,8 @@ class Shard:
         while (timer := self._wakes.take_due(to_ms, event_time_to_ms)) is not None:
             due_ms, armed, uid = timer
             resident = self._resident(uid)
-            due = resident.customer.due(due_ms, armed)
-            if due is not None:
-                moment = Moment.of(entry, now_ms=due_ms, at_ms=at_ms)
-                self._application.deadline(resident, due, moment, self._round)
+            if (due := resident.customer.due(due_ms, armed)) is not None:
+                self._application.deadline(resident, due, Moment.of(entry, now_ms=due_ms, at_ms=at_ms), self._round)
                 self._touched(uid, resident)
 
     def _touched(self, uid: str, resident: Resident) -> None:
@@ -277,21 +280,18 @@ class Shard:
     def _review(self, entry: Review) -> None:
         moment = Moment.of(entry, now_ms=self.clock_ms, at_ms=self.clock_ms)
         for place, uid in enumerate(dict.fromkeys(entry.uids)):
-            resident = self._resident(uid)
-            if self._application.review(resident, place, moment, self._round):
-                self._touched(uid, resident)
+            self._look(uid, self._resident(uid), place, moment)
         self._advance(self.clock_ms, entry)  # what has changed since the put, before anybody looked
 
     def _apply_change(self, entry: entries.Change) -> None:
         match entry:
-            case CampaignPut():
-                if not self._skips.whole(entry.seq):
-                    self._application.put(entry, self.clock_ms, self._round)
+            case CampaignPut() if not self._skips.whole(entry.seq):
+                self._application.put(entry, self.clock_ms, self._round)
             case CampaignPaused() | entries.CampaignArchived():
                 self._round.rows(self._application.book.change(entry, self.clock_ms))
             case Review():
                 self._review(entry)
-            case entries.Tick() | entries.Skip():
+            case entries.Tick() | entries.Skip() | CampaignPut():
                 pass
             case _:
                 assert_never(entry)

@@ -138,7 +138,7 @@ def _example(rule: Mapping[str, Any], edits: Sequence[Mapping[str, Any]], choice
     batched = mode in (1, 2, 3) and not in_event_time and not partitions
     # Whoever is looked at late may be too late for what time alone brought about.
     bounded = "max_lateness" in repr((rule, edits))
-    late = choices.rarely(2) and not partitions and rule["kind"] == "segment" and not bounded
+    late = choices.rarely(2) and rule["kind"] == "segment" and not bounded
     return Example(
         rule=rule, timeline=lines, batched=batched, restored=mode // 7, partitions=partitions, late_looks=late
     )

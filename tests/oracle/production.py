@@ -70,11 +70,14 @@ def _played_in_town(example: Example) -> list[Firing]:
     said, t0 = Said(example), example.t0
     for change in said.at_first():
         town.everywhere(change)
-    clock = t0
+    clock, look = t0, False
     for number, line in enumerate(example.timeline):
         clock = max(clock, t0 + milliseconds(line["at"]))
         if example.partitions > 1:
             town.tick(clock)
+        if look and line.get("control") not in (None, "set", "merge", "delete"):
+            town.everywhere(partial(_review, at=clock, uids=tuple(names)))
+            look = False
         match line.get("control"):
             case "delete":
                 town.delete(_key_of(line["who"]), clock)
@@ -91,9 +94,12 @@ def _played_in_town(example: Example) -> list[Firing]:
             case _:
                 for change in said.changes(line, clock):
                     town.everywhere(change)
-                if said.looked_at(line):
+                look = said.looked_at(line)
+                if look and not example.late_looks:
                     town.everywhere(partial(_review, at=clock, uids=tuple(names)))
         town.settle()
+    if look:
+        town.everywhere(partial(_review, at=clock, uids=tuple(names)))
     _refuse_broken([letter for _, changes in town.changes for letter in changes.dead_letters])
     return [one for _, changes in town.changes if changes.decisions for one in _fired(changes, names, example)]
 

@@ -402,6 +402,16 @@ MERGED: Mapping[str, tuple[Example, int]] = {
         ),
         2,
     ),
+    "what time had changed of who is joined before anybody looked since a put": (
+        an_example(
+            {"kind": "segment", "edge": "enter", "when": {"attr": "vip", "equals": True}},
+            *(a("1ms"), a("2ms", "anon-1", event="C"), put("1s", when=NO_A), joins("4s"), tick("9s")),
+            beside={"counting": {"kind": "match", "match": {"event": "B"}, "guard_at_fire": NO_A["not"]}},
+            partitions=3,
+            late_looks=True,
+        ),
+        1,
+    ),
 }
 """Of customers who turn out to be one."""
 
