@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from rich.progress import Progress
 
+from sendwhen.cli.replay_counts import Counts
 from sendwhen.cli.replay_stream import Batch, Tally, send
 from sendwhen.cli.saved_state import read_state, write_state
 from sendwhen.cli.settled import Totals, ask_status, settled
@@ -41,11 +42,11 @@ class Saved(msgspec.Struct, kw_only=True):
 
 async def import_archive(
     targets: Targets, archive: Archive, within: Range, state: Path, bar: Progress
-) -> tuple[Tally, int]:
-    """Send what lies within, going on where ``state`` says; what became of it, and how much was there already."""
+) -> tuple[Tally, Counts]:
+    """Send what lies within, going on where ``state`` says; what became of it."""
     from sendwhen.archive.transfer import stretches_of
 
-    before = await ask_status(targets)
+    before = Totals.of(await ask_status(targets))
     saved = read_state(state, Saved)
     days = stretches_of(archive, within)
     tally = Tally(accepted=saved.accepted, refused=saved.refused) if saved else Tally()
@@ -57,8 +58,11 @@ async def import_archive(
         tally.lines = saved.events if saved and day == saved.day else 0
         await _send_day(targets, archive, within, (day, state), tally, bar)
         bar.update(task, completed=sum(size for one, size in days if one <= day))
-    after = await settled(targets)
-    return tally, Totals.of(after).duplicates - Totals.of(before).duplicates
+    after = Totals.of(await settled(targets))
+    counts = Counts(
+        duplicates=after.duplicates - before.duplicates, dead_letters=after.dead_letters - before.dead_letters
+    )
+    return tally, counts
 
 
 async def _send_day(

@@ -90,7 +90,8 @@ def import_(
     """Send the events of an archive to this installation, in the order of time; stopped halfway, it goes on.
 
     They come in through ingest, under their own ids and times, so what is there already is ignored. Campaigns do not
-    start on events that are older than their max_event_age; put campaigns and settings separately.
+    start on events that are older than their max_event_age; put campaigns and settings separately. An event whose
+    client named no time has one in the archive: where it is there already it is set aside, as another payload.
     """
     try:
         whole = _archive(context, source)
@@ -104,12 +105,13 @@ def import_(
     if restart:
         state.unlink(missing_ok=True)
     with _progress() as bar:
-        tally, duplicates = run(import_archive(targets, whole, within, state, bar))
+        tally, counts = run(import_archive(targets, whole, within, state, bar))
     out.print(f"accepted      {tally.accepted:>10,}")
     out.print(f"refused       {tally.refused:>10,}")
     for line in tally.reason_lines:
         out.print(line, markup=False)
-    out.print(f"duplicate     {duplicates:>10,}")
+    out.print(f"duplicate     {counts.duplicates:>10,}")
+    out.print(f"dead-lettered {counts.dead_letters:>10,}")
     if tally.refused:
         raise typer.Exit(EXIT_REFUSED)
 
