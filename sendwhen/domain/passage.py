@@ -103,9 +103,10 @@ class Passage:
         customer, moment, winner = course.customer, course.moment, ""
         rivals = contenders(course.run, course.plan, customer, self._book)
         customer.runs = tuple(one for one in customer.runs if all(one is not run for run, _ in rivals))
-        for run, plan in rivals:
+        for number, (run, plan) in enumerate(rivals):
             mark = (EVENT_TIME,) if plan.on_event_time else ()
-            armed = (*mark, moment.seq, course.run.due_at_ms, 0, *run.armed)
+            # One deadline arms what follows for all of them, in their order.
+            armed = (*mark, moment.seq, course.run.due_at_ms, 0, *course.run.armed, number)
             now = replace(moment, now_ms=course.run.due_at_ms - plan.grace_ms)
             rival = replace(course, run=run, plan=plan, moment=now, armed=armed)
             step = plan.campaign.steps[run.phase]

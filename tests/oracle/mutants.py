@@ -34,6 +34,7 @@ from sendwhen.domain.triggers.date_of import DateLogic
 from sendwhen.domain.triggers.sequence import SequenceLogic
 from sendwhen.domain.triggers.session_end import SessionEndLogic
 from sendwhen.domain.triggers.threshold import ThresholdLogic
+from sendwhen.domain.triggers.used_up import UsedUp
 from sendwhen.domain.wakes import Wakes
 from sendwhen.domain.walking import Walking
 from sendwhen.domain.watching import Watching
@@ -271,6 +272,16 @@ MUTANTS = (
         name="inclusive window of a sequence",
         areas=("sequence",),
         changes=((SequenceLogic, "_over", lambda over: lambda self, partial, at_ms: over(self, partial, at_ms - 1)),),
+    ),
+    Mutant(
+        name="a merge begins with what a firing had used",
+        areas=("sequence", "absence"),
+        changes=((UsedUp, "_used", lambda _: lambda self, number, one: False),),
+    ),
+    Mutant(
+        name="a merge begins with nothing that is known",
+        areas=("sequence", "absence"),
+        changes=((UsedUp, "_used", lambda _: lambda self, number, one: True),),
     ),
     Mutant(
         name="inclusive sliding window",
