@@ -414,8 +414,14 @@ MERGED: Mapping[str, tuple[Example, int]] = {
     ),
 }
 """Of customers who turn out to be one."""
+TILL_SATURDAY = [
+    {"send": "hello"},
+    {"wait": {"until": "00:00", "weekday": ["sat", "sun"], "zone": "UTC"}},
+    {"send": "second"},
+]
+TILL_EVENING = [{"send": "hello"}, {"wait": {"until": "22:00", "zone": "America/New_York"}}, {"send": "second"}]
 
-IN_EVENT_TIME: Mapping[str, tuple[Example, int]] = {
+IN_TIME: Mapping[str, tuple[Example, int]] = {
     "an answer that came before another version was put, whose wait began late and earlier": (
         an_example(
             {
@@ -456,8 +462,22 @@ IN_EVENT_TIME: Mapping[str, tuple[Example, int]] = {
         ),
         1,
     ),
+    "a wait that a ranking armed, which ends with another ranking": (
+        an_example(
+            {"kind": "match", "match": {"event": "A"}, "send": {"priority": 1}},
+            *(a("30m", attrs={"consent": True}), a("1h"), a("90m"), a("10h"), tick("9d")),
+            beside={
+                "before": {"kind": "match", "match": {"event": "A"}, "send": {"priority": 1}, "course": TILL_SATURDAY},
+                "later": {"kind": "match", "match": {"event": "A"}, "send": {"priority": 2}, "course": TILL_EVENING},
+            },
+            policy={"time_zone": "UTC", "priority_window": "2h"},
+            t0=1_711_800_000_000,
+            reasons=True,
+        ),
+        20,
+    ),
 }
-FOUND_LATER = {**FOUND, **MERGED, **IN_EVENT_TIME}
+FOUND_LATER = {**FOUND, **MERGED, **IN_TIME}
 
 
 @pytest.mark.parametrize("name", FOUND_LATER)
