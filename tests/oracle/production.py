@@ -183,6 +183,9 @@ def _entries(example: Example, names: dict[str, str]) -> Iterator[Entry]:
             look = False
     if batch:
         yield EventBatch(seq=count.next(), at_ms=batch_at, events=tuple(batch))
+    if look:
+        # Whom nothing happened to since a put is looked at in the end.
+        yield _review(count.next(), at=clock, uids=tuple(names))
 
 
 def event_of(line: Line, number: int, t0: int) -> Event:
